@@ -1,0 +1,277 @@
+#include "ir/module.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace gshard {
+
+const std::shared_ptr<const Attributes>& Instruction::no_attributes() {
+  static const auto* const kNone = new std::shared_ptr<const Attributes>(std::make_shared<const Attributes>());
+  return *kNone;
+}
+
+// ---- Computation ------------------------------------------------------------------------------------------------
+
+Instruction* Computation::append(std::unique_ptr<Instruction> instruction) {
+  Instruction* added = instruction.get();
+  added->parent_ = this;
+  added->index_ = static_cast<uint32_t>(instructions_.size());
+  instructions_.push_back(std::move(instruction));
+  if (added->op() == Op::parameter) {
+    const auto number = static_cast<size_t>(added->attrs<ParameterAttrs>().number);
+    if (parameters_.size() <= number) parameters_.resize(number + 1, nullptr);
+    parameters_[number] = added;
+  }
+  return added;
+}
+
+Instruction* Computation::add(Op op, Shape shape, std::span<Instruction* const> operands, Attributes attributes,
+                              std::string_view name_hint) {
+  // Numbers count up through the whole computation, so a hint with a number appended is unique unless the text
+  // already used it; the counter starts beyond every number that the text used.
+  if (next_name_ == 0) {
+    for (const auto& existing : instructions_) {
+      const size_t dot = existing->name().rfind('.');
+      if (dot == std::string::npos) continue;
+      uint64_t number = 0;
+      for (size_t i = dot + 1; i < existing->name().size() && number < (uint64_t{1} << 40); ++i) {
+        const char c = existing->name()[i];
+        if (c < '0' || c > '9') break;
+        number = number * 10 + static_cast<uint64_t>(c - '0');
+      }
+      next_name_ = std::max(next_name_, number);
+    }
+    ++next_name_;
+  }
+  std::string name(name_hint.empty() ? keyword_of(op) : name_hint);
+  // A hint that is a name with a number gets a new number, not a second one.
+  if (const size_t dot = name.rfind('.'); dot != std::string::npos && dot + 1 < name.size() &&
+                                          std::all_of(name.begin() + static_cast<std::ptrdiff_t>(dot) + 1, name.end(),
+                                                      [](char c) { return c >= '0' && c <= '9'; })) {
+    name.resize(dot);
+  }
+  name += "." + std::to_string(next_name_++);
+  auto instruction = std::make_unique<Instruction>(op, std::move(shape), std::move(name));
+  instruction->operands_.assign(operands.begin(), operands.end());
+  instruction->set_attributes(std::move(attributes));
+  return append(std::move(instruction));
+}
+
+void Computation::remove_if(const std::function<bool(const Instruction&)>& dead) {
+  std::erase_if(instructions_, [&](const std::unique_ptr<Instruction>& i) { return dead(*i); });
+  renumber();
+}
+
+void Computation::renumber() {
+  parameters_.clear();
+  for (size_t i = 0; i < instructions_.size(); ++i) {
+    Instruction& instruction = *instructions_[i];
+    instruction.index_ = static_cast<uint32_t>(i);
+    instruction.parent_ = this;
+    if (instruction.op() != Op::parameter) continue;
+    const auto number = static_cast<size_t>(instruction.attrs<ParameterAttrs>().number);
+    if (parameters_.size() <= number) parameters_.resize(number + 1, nullptr);
+    parameters_[number] = &instruction;
+  }
+}
+
+void Computation::sort_topologically() {
+  renumber();
+  enum class State : uint8_t { unseen, open, done };
+  std::vector<State> state(instructions_.size(), State::unseen);
+  std::vector<size_t> order;
+  order.reserve(instructions_.size());
+  // Depth first without recursion: each entry is an instruction and how many of its predecessors were looked at.
+  std::vector<std::pair<Instruction*, size_t>> stack;
+  const auto predecessor = [](const Instruction& i, size_t at) -> Instruction* {
+    if (at < i.operand_count()) return i.operand(at);
+    at -= i.operand_count();
+    return at < i.control_predecessors().size() ? i.control_predecessors()[at] : nullptr;
+  };
+  for (const auto& start : instructions_) {
+    if (state[start->index()] != State::unseen) continue;
+    stack.emplace_back(start.get(), 0);
+    state[start->index()] = State::open;
+    while (!stack.empty()) {
+      auto& [instruction, next] = stack.back();
+      Instruction* before = predecessor(*instruction, next);
+      if (before == nullptr) {
+        state[instruction->index()] = State::done;
+        order.push_back(instruction->index());
+        stack.pop_back();
+        continue;
+      }
+      ++next;
+      GSHARD_CHECK(before->parent() == this, before->name());
+      if (state[before->index()] == State::open) {
+        throw Error::program("instruction %" + before->name() + " depends on itself");
+      }
+      if (state[before->index()] == State::unseen) {
+        state[before->index()] = State::open;
+        stack.emplace_back(before, 0);
+      }
+    }
+  }
+  std::vector<std::unique_ptr<Instruction>> sorted;
+  sorted.reserve(order.size());
+  for (size_t i : order) sorted.push_back(std::move(instructions_[i]));
+  instructions_ = std::move(sorted);
+  renumber();
+}
+
+void Computation::replace_uses(const Instruction* old, Instruction* replacement) {
+  for (const auto& instruction : instructions_) {
+    std::replace(instruction->operands_.begin(), instruction->operands_.end(), const_cast<Instruction*>(old),
+                 replacement);
+    std::replace(instruction->control_predecessors_.begin(), instruction->control_predecessors_.end(),
+                 const_cast<Instruction*>(old), replacement);
+  }
+  if (root_ == old) root_ = replacement;
+}
+
+UserTable::UserTable(const Computation& computation) : starts_(computation.size() + 2, 0) {
+  for (const auto& user : computation.instructions()) {
+    for (const Instruction* operand : user->operands()) ++starts_[operand->index() + 2];
+  }
+  for (size_t i = 2; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
+  users_.resize(starts_.back());
+  for (const auto& user : computation.instructions()) {
+    for (const Instruction* operand : user->operands()) users_[starts_[operand->index() + 1]++] = user.get();
+  }
+}
+
+// ---- Module -----------------------------------------------------------------------------------------------------
+
+Computation* Module::add_computation(std::string_view name_hint) {
+  std::string name(name_hint);
+  for (size_t n = 1; find(name) != nullptr; ++n) name = std::string(name_hint) + ".clone." + std::to_string(n);
+  computations_.push_back(std::make_unique<Computation>(this, std::move(name)));
+  return computations_.back().get();
+}
+
+Computation* Module::find(std::string_view name) const {
+  for (const auto& computation : computations_) {
+    if (computation->name() == name) return computation.get();
+  }
+  return nullptr;
+}
+
+void Module::sort_and_prune_computations() {
+  std::unordered_set<const Computation*> open;
+  std::unordered_set<const Computation*> done;
+  std::vector<Computation*> order;
+  struct Visit {
+    Computation* computation;
+    std::vector<Computation*> callees;
+    size_t next = 0;
+  };
+  const auto visit_of = [](Computation* computation) {
+    Visit visit{computation, {}};
+    for (const auto& instruction : computation->instructions()) {
+      for (Computation* callee : instruction->callees()) visit.callees.push_back(callee);
+    }
+    return visit;
+  };
+  std::vector<Visit> stack;
+  stack.push_back(visit_of(entry_));
+  open.insert(entry_);
+  while (!stack.empty()) {
+    Visit& visit = stack.back();
+    if (visit.next == visit.callees.size()) {
+      open.erase(visit.computation);
+      done.insert(visit.computation);
+      order.push_back(visit.computation);
+      stack.pop_back();
+      continue;
+    }
+    Computation* callee = visit.callees[visit.next++];
+    if (open.contains(callee)) throw Error::program("computation %" + callee->name() + " calls itself");
+    if (done.contains(callee)) continue;
+    open.insert(callee);
+    stack.push_back(visit_of(callee));
+  }
+  std::unordered_map<const Computation*, std::unique_ptr<Computation>> owned;
+  for (auto& computation : computations_) owned.emplace(computation.get(), std::move(computation));
+  computations_.clear();
+  for (Computation* computation : order) computations_.push_back(std::move(owned[computation]));
+}
+
+size_t Module::instruction_count() const {
+  size_t count = 0;
+  for (const auto& computation : computations_) count += computation->size();
+  return count;
+}
+
+std::unique_ptr<Module> Module::clone() const {
+  auto copy = std::make_unique<Module>(name_);
+  copy->file_ = file_;
+  copy->header_ = header_;
+  copy->source_tables_ = source_tables_;
+  std::unordered_map<const Computation*, Computation*> computation_of;
+  for (const auto& computation : computations_) {
+    copy->computations_.push_back(std::make_unique<Computation>(copy.get(), computation->name()));
+    computation_of[computation.get()] = copy->computations_.back().get();
+  }
+  for (const auto& computation : computations_) {
+    Computation* into = computation_of[computation.get()];
+    into->execution_thread_ = computation->execution_thread_;
+    into->next_name_ = computation->next_name_;
+    for (const auto& from : computation->instructions()) {
+      auto to = std::make_unique<Instruction>(from->op(), from->shape(), from->name());
+      for (const Instruction* operand : from->operands()) to->mutable_operands().push_back(into->at(operand->index()));
+      for (const Instruction* before : from->control_predecessors()) {
+        to->mutable_control_predecessors().push_back(into->at(before->index()));
+      }
+      for (const Computation* callee : from->callees()) to->mutable_callees().push_back(computation_of.at(callee));
+      to->set_attributes(from->shared_attributes());
+      to->mutable_notes() = from->notes();
+      to->set_text_position(from->text_line(), from->text_column());
+      into->append(std::move(to));
+    }
+    if (computation->root() != nullptr) into->root_ = into->at(computation->root()->index());
+  }
+  if (entry_ != nullptr) copy->entry_ = computation_of[entry_];
+  return copy;
+}
+
+Instruction* clone_body(const Computation& from, std::span<Instruction* const> arguments, Computation& into) {
+  std::vector<Instruction*> copy_of(from.size());
+  for (const auto& original : from.instructions()) {
+    if (original->op() == Op::parameter) {
+      copy_of[original->index()] = arguments[static_cast<size_t>(original->attrs<ParameterAttrs>().number)];
+      continue;
+    }
+    Instruction::Operands operands;
+    for (const Instruction* operand : original->operands()) operands.push_back(copy_of[operand->index()]);
+    Instruction* copy = into.add(original->op(), original->shape(), {operands.data(), operands.size()}, NoAttrs{},
+                                 original->name());
+    copy->set_attributes(original->shared_attributes());
+    copy->mutable_callees() = original->callees();
+    for (const Instruction* before : original->control_predecessors()) {
+      copy->mutable_control_predecessors().push_back(copy_of[before->index()]);
+    }
+    copy->mutable_notes() = original->notes();
+    copy->set_text_position(original->text_line(), original->text_column());
+    copy_of[original->index()] = copy;
+  }
+  return copy_of[from.root()->index()];
+}
+
+std::string model_source_of(const Instruction& instruction) {
+  const auto& metadata = instruction.notes().metadata;
+  if (metadata == nullptr) return "";
+  if (!metadata->source_file.empty()) {
+    return metadata->source_file + ":" + std::to_string(metadata->source_line);
+  }
+  const SourceTables& tables = instruction.parent()->parent()->source_tables();
+  const auto row = [](const auto& table, int64_t id) {
+    return id >= 1 && id <= static_cast<int64_t>(table.size()) ? &table[static_cast<size_t>(id - 1)] : nullptr;
+  };
+  const auto* frame = row(tables.frames, metadata->stack_frame_id);
+  const auto* location = frame != nullptr ? row(tables.locations, frame->location) : nullptr;
+  const auto* file = location != nullptr ? row(tables.files, location->file) : nullptr;
+  return file != nullptr ? *file + ":" + std::to_string(location->line) : "";
+}
+
+}  // namespace gshard
