@@ -48,8 +48,8 @@ class SmallVector {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  T* data() { return capacity_ > N ? heap_ : inline_; }
-  const T* data() const { return capacity_ > N ? heap_ : inline_; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
   T* begin() { return data(); }
   T* end() { return data() + size_; }
   const T* begin() const { return data(); }
@@ -67,9 +67,9 @@ class SmallVector {
     if (capacity <= capacity_) return;
     const size_t grown = std::max(capacity, static_cast<size_t>(capacity_) * 2);
     T* fresh = new T[grown];
-    std::copy_n(data(), size_, fresh);
+    std::copy_n(data_, size_, fresh);
     release();
-    heap_ = fresh;
+    data_ = fresh;
     capacity_ = static_cast<uint32_t>(grown);
   }
   void resize(size_t count, T value = T{}) {
@@ -113,28 +113,28 @@ class SmallVector {
 
  private:
   void release() {
-    if (capacity_ > N) delete[] heap_;
-    capacity_ = N;
+    if (data_ != inline_) delete[] data_;
   }
   // Takes other's elements; this holds no heap memory when it is called.
   void steal(SmallVector& other) {
     size_ = other.size_;
-    capacity_ = other.capacity_;
-    if (other.capacity_ > N) {
-      heap_ = other.heap_;
+    if (other.data_ == other.inline_) {
+      data_ = inline_;
+      capacity_ = N;
+      std::copy_n(other.inline_, other.size_, inline_);
     } else {
-      std::copy_n(other.inline_, N, inline_);
+      data_ = other.data_;
+      capacity_ = other.capacity_;
+      other.data_ = other.inline_;
+      other.capacity_ = N;
     }
-    other.capacity_ = N;
     other.size_ = 0;
   }
 
+  T* data_ = inline_;
   uint32_t size_ = 0;
   uint32_t capacity_ = N;
-  union {
-    T inline_[N] = {};
-    T* heap_;
-  };
+  T inline_[N];
 };
 
 // Sizes, indices or dimension numbers of one tensor.

@@ -244,8 +244,8 @@ Instruction* clone_body(const Computation& from, std::span<Instruction* const> a
     }
     Instruction::Operands operands;
     for (const Instruction* operand : original->operands()) operands.push_back(copy_of[operand->index()]);
-    Instruction* copy = into.add(original->op(), original->shape(), {operands.data(), operands.size()}, NoAttrs{},
-                                 original->name());
+    Instruction* copy =
+        into.add(original->op(), original->shape(), {operands.data(), operands.size()}, NoAttrs{}, original->name());
     copy->set_attributes(original->shared_attributes());
     copy->mutable_callees() = original->callees();
     for (const Instruction* before : original->control_predecessors()) {

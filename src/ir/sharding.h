@@ -1,0 +1,70 @@
+// How one value lies on a mesh: for each dimension the mesh digits that cut it, major to minor.
+//
+//   mesh [data=2, model=4],  f32[16,64] with dims {{data}, {model}}: each device holds f32[8,16]
+//
+// Digits that cut no dimension hold copies, unless they are `partial` (each device along them holds a summand, to be
+// combined by `reducer`) or `manual` (each device along them holds its own value of the per-device type). Every digit
+// is used at most once. Nothing here grows with the number of devices.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/hlo_sharding.h"
+#include "ir/mesh.h"
+
+namespace gshard {
+
+// How partial values are combined.
+enum class Reducer : uint8_t { none, add, mul, max, min, and_, or_, xor_ };
+
+struct Sharding {
+  std::vector<Digits> dims;
+  DigitSet partial = 0;
+  Reducer reducer = Reducer::none;
+  DigitSet manual = 0;
+
+  static Sharding replicated(size_t rank) { return {std::vector<Digits>(rank), 0, Reducer::none, 0}; }
+
+  DigitSet cut() const;  // the digits that cut some dimension
+  DigitSet used() const { return cut() | partial | manual; }
+  bool is_replicated() const { return used() == 0; }
+  // Number of pieces of a dimension.
+  int64_t pieces(size_t dim, const Mesh& mesh) const { return mesh.size_of(dims[dim]); }
+
+  bool operator==(const Sharding&) const = default;
+
+  // "[data, model:(1)2, -] partial(add): x": one entry per dimension, "-" where it is whole.
+  std::string to_string(const Mesh& mesh) const;
+};
+
+// The per-device sizes under a sharding: ceil(size / pieces).
+Dims shard_sizes(const Dims& sizes, const Sharding& sharding, const Mesh& mesh);
+
+// ---- HLO's notation ---------------------------------------------------------------------------------------------
+
+// One dimension of a tile assignment as device numbers: going one step along it adds `stride` to the device.
+struct DeviceStride {
+  int64_t size = 1;
+  int64_t stride = 1;
+  bool operator==(const DeviceStride&) const = default;
+};
+
+// For each dimension of the tiles, the strides that it is a product of, major to minor; nullopt where the order of the
+// devices is no mixed-radix permutation.
+std::optional<std::vector<std::vector<DeviceStride>>> device_strides(const TileAssignment& tiles);
+
+// The coarsest unnamed mesh over `device_count` devices in which all of `shardings` are lists of axes. Axes are
+// called x, y, z, w, x4, x5, ... major to minor. Throws Error(program) where two of them need numberings that no one
+// list of axes has (the message names both).
+Mesh find_mesh(const std::vector<const HloSharding*>& shardings, int64_t device_count);
+
+// The sharding on `mesh` of an array of `rank` dimensions. Throws Error(program) where it does not fit the mesh or the
+// rank, and on maximal shardings and tuples, which are no sharding of one array.
+Sharding from_hlo(const HloSharding& hlo, const Mesh& mesh, size_t rank);
+
+// The same in HLO's notation; iota form where the mesh has no explicit device order.
+HloSharding to_hlo(const Sharding& sharding, const Mesh& mesh);
+
+}  // namespace gshard

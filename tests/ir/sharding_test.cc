@@ -1,0 +1,104 @@
+#include "ir/sharding.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace gshard {
+namespace {
+
+HloSharding tiled(Dims dims, Dims reshape, Dims perm = {}) {
+  HloSharding sharding;
+  sharding.kind = HloSharding::Kind::tiled;
+  sharding.tiles = {std::move(dims), std::move(reshape), std::move(perm), {}};
+  return sharding;
+}
+
+HloSharding listed(Dims dims, std::vector<int64_t> devices) {
+  HloSharding sharding;
+  sharding.kind = HloSharding::Kind::tiled;
+  sharding.tiles = {std::move(dims), {}, {}, std::move(devices)};
+  return sharding;
+}
+
+TEST(Mesh, AxesAreListsOfPrimeDigits) {
+  const Mesh mesh({{"data", 12}, {"stage", 1}, {"model", 4}});
+  ASSERT_EQ(mesh.digits().size(), 5u);
+  EXPECT_EQ(mesh.device_count(), 48);
+  EXPECT_EQ(mesh.digits()[0].stride, 24);
+  EXPECT_EQ(mesh.digits()[2].size, 3);
+  EXPECT_EQ(mesh.digits_of_axis(1), Digits{});
+  EXPECT_EQ(mesh.name_of({0, 1, 2}), "data");
+  EXPECT_EQ(mesh.name_of({1, 3, 4}), "data:(2)2,model");
+  EXPECT_EQ(mesh.to_string(), "[data=12, stage=1, model=4]");
+}
+
+TEST(Mesh, RefusesWhatIsNoMesh) {
+  EXPECT_THROW(Mesh({{"x", 0}}), Error);
+  EXPECT_THROW(Mesh({{"x", 2}, {"x", 2}}), Error);
+  EXPECT_THROW(Mesh({{"x", 4}}, {0, 1, 2}), Error);
+  EXPECT_THROW(Mesh({{"x", 4}}, {0, 1, 2, 2}), Error);
+}
+
+TEST(Sharding, ReadsStridesOffListsAndIotas) {
+  const auto iota = device_strides(tiled({2, 4}, {4, 2}, {1, 0}).tiles);
+  ASSERT_TRUE(iota);
+  EXPECT_EQ((*iota)[0], (std::vector<DeviceStride>{{2, 1}}));
+  EXPECT_EQ((*iota)[1], (std::vector<DeviceStride>{{4, 2}}));
+  EXPECT_EQ(device_strides(listed({2, 4}, {0, 2, 4, 6, 1, 3, 5, 7}).tiles), iota);
+  EXPECT_FALSE(device_strides(listed({4}, {0, 1, 3, 2}).tiles));
+  EXPECT_FALSE(device_strides(listed({4}, {3, 2, 1, 0}).tiles));
+}
+
+TEST(Sharding, FindsTheMeshThatAllTilingsShare) {
+  const HloSharding rows = tiled({8, 1}, {8});
+  const HloSharding both = tiled({2, 4}, {8});
+  EXPECT_EQ(find_mesh({&rows}, 8).to_string(), "[x=8]");
+  EXPECT_EQ(find_mesh({&rows, &both}, 8).to_string(), "[x=2, y=4]");
+  const HloSharding six = tiled({2, 6}, {12});
+  const HloSharding four = tiled({3, 4}, {12});
+  EXPECT_THROW(find_mesh({&six, &four}, 12), Error);
+}
+
+// Every way to put the digits of a mesh into two dimensions and copies is printed and read back as itself.
+TEST(Sharding, HloNotationKeepsEverySharding) {
+  for (const Mesh& mesh : {Mesh({{"a", 4}, {"b", 6}}), Mesh({{"a", 2}, {"b", 3}}, {5, 1, 0, 3, 4, 2})}) {
+    const size_t count = mesh.digits().size();
+    size_t choices = 1;
+    for (size_t i = 0; i < count; ++i) choices *= 5;
+    for (size_t choice = 0; choice < choices; ++choice) {
+      Sharding sharding = Sharding::replicated(2);
+      size_t rest = choice;
+      for (size_t digit = 0; digit < count; ++digit, rest /= 5) {
+        const auto d = static_cast<Digit>(digit);
+        if (rest % 5 == 0) sharding.dims[0].push_back(d);
+        if (rest % 5 == 1) sharding.dims[1].push_back(d);
+        if (rest % 5 == 2) sharding.dims[1].insert(sharding.dims[1].begin(), d);
+        if (rest % 5 == 3) sharding.manual |= digit_bit(d);
+      }
+      EXPECT_EQ(from_hlo(to_hlo(sharding, mesh), mesh, 2), sharding) << sharding.to_string(mesh);
+    }
+  }
+}
+
+TEST(Sharding, UsesTheShortestIota) {
+  const Mesh mesh({{"a", 2}, {"b", 4}});
+  Sharding sharding = Sharding::replicated(2);
+  sharding.dims = {mesh.digits_of_axis(1), {}};
+  const HloSharding hlo = to_hlo(sharding, mesh);
+  EXPECT_TRUE(hlo.last_tile_dim_replicate);
+  EXPECT_EQ(hlo.tiles.dims, (Dims{4, 1, 2}));
+  EXPECT_EQ(hlo.tiles.reshape_dims, (Dims{2, 4}));
+  EXPECT_EQ(hlo.tiles.transpose_perm, (Dims{1, 0}));
+}
+
+TEST(Sharding, ShardSizesRoundUp) {
+  const Mesh mesh({{"a", 4}});
+  Sharding sharding = Sharding::replicated(2);
+  sharding.dims[0] = mesh.digits_of_axis(0);
+  EXPECT_EQ(shard_sizes({9, 5}, sharding, mesh), (Dims{3, 5}));
+  EXPECT_EQ(sharding.to_string(mesh), "[a, -]");
+}
+
+}  // namespace
+}  // namespace gshard
