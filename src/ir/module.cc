@@ -157,44 +157,93 @@ Computation* Module::find(std::string_view name) const {
   return nullptr;
 }
 
-void Module::sort_and_prune_computations() {
-  std::unordered_set<const Computation*> open;
-  std::unordered_set<const Computation*> done;
-  std::vector<Computation*> order;
+namespace {
+
+// Walks the call graph depth first, without recursion of its own, and lists callees before callers.
+class CallOrder {
+ public:
+  void visit(Computation* start) {
+    if (done_.contains(start)) return;
+    open(start);
+    while (!stack_.empty()) {
+      Visit& visit = stack_.back();
+      if (visit.next == visit.callees.size()) {
+        close();
+        continue;
+      }
+      Computation* callee = visit.callees[visit.next++];
+      if (open_.contains(callee)) throw Error::program("computation %" + callee->name() + " calls itself");
+      if (!done_.contains(callee)) open(callee);
+    }
+  }
+  const std::vector<Computation*>& order() const { return order_; }
+
+ private:
   struct Visit {
     Computation* computation;
     std::vector<Computation*> callees;
     size_t next = 0;
   };
-  const auto visit_of = [](Computation* computation) {
+
+  void open(Computation* computation) {
+    open_.insert(computation);
     Visit visit{computation, {}};
     for (const auto& instruction : computation->instructions()) {
-      for (Computation* callee : instruction->callees()) visit.callees.push_back(callee);
+      const auto count = static_cast<std::ptrdiff_t>(instruction->callees().size());
+      visit.callees.insert(visit.callees.end(), instruction->callees().begin(), instruction->callees().end());
+      // XLA's order, in which the text stands, has the body of a loop before its condition.
+      if (instruction->op() == Op::while_) std::reverse(visit.callees.end() - count, visit.callees.end());
     }
-    return visit;
-  };
-  std::vector<Visit> stack;
-  stack.push_back(visit_of(entry_));
-  open.insert(entry_);
-  while (!stack.empty()) {
-    Visit& visit = stack.back();
-    if (visit.next == visit.callees.size()) {
-      open.erase(visit.computation);
-      done.insert(visit.computation);
-      order.push_back(visit.computation);
-      stack.pop_back();
-      continue;
-    }
-    Computation* callee = visit.callees[visit.next++];
-    if (open.contains(callee)) throw Error::program("computation %" + callee->name() + " calls itself");
-    if (done.contains(callee)) continue;
-    open.insert(callee);
-    stack.push_back(visit_of(callee));
+    stack_.push_back(std::move(visit));
   }
+  void close() {
+    Computation* computation = stack_.back().computation;
+    open_.erase(computation);
+    done_.insert(computation);
+    order_.push_back(computation);
+    stack_.pop_back();
+  }
+
+  std::vector<Visit> stack_;
+  std::unordered_set<const Computation*> open_;
+  std::unordered_set<const Computation*> done_;
+  std::vector<Computation*> order_;
+};
+
+}  // namespace
+
+Computation* Module::append(std::unique_ptr<Computation> computation) {
+  computations_.push_back(std::move(computation));
+  return computations_.back().get();
+}
+
+void Module::sort_computations() {
+  std::unordered_set<const Computation*> called;
+  for (const auto& computation : computations_) {
+    for (const auto& instruction : computation->instructions()) {
+      called.insert(instruction->callees().begin(), instruction->callees().end());
+    }
+  }
+  CallOrder calls;
+  for (const auto& computation : computations_) {
+    if (!called.contains(computation.get())) calls.visit(computation.get());
+  }
+  // What is left is called, but by nothing that is not: these are circles.
+  for (const auto& computation : computations_) calls.visit(computation.get());
+  reorder(calls.order());
+}
+
+void Module::sort_and_prune_computations() {
+  CallOrder calls;
+  calls.visit(entry_);
+  reorder(calls.order());
+}
+
+void Module::reorder(const std::vector<Computation*>& order) {
   std::unordered_map<const Computation*, std::unique_ptr<Computation>> owned;
   for (auto& computation : computations_) owned.emplace(computation.get(), std::move(computation));
   computations_.clear();
-  for (Computation* computation : order) computations_.push_back(std::move(owned[computation]));
+  for (const Computation* computation : order) computations_.push_back(std::move(owned[computation]));
 }
 
 size_t Module::instruction_count() const {

@@ -166,10 +166,14 @@ class Module {
   void set_entry(Computation* entry) { entry_ = entry; }
   // Appends an empty computation; the name is made unique in the module.
   Computation* add_computation(std::string_view name_hint);
+  // Appends a computation made before, whose name the caller knows to be unique in the module.
+  Computation* append(std::unique_ptr<Computation> computation);
   // Null where there is none of that name.
   Computation* find(std::string_view name) const;
-  // Removes computations that the entry cannot reach; puts callees before callers. Throws Error(program) where a
-  // computation calls itself.
+  // Puts callees before callers, in the order in which the computations that nobody calls reach them. Throws
+  // Error(program) where a computation calls itself.
+  void sort_computations();
+  // The same for the computations that the entry reaches; removes all others.
   void sort_and_prune_computations();
 
   const ModuleHeader& header() const { return header_; }
@@ -184,6 +188,8 @@ class Module {
   std::unique_ptr<Module> clone() const;
 
  private:
+  void reorder(const std::vector<Computation*>& order);
+
   std::string name_;
   std::string file_;
   std::vector<std::unique_ptr<Computation>> computations_;
