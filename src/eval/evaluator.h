@@ -4,6 +4,7 @@
 // Kernels of one family stand in one file (eval/pointwise.cc, eval/dot.cc, ...).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -22,27 +23,41 @@ class Evaluator {
   Environment& environment() { return *environment_; }
 
   // Runs a computation. Values are dropped after their last use, and a kernel gets the last reference to an operand
-  // that dies with it, so that it may write into its bytes (Literal::mutable_bytes does not copy then).
+  // that dies with it, so that it may write into its bytes (Literal::is_unique). The same holds for each element of
+  // a tuple that get-tuple-element takes out.
   Literal call(const Computation& computation, std::vector<Literal> arguments);
 
   // Runs a computation over scalars (a reducer, comparator or map body) once for each of `count` elements at once:
-  // each argument has shape [count], and so has each result (one per element of the root's tuple, or one).
-  // Constants and other values of the body are spread to [count]. Throws Error(program) where an op of the body
-  // cannot be run so.
+  // each argument has shape [count], or [] where it is the same for all, and each result has shape [count] (one per
+  // element of the root's tuple, or one).
   std::vector<Literal> call_lifted(const Computation& computation, std::vector<Literal> arguments, int64_t count);
 
-  // State of rng and rng-get-and-update-state, and of made-up values: 64 fresh bits, the same sequence for the same seed.
-  uint64_t next_random();
+  // 64 fresh bits: the same sequence for the same seed.
+  uint64_t next_random() { return random_at(random_counter_++); }
+  // The 128-bit state of rng-get-and-update-state (low half first): returns it, then adds `delta` to it.
+  std::array<uint64_t, 2> advance_random_state(uint64_t delta);
+
+  // The instruction that runs now, or ran when an exception was thrown.
+  const Instruction* current() const { return current_; }
 
  private:
-  struct Plan;  // last uses of one computation, made once
+  struct Plan;   // what is known of one computation, made once
+  class Frame;   // the values of one running computation
   const Plan& plan_of(const Computation& computation);
+  std::vector<Literal> call_lane_by_lane(const Computation& computation, std::span<const Literal> arguments,
+                                         int64_t count);
+  void begin(const Instruction& instruction);
+  uint64_t random_at(uint64_t index) const;
 
   EvaluateOptions options_;
   Environment* environment_;
   std::unique_ptr<Environment> own_environment_;
   std::unordered_map<const Computation*, std::unique_ptr<Plan>> plans_;
   uint64_t random_counter_ = 0;
+  std::array<uint64_t, 2> random_state_;
+  const Instruction* current_ = nullptr;
+  int depth_ = 0;   // of nested calls
+  int lifted_ = 0;  // of nested lifted calls
 };
 
 // Computes one instruction. `operands` are the kernel's to take apart or overwrite.
@@ -54,6 +69,10 @@ using Kernel = Literal (*)(const Instruction& instruction, std::span<Literal> op
 #undef GSHARD_OP
 
 Kernel kernel_of(Op op);
+
+// Whether the op's kernel takes operands of any equal shape, or scalars among them, whatever shape the instruction
+// has: call_lifted runs such ops over many elements at once.
+bool is_lane_wise(Op op);
 
 // An Error(program) that names the instruction, its op, its place in the text and in the model, and `what`.
 Error evaluation_error(const Instruction& instruction, const std::string& what);

@@ -19,6 +19,8 @@ class Literal {
   Literal() = default;  // the empty tuple
   // Zeros. Throws Error(memory) where the shape is too large to hold; tuples get zeros in every leaf.
   explicit Literal(Shape shape);
+  // An array whose elements are to be written before they are read.
+  static Literal uninitialized(Shape shape);
   static Literal tuple(std::vector<Literal> elements);
   // Stands for a constant whose values the text left out ("{...}"): it has a shape and no bytes.
   static Literal elided(Shape shape);
@@ -29,11 +31,15 @@ class Literal {
   bool is_elided() const { return elided_; }
   const std::vector<Literal>& elements() const { return elements_; }
   std::vector<Literal> take_elements() && { return std::move(elements_); }
+  // Moves element i out of a tuple, which keeps its shape but has nothing there any more.
+  Literal take_element(size_t i) { return std::move(elements_[i]); }
 
   const std::byte* bytes() const { return bytes_.get(); }
   // Makes the bytes this literal's own first.
   std::byte* mutable_bytes();
   int64_t byte_size() const { return shape_.byte_size(); }
+  // Whether mutable_bytes() needs no copy.
+  bool is_unique() const { return bytes_.use_count() == 1; }
 
   // The elements as T, which must have the storage size of the element type (bytes_of).
   template <class T>
@@ -48,7 +54,10 @@ class Literal {
   }
 
   // The same bytes under another shape of equal element type and count.
-  Literal reshaped(Shape shape) const;
+  Literal reshaped(Shape shape) const&;
+  Literal reshaped(Shape shape) &&;
+  // The same bytes under any array shape of equal byte size.
+  Literal reinterpreted(Shape shape) &&;
 
   // Same shape and the same bytes (so -0.0 != 0.0, and a NaN equals itself).
   bool operator==(const Literal& other) const;

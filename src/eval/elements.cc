@@ -1,0 +1,196 @@
+#include "eval/elements.h"
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstring>
+#include <limits>
+
+#include "eval/dispatch.h"
+
+namespace gshard {
+namespace {
+
+template <class T>
+inline constexpr bool kIsComplex = false;
+template <class T>
+inline constexpr bool kIsComplex<std::complex<T>> = true;
+
+// Elements pass between types through blocks of the widest type of their class, so that there are not as many
+// conversions as pairs of types.
+constexpr size_t kBlock = 512;
+
+// uint64_t, int64_t, double or std::complex<double>.
+template <class T>
+struct Widest {
+  using Type = double;
+};
+template <std::unsigned_integral T>
+struct Widest<T> {
+  using Type = uint64_t;
+};
+template <std::signed_integral T>
+struct Widest<T> {
+  using Type = int64_t;
+};
+template <class T>
+struct Widest<std::complex<T>> {
+  using Type = std::complex<double>;
+};
+
+// Clamps to the integers of `bits` bits; NaN is 0.
+template <class T>
+T clamped(double x, int bits) {
+  const int digits = std::is_signed_v<T> ? bits - 1 : bits;
+  const double limit = std::ldexp(1.0, digits);  // one more than the largest
+  if (std::isnan(x)) return 0;
+  if (x >= limit) return static_cast<T>(std::numeric_limits<T>::max() >> (std::numeric_limits<T>::digits - digits));
+  if (std::is_signed_v<T>) return x <= -limit ? static_cast<T>(-limit) : static_cast<T>(x);
+  return x <= 0 ? T{0} : static_cast<T>(x);
+}
+
+template <class T, class Wide>
+T narrow(Wide x, int bits) {
+  if constexpr (kIsComplex<T>) {
+    if constexpr (kIsComplex<Wide>) {
+      return T(static_cast<typename T::value_type>(x.real()), static_cast<typename T::value_type>(x.imag()));
+    } else {
+      return T(static_cast<typename T::value_type>(x), 0);
+    }
+  } else if constexpr (kIsComplex<Wide>) {
+    return T{};  // refused before
+  } else if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_same_v<Wide, double>) {
+      return clamped<T>(x, bits);
+    } else {
+      return static_cast<T>(x);
+    }
+  } else if constexpr (std::is_floating_point_v<T> || std::is_same_v<Wide, double>) {
+    return static_cast<T>(x);
+  } else {
+    // Rounded twice, which only integers beyond 2^53 could tell.
+    return T(static_cast<double>(x));
+  }
+}
+
+template <class Wide>
+void load_block(DType type, const std::byte* from, Wide* to, size_t n) {
+  with_storage(type, [&]<class T>() {
+    if constexpr (std::is_same_v<Wide, typename Widest<T>::Type>) {
+      const T* x = reinterpret_cast<const T*>(from);
+      for (size_t i = 0; i < n; ++i) to[i] = static_cast<Wide>(x[i]);
+    }
+  });
+}
+
+template <class Wide>
+void store_block(DType type, const Wide* from, std::byte* to, size_t n) {
+  if (type == DType::pred) {
+    for (size_t i = 0; i < n; ++i) to[i] = std::byte{from[i] != Wide{0}};
+    return;
+  }
+  const int bits = bits_of(type);
+  with_storage(type, [&]<class T>() {
+    T* x = reinterpret_cast<T*>(to);
+    for (size_t i = 0; i < n; ++i) x[i] = narrow<T>(from[i], bits);
+  });
+  wrap_integers(type, to, n);
+}
+
+bool is_at_most_f32(DType type) { return is_floating(type) && bits_of(type) <= 32; }
+
+}  // namespace
+
+DType compute_type(DType type) { return is_at_most_f32(type) ? DType::f32 : type; }
+
+void widen_floats(DType type, const std::byte* from, float* to, size_t n) {
+  with_storage(type, [&]<class T>() {
+    if constexpr (sizeof(T) <= 4 && !std::is_integral_v<T>) {
+      const T* x = reinterpret_cast<const T*>(from);
+      for (size_t i = 0; i < n; ++i) to[i] = static_cast<float>(x[i]);
+    }
+  });
+}
+
+void narrow_floats(DType type, const float* from, std::byte* to, size_t n) {
+  with_storage(type, [&]<class T>() {
+    if constexpr (sizeof(T) <= 4 && !std::is_integral_v<T>) {
+      T* x = reinterpret_cast<T*>(to);
+      for (size_t i = 0; i < n; ++i) x[i] = static_cast<T>(from[i]);
+    }
+  });
+}
+
+void wrap_integers(DType type, std::byte* values, size_t n) {
+  const int bits = type == DType::pred ? 1 : bits_of(type);
+  if (bits >= 8 || is_floating(type)) return;
+  const int shift = 8 - bits;
+  if (is_signed_int(type)) {
+    auto* x = reinterpret_cast<int8_t*>(values);
+    for (size_t i = 0; i < n; ++i) x[i] = static_cast<int8_t>(static_cast<int8_t>(x[i] << shift) >> shift);
+  } else {
+    auto* x = reinterpret_cast<uint8_t*>(values);
+    for (size_t i = 0; i < n; ++i) x[i] = static_cast<uint8_t>(x[i] & ((1 << bits) - 1));
+  }
+}
+
+Literal convert_elements(const Literal& x, DType to) {
+  const DType from = x.shape().type();
+  if (from == to) return x;
+  if (is_complex(from) && !is_complex(to) && to != DType::pred) {
+    throw Error::program("no conversion from " + std::string(name_of(from)) + " to " + std::string(name_of(to)) +
+                         "; take the real part");
+  }
+  Literal result = Literal::uninitialized(Shape(to, x.shape().dims()));
+  const auto count = static_cast<size_t>(x.shape().element_count());
+  const std::byte* source = x.bytes();
+  std::byte* target = result.mutable_bytes();
+  const auto from_bytes = static_cast<size_t>(bytes_of(from));
+  const auto to_bytes = static_cast<size_t>(bytes_of(to));
+  const auto blocks = [&]<class Wide>(auto load, auto store) {
+    Wide wide[kBlock];
+    for (size_t i = 0; i < count; i += kBlock) {
+      const size_t n = std::min(kBlock, count - i);
+      load(from, source + i * from_bytes, wide, n);
+      store(to, wide, target + i * to_bytes, n);
+    }
+  };
+  if (is_at_most_f32(from) && is_at_most_f32(to)) {
+    blocks.operator()<float>(widen_floats, narrow_floats);
+  } else {
+    with_storage(from, [&]<class T>() {
+      using Wide = typename Widest<T>::Type;
+      blocks.template operator()<Wide>(load_block<Wide>, store_block<Wide>);
+    });
+  }
+  return result;
+}
+
+int64_t integer_at(const Literal& x, size_t i) {
+  return with_integer(x.shape().type(), [&]<class T>() {
+    const T value = x.values<T>()[i];
+    if constexpr (std::is_same_v<T, uint64_t>) {
+      return static_cast<int64_t>(std::min<uint64_t>(value, std::numeric_limits<int64_t>::max()));
+    } else {
+      return static_cast<int64_t>(value);
+    }
+  });
+}
+
+std::vector<int64_t> integers_of(const Literal& x) {
+  std::vector<int64_t> values(static_cast<size_t>(x.shape().element_count()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = integer_at(x, i);
+  return values;
+}
+
+Literal filled(const Shape& shape, const Literal& value) {
+  GSHARD_CHECK(value.shape().type() == shape.type() && value.shape().element_count() == 1);
+  Literal result = Literal::uninitialized(shape);
+  with_bytes(shape.type(), [&]<class T>() {
+    const std::span<T> values = result.mutable_values<T>();
+    std::fill(values.begin(), values.end(), value.values<T>()[0]);
+  });
+  return result;
+}
+
+}  // namespace gshard
