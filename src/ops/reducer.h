@@ -11,8 +11,8 @@
 namespace gshard {
 
 // The reducer that the computation is: one add, multiply, maximum, minimum, and, or, xor of its two parameters in
-// either order, with or without a conversion of both on the way in and of the result on the way out (a sum of bf16 in
-// f32). Reducer::none for everything else.
+// either order, itself or by a call, with or without an exact conversion of both on the way in and of the result on the
+// way out (a sum of bf16 in f32). Reducer::none for everything else.
 Reducer reducer_of(const Computation& computation);
 
 // The op that combines two values under a reducer. `reducer` is not none.
