@@ -1,5 +1,6 @@
 #include "ir/shape.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/hash.h"
@@ -20,8 +21,32 @@ Dims row_major_strides(const Dims& dims) {
 
 Shape Shape::tuple(std::vector<Shape> elements) {
   Shape shape;
-  shape.elements_ = std::move(elements);
+  if (elements.empty()) return shape;
+  auto tuple = std::make_shared<TupleShape>();
+  for (const Shape& element : elements) {
+    if (__builtin_add_overflow(tuple->leaf_count, element.leaf_count(), &tuple->leaf_count)) {
+      tuple->leaf_count = std::numeric_limits<int64_t>::max();
+    }
+    tuple->depth = std::max(tuple->depth, element.tuple_depth() + 1);
+  }
+  tuple->elements = std::move(elements);
+  shape.tuple_ = std::move(tuple);
   return shape;
+}
+
+const std::vector<Shape>& Shape::elements() const {
+  static const auto* const kNone = new std::vector<Shape>;
+  return tuple_ == nullptr ? *kNone : tuple_->elements;
+}
+
+int64_t Shape::leaf_count() const {
+  if (!is_tuple()) return 1;
+  return tuple_ == nullptr ? 0 : tuple_->leaf_count;
+}
+
+int64_t Shape::tuple_depth() const {
+  if (!is_tuple()) return 0;
+  return tuple_ == nullptr ? 1 : tuple_->depth;
 }
 
 int64_t Shape::element_count() const {
@@ -37,7 +62,7 @@ int64_t Shape::element_count() const {
 int64_t Shape::byte_size() const {
   if (!is_tuple()) return saturating_multiply(element_count(), bytes_of(type_));
   int64_t total = 0;
-  for (const Shape& element : elements_) {
+  for (const Shape& element : elements()) {
     if (__builtin_add_overflow(total, element.byte_size(), &total)) return std::numeric_limits<int64_t>::max();
   }
   return total;
@@ -50,20 +75,22 @@ Shape Shape::with_type(DType type) const {
 }
 
 Shape Shape::without_layout() const {
-  Shape shape = *this;
-  shape.layout_ = nullptr;
-  for (Shape& element : shape.elements_) element = element.without_layout();
-  return shape;
+  if (!is_tuple()) return Shape(type_, dims_);
+  std::vector<Shape> plain;
+  plain.reserve(tuple_size());
+  for (const Shape& element : elements()) plain.push_back(element.without_layout());
+  return tuple(std::move(plain));
 }
 
 bool Shape::operator==(const Shape& other) const {
-  return type_ == other.type_ && dims_ == other.dims_ && elements_ == other.elements_;
+  if (type_ != other.type_ || dims_ != other.dims_) return false;
+  return tuple_ == other.tuple_ || elements() == other.elements();
 }
 
 uint64_t Shape::hash() const {
   uint64_t seed = static_cast<uint64_t>(type_);
   for (int64_t size : dims_) hash_combine(seed, static_cast<uint64_t>(size));
-  for (const Shape& element : elements_) hash_combine(seed, element.hash());
+  for (const Shape& element : elements()) hash_combine(seed, element.hash());
   return seed;
 }
 
@@ -71,7 +98,7 @@ std::string Shape::to_string() const {
   std::string text;
   if (is_tuple()) {
     text = "(";
-    for (size_t i = 0; i < elements_.size(); ++i) text += (i ? ", " : "") + elements_[i].to_string();
+    for (size_t i = 0; i < tuple_size(); ++i) text += (i ? ", " : "") + element(i).to_string();
     return text + ")";
   }
   text = std::string(name_of(type_)) + "[";

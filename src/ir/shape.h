@@ -5,6 +5,8 @@
 //
 // Arrays are row-major. A layout in the text is kept so that it can be printed again, and means nothing else:
 // equality ignores it.
+//
+// Copies of a tuple share their elements, so that passing a loop's state of a thousand arrays along costs nothing.
 #pragma once
 
 #include <memory>
@@ -23,6 +25,8 @@ struct Layout {
   std::string suffix;
   bool operator==(const Layout&) const = default;
 };
+
+struct TupleShape;
 
 class Shape {
  public:
@@ -45,9 +49,13 @@ class Shape {
   // Bytes held in memory, tuples summed; saturates at INT64_MAX.
   int64_t byte_size() const;
 
-  const std::vector<Shape>& elements() const { return elements_; }
-  const Shape& element(size_t i) const { return elements_[i]; }
-  size_t tuple_size() const { return elements_.size(); }
+  // Of a tuple; none of other types.
+  const std::vector<Shape>& elements() const;
+  const Shape& element(size_t i) const;
+  size_t tuple_size() const;
+  // Arrays and tokens in all levels of the tuple (1 for others), saturating, and the number of levels (0 for others).
+  int64_t leaf_count() const;
+  int64_t tuple_depth() const;
 
   // Null where the text gave none.
   const std::shared_ptr<const Layout>& layout() const { return layout_; }
@@ -67,9 +75,18 @@ class Shape {
  private:
   DType type_;
   Dims dims_;
-  std::vector<Shape> elements_;
+  std::shared_ptr<const TupleShape> tuple_;  // null for the empty tuple and for other types
   std::shared_ptr<const Layout> layout_;
 };
+
+struct TupleShape {
+  std::vector<Shape> elements;
+  int64_t leaf_count = 0;
+  int64_t depth = 0;
+};
+
+inline const Shape& Shape::element(size_t i) const { return tuple_->elements[i]; }
+inline size_t Shape::tuple_size() const { return tuple_ == nullptr ? 0 : tuple_->elements.size(); }
 
 // a * b for non-negative sizes, INT64_MAX where it would overflow.
 int64_t saturating_multiply(int64_t a, int64_t b);

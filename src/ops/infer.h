@@ -6,16 +6,23 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
-#include "ir/instruction.h"
+#include "ir/module.h"
 #include "ops/table.h"
 
+// Cut off where it is longer than anybody reads.
 template <>
 struct fmt::formatter<gshard::Shape> : fmt::formatter<std::string> {
   auto format(const gshard::Shape& shape, fmt::format_context& context) const {
-    return fmt::formatter<std::string>::format(shape.to_string(), context);
+    constexpr size_t kLongest = 200;
+    std::string text = shape.to_string();
+    if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+    return fmt::formatter<std::string>::format(text, context);
   }
 };
 
@@ -56,6 +63,50 @@ void require(bool holds, const Instruction& instruction, fmt::format_string<Args
 // "integer, floating".
 std::string names_of(Types types);
 
+// ---- what the families share --------------------------------------------------------------------------------------
+
+// A size that came out of arithmetic on sizes and attributes of 64 bits each.
+using WideInt = __int128;
+
+// Throws where a size is negative or beyond 64 bits; `what` names it.
+int64_t checked_size(const Instruction& instruction, WideInt size, std::string_view what);
+
+// Operand `index`'s shape. Throws where it is a tuple or a token.
+const Shape& array_operand(const Instruction& instruction, size_t index);
+
+void require_equal_dims(const Instruction& instruction, size_t a, size_t b);
+void require_equal_types(const Instruction& instruction, size_t a, size_t b);
+// Operand `index` has integer elements.
+void require_integers(const Instruction& instruction, size_t index);
+
+// Every number stands once in `dims` and lies in [0, rank); `name` is the attribute.
+void require_unique_below(const Instruction& instruction, const Dims& dims, size_t rank, std::string_view name);
+void require_sorted(const Instruction& instruction, const Dims& dims, std::string_view name);
+void require_below(const Instruction& instruction, int64_t dim, size_t rank, std::string_view name);
+
+bool contains(const Dims& dims, int64_t dim);
+// `dims` in their order, without those whose positions are in `positions`.
+Dims without(const Dims& dims, const Dims& positions);
+
+// The shape of an op that returns one value for each of its operands: no tuple where there is one.
+Shape one_or_tuple(std::vector<Shape> shapes);
+
+// The result of the instruction's callee number `callee`. Throws where its parameters are not `parameters`.
+const Shape& callee_result(const Instruction& instruction, size_t callee, std::span<const Shape> parameters);
+// The same for a callee over the scalars of a reduction: parameters (accumulators..., elements...), result
+// accumulators, all scalars of the types of these shapes. Returns its result, a tuple where there are several.
+const Shape& require_reducer(const Instruction& instruction, size_t callee, std::span<const Shape> accumulators,
+                             std::span<const Shape> elements);
+
+// The sizes of `base` under a window, one per dimension.
+Dims window_output(const Instruction& instruction, const Dims& base, const Window& window);
+
+// The element type of a product of operands 0 and 1: what the text declares, else the wider of the two.
+DType product_type(const Instruction& instruction);
+
+// The number of devices in each of the instruction's replica groups; 0 where the module leaves it open.
+int64_t group_size(const Instruction& instruction);
+
 // ---- families ---------------------------------------------------------------------------------------------------
 
 Shape infer_add_dependency(const Instruction& instruction);
@@ -91,6 +142,7 @@ Shape infer_convert(const Instruction& instruction);
 Shape infer_convolution(const Instruction& instruction);
 Shape infer_copy_done(const Instruction& instruction);
 Shape infer_copy_start(const Instruction& instruction);
+Shape infer_custom_call(const Instruction& instruction);
 Shape infer_declared(const Instruction& instruction);
 Shape infer_device_id(const Instruction& instruction);
 Shape infer_dot(const Instruction& instruction);

@@ -4,20 +4,6 @@
 namespace gshard {
 namespace {
 
-// Broadcasting is explicit in HLO: operands have one shape.
-void require_equal_dims(const Instruction& i, size_t a, size_t b) {
-  const Shape& x = i.operand(a)->shape();
-  const Shape& y = i.operand(b)->shape();
-  require(x.is_array() && y.is_array() && x.dims() == y.dims(), i,
-          "operand {} is {}, operand {} is {}: sizes must be equal", a, x, b, y);
-}
-
-void require_equal_types(const Instruction& i, size_t a, size_t b) {
-  const Shape& x = i.operand(a)->shape();
-  const Shape& y = i.operand(b)->shape();
-  require(x.type() == y.type(), i, "operand {} is {}, operand {} is {}: element types must be equal", a, x, b, y);
-}
-
 Shape result_like(const Instruction& i, size_t operand, DType type) {
   return Shape(type, i.operand(operand)->shape().dims());
 }
@@ -85,7 +71,7 @@ Shape infer_select(const Instruction& i) {
   require(on_true == on_false, i, "operand 1 is {}, operand 2 is {}: they must be equal", on_true, on_false);
   require(on_true.is_array(), i, "operands 1 and 2 are {}: only arrays can be selected", on_true);
   if (!predicate.is_scalar()) require_equal_dims(i, 0, 1);
-  return on_true.without_layout();
+  return on_true;
 }
 
 Shape infer_clamp(const Instruction& i) {

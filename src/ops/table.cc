@@ -1,5 +1,6 @@
 #include "ops/table.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -71,14 +72,14 @@ constexpr std::array kRows = {
     OpRow{Op::copy_start, operands(1), attributes<CopyStartAttrs>(), infer_copy_start},
     OpRow{Op::cosine, operands(1), attributes<AccuracyAttrs>(), infer_unary, inexact, pointwise},
     OpRow{Op::cosh, operands(1), attributes<AccuracyAttrs>(), infer_unary, inexact, pointwise},
-    OpRow{Op::custom_call, operands(0, kAny), attributes<CustomCallAttrs>(), infer_declared, unchecked, declared_shape,
-          "to_apply? called_computations*"},
+    OpRow{Op::custom_call, operands(0, kAny), attributes<CustomCallAttrs>(), infer_custom_call, unchecked,
+          declared_shape, "to_apply? called_computations*"},
     OpRow{Op::divide, operands(2), attributes<NoAttrs>(), infer_binary, number, pointwise},
     OpRow{Op::domain, operands(1), attributes<DomainAttrs>(), infer_same_as_operand},
     OpRow{Op::dot, operands(2), attributes<DotAttrs>(), infer_dot, any},
     OpRow{Op::dynamic_reshape, operands(1, kAny), attributes<NoAttrs>(), infer_dynamic_reshape, any,
           data_movement | declared_shape},
-    OpRow{Op::dynamic_slice, operands(2, kAny), attributes<DynamicSliceAttrs>(), infer_dynamic_slice, any,
+    OpRow{Op::dynamic_slice, operands(1, kAny), attributes<DynamicSliceAttrs>(), infer_dynamic_slice, any,
           data_movement},
     OpRow{Op::dynamic_update_slice, operands(2, kAny), attributes<NoAttrs>(), infer_dynamic_update_slice, any,
           data_movement},
@@ -167,6 +168,10 @@ constexpr std::array kRows = {
     OpRow{Op::xor_, operands(2), attributes<NoAttrs>(), infer_binary, bits, pointwise | commutative},
 };
 
+// A few lines of text can nest tuples into one of 2^60 elements; no program needs that.
+constexpr int64_t kMaxLeaves = int64_t{1} << 18;
+constexpr int64_t kMaxDepth = 100;
+
 constexpr bool in_order() {
   for (size_t i = 0; i < kRows.size(); ++i) {
     if (kRows[i].op != static_cast<Op>(i) || kRows[i].infer == nullptr) return false;
@@ -236,7 +241,11 @@ Shape infer_shape(const Instruction& instruction) {
             names_of(row.types));
   }
   GSHARD_CHECK(instruction.attributes().index() == row.attributes, instruction.name());
-  return row.infer(instruction);
+  Shape shape = row.infer(instruction);
+  require(shape.leaf_count() <= kMaxLeaves && shape.tuple_depth() <= kMaxDepth, instruction,
+          "the result is a tuple of {} arrays in {} levels, at most {} and {} can be handled", shape.leaf_count(),
+          shape.tuple_depth(), kMaxLeaves, kMaxDepth);
+  return shape;
 }
 
 bool has_side_effect(const Instruction& instruction) {
