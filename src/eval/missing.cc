@@ -3,9 +3,9 @@
 
 namespace gshard {
 
-#define GSHARD_MISSING(op)                                                                       \
-  Literal eval_##op(const Instruction& instruction, std::span<Literal>, Evaluator&) {            \
-    throw evaluation_error(instruction, "cannot be evaluated");                                  \
+#define GSHARD_MISSING(op)                                                            \
+  Literal eval_##op(const Instruction& instruction, std::span<Literal>, Evaluator&) { \
+    throw evaluation_error(instruction, "cannot be evaluated");                       \
   }
 GSHARD_MISSING(all_gather)
 GSHARD_MISSING(all_gather_done)
@@ -38,30 +38,5 @@ GSHARD_MISSING(send_done)
 GSHARD_MISSING(set_dimension_size)
 GSHARD_MISSING(sort)
 GSHARD_MISSING(topk)
-GSHARD_MISSING(broadcast)
-GSHARD_MISSING(reshape)
-GSHARD_MISSING(transpose)
-GSHARD_MISSING(bitcast)
-GSHARD_MISSING(slice)
-GSHARD_MISSING(pad)
-GSHARD_MISSING(concatenate)
-GSHARD_MISSING(reverse)
-GSHARD_MISSING(dynamic_slice)
-GSHARD_MISSING(dynamic_update_slice)
-GSHARD_MISSING(gather)
-GSHARD_MISSING(scatter)
-GSHARD_MISSING(dot)
-GSHARD_MISSING(ragged_dot)
-GSHARD_MISSING(scaled_dot)
-GSHARD_MISSING(convolution)
-GSHARD_MISSING(reduce_window)
-GSHARD_MISSING(select_and_scatter)
-GSHARD_MISSING(fft)
-GSHARD_MISSING(cholesky)
-GSHARD_MISSING(triangular_solve)
-GSHARD_MISSING(batch_norm_grad)
-GSHARD_MISSING(batch_norm_inference)
-GSHARD_MISSING(batch_norm_training)
-GSHARD_MISSING(dynamic_reshape)
 
 }  // namespace gshard

@@ -1,0 +1,73 @@
+#include <algorithm>
+
+#include "eval/combine.h"
+#include "eval/elements.h"
+#include "eval/window.h"
+
+namespace gshard {
+namespace {
+
+constexpr int64_t kNothing = -1;
+
+// The elements that one tap of the window offers, and at which output of the window.
+struct Candidates {
+  std::vector<int64_t> outputs;
+  std::vector<int64_t> elements;
+};
+
+Candidates candidates_of(const TapBox& box) {
+  Candidates candidates;
+  const StridedLoop<2> loop(box.sizes, {box.outputs.strides, box.inputs.strides});
+  const auto [output_step, element_step] = loop.run_strides();
+  loop.run({box.outputs.offset, box.inputs.offset}, [&](const std::array<int64_t, 2>& run) {
+    for (int64_t i = 0; i < loop.run_length(); ++i) {
+      candidates.outputs.push_back(run[0] + i * output_step);
+      candidates.elements.push_back(run[1] + i * element_step);
+    }
+  });
+  return candidates;
+}
+
+// selected[o] is the element that the window at output o has chosen so far: a candidate takes its place unless
+// select(chosen, candidate) holds, or nothing was chosen yet.
+void select_among(const Candidates& candidates, const Computation& select, Evaluator& evaluator, const Literal& operand,
+                  std::vector<int64_t>& selected) {
+  std::vector<int64_t> chosen = candidates.elements;
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const int64_t before = selected[static_cast<size_t>(candidates.outputs[i])];
+    if (before != kNothing) chosen[i] = before;
+  }
+  const auto count = static_cast<int64_t>(chosen.size());
+  const std::vector<Literal> kept =
+      evaluator.call_lifted(select, {elements_at(operand, chosen), elements_at(operand, candidates.elements)}, count);
+  const auto keeps = kept[0].values<uint8_t>();
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    selected[static_cast<size_t>(candidates.outputs[i])] = keeps[i] != 0 ? chosen[i] : candidates.elements[i];
+  }
+}
+
+}  // namespace
+
+Literal eval_select_and_scatter(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {
+  const Literal& operand = operands[0];
+  const Literal& source = operands[1];
+  const TapBoxes taps(windowed_dims(instruction, instruction.attrs<WindowAttrs>().window, operand.shape().dims(),
+                                    source.shape().dims()));
+  std::vector<int64_t> selected(static_cast<size_t>(source.shape().element_count()), kNothing);
+  taps.for_each([&](const TapBox& box) {
+    select_among(candidates_of(box), *instruction.callees()[0], evaluator, operand, selected);
+  });
+
+  // Windows that lie on padding alone select nothing, and what they would scatter is dropped.
+  Updates updates;
+  for (size_t i = 0; i < selected.size(); ++i) {
+    if (selected[i] == kNothing) continue;
+    updates.targets.push_back(selected[i]);
+    updates.sources.push_back(static_cast<int64_t>(i));
+  }
+  std::vector<Literal> result{filled(instruction.shape(), operands[2])};
+  combine_in_order(*instruction.callees()[1], evaluator, updates, result, {source});
+  return std::move(result[0]);
+}
+
+}  // namespace gshard
