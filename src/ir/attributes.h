@@ -24,6 +24,8 @@ namespace gshard {
 
 // ---- field lists ----------------------------------------------------------------------------------------------
 
+// Two attributes stand elsewhere in XLA's order (text/write_attributes.cc): the `dimensions` of a reduce-scatter, which
+// shares its struct with the other collectives, and a call's `is_composite`.
 enum class Presence : uint8_t {
   required,  // must stand in the text, always printed
   shown,     // may be left out of the text (then it has its default), always printed
@@ -194,8 +196,11 @@ struct NoAttrs {
 // parameter(3): the number stands between the parentheses.
 struct ParameterAttrs {
   int64_t number = 0;
+  RawBraces parameter_replication = {};
   bool operator==(const ParameterAttrs&) const = default;
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() {
+    return std::tuple{optional("parameter_replication", &ParameterAttrs::parameter_replication)};
+  }
 };
 
 // constant({1, 2}): the value stands between the parentheses.
@@ -286,13 +291,15 @@ struct ConvolutionAttrs {
   int64_t feature_group_count = 1;
   int64_t batch_group_count = 1;
   std::vector<Precision> operand_precision;
+  Word convolution_kind;
   bool operator==(const ConvolutionAttrs&) const = default;
   static constexpr auto fields() {
     return std::tuple{optional("window", &ConvolutionAttrs::window),
                       required("dim_labels", &ConvolutionAttrs::dim_labels),
                       optional("feature_group_count", &ConvolutionAttrs::feature_group_count),
                       optional("batch_group_count", &ConvolutionAttrs::batch_group_count),
-                      optional("operand_precision", &ConvolutionAttrs::operand_precision)};
+                      optional("operand_precision", &ConvolutionAttrs::operand_precision),
+                      optional("convolution_kind", &ConvolutionAttrs::convolution_kind)};
   }
 };
 
@@ -465,8 +472,8 @@ struct CollectiveAttrs {
     return std::tuple{optional("channel_id", &CollectiveAttrs::channel_id),
                       shown("replica_groups", &CollectiveAttrs::replica_groups),
                       optional("constrain_layout", &CollectiveAttrs::constrain_layout),
-                      optional("use_global_device_ids", &CollectiveAttrs::use_global_device_ids),
-                      optional("dimensions", &CollectiveAttrs::dimensions)};
+                      optional("dimensions", &CollectiveAttrs::dimensions),
+                      optional("use_global_device_ids", &CollectiveAttrs::use_global_device_ids)};
   }
 };
 
@@ -530,15 +537,15 @@ struct CustomCallAttrs {
         optional("dim_labels", &CustomCallAttrs::dim_labels),
         optional("feature_group_count", &CustomCallAttrs::feature_group_count),
         optional("batch_group_count", &CustomCallAttrs::batch_group_count),
+        optional("operand_precision", &CustomCallAttrs::operand_precision),
+        optional("padding_type", &CustomCallAttrs::padding_type),
         required("custom_call_target", &CustomCallAttrs::custom_call_target),
         optional("operand_layout_constraints", &CustomCallAttrs::operand_layout_constraints),
         optional("custom_call_has_side_effect", &CustomCallAttrs::custom_call_has_side_effect),
         optional("literal", &CustomCallAttrs::literal),
-        optional("operand_precision", &CustomCallAttrs::operand_precision),
-        optional("padding_type", &CustomCallAttrs::padding_type),
+        optional("output_to_operand_aliasing", &CustomCallAttrs::output_to_operand_aliasing),
         optional("schedule", &CustomCallAttrs::schedule),
-        optional("api_version", &CustomCallAttrs::api_version),
-        optional("output_to_operand_aliasing", &CustomCallAttrs::output_to_operand_aliasing)};
+        optional("api_version", &CustomCallAttrs::api_version)};
   }
 };
 
@@ -592,13 +599,14 @@ struct DimensionSizeAttrs {
 struct ScanAttrs {
   Dims dimensions;
   bool is_reverse = false;
-  Word is_associative;
+  bool is_associative = false;
   int64_t num_carries = 0;
   bool operator==(const ScanAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{required("dimensions", &ScanAttrs::dimensions), optional("is_reverse", &ScanAttrs::is_reverse),
-                      optional("is_associative", &ScanAttrs::is_associative),
-                      optional("num_carries", &ScanAttrs::num_carries)};
+    return std::tuple{required("dimensions", &ScanAttrs::dimensions),
+                      required("num_carries", &ScanAttrs::num_carries),
+                      optional("is_reverse", &ScanAttrs::is_reverse),
+                      shown("is_associative", &ScanAttrs::is_associative)};
   }
 };
 

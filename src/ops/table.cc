@@ -73,7 +73,7 @@ constexpr std::array kRows = {
     OpRow{Op::cosine, operands(1), attributes<AccuracyAttrs>(), infer_unary, inexact, pointwise},
     OpRow{Op::cosh, operands(1), attributes<AccuracyAttrs>(), infer_unary, inexact, pointwise},
     OpRow{Op::custom_call, operands(0, kAny), attributes<CustomCallAttrs>(), infer_custom_call, unchecked,
-          declared_shape, "to_apply? called_computations*"},
+          declared_shape, "called_computations*"},
     OpRow{Op::divide, operands(2), attributes<NoAttrs>(), infer_binary, number, pointwise},
     OpRow{Op::domain, operands(1), attributes<DomainAttrs>(), infer_same_as_operand},
     OpRow{Op::dot, operands(2), attributes<DotAttrs>(), infer_dot, any},

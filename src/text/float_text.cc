@@ -25,16 +25,22 @@ double load(const std::byte* in) {
 // Significant digits that always read back as the same value.
 int round_trip_digits(DType type) {
   switch (type) {
-    case DType::f64: return 17;
-    case DType::f32: return 9;
-    case DType::f16: return 5;
-    case DType::bf16: return 4;
+    case DType::f64:
+      return 17;
+    case DType::f32:
+      return 9;
+    case DType::f16:
+      return 5;
+    case DType::bf16:
+      return 4;
     case DType::f8e3m4:
     case DType::f8e4m3:
     case DType::f8e4m3fn:
     case DType::f8e4m3b11fnuz:
-    case DType::f8e4m3fnuz: return 3;
-    default: return 2;
+    case DType::f8e4m3fnuz:
+      return 3;
+    default:
+      return 2;
   }
 }
 
@@ -73,53 +79,89 @@ void append_shorter(std::string& out, T value, int few, int many) {
 void store_float(DType type, double value, std::byte* out) {
   const auto narrow = static_cast<float>(value);
   switch (type) {
-    case DType::f64: return store(out, value);
-    case DType::f32: return store(out, narrow);
-    case DType::bf16: return store(out, BF16(narrow));
-    case DType::f16: return store(out, F16(narrow));
-    case DType::f8e3m4: return store(out, F8E3M4(value));
-    case DType::f8e4m3: return store(out, F8E4M3(value));
-    case DType::f8e4m3fn: return store(out, F8E4M3FN(value));
-    case DType::f8e4m3b11fnuz: return store(out, F8E4M3B11FNUZ(value));
-    case DType::f8e4m3fnuz: return store(out, F8E4M3FNUZ(value));
-    case DType::f8e5m2: return store(out, F8E5M2(value));
-    case DType::f8e5m2fnuz: return store(out, F8E5M2FNUZ(value));
-    case DType::f8e8m0fnu: return store(out, F8E8M0FNU(value));
-    case DType::f4e2m1fn: return store(out, F4E2M1FN(value));
-    default: GSHARD_CHECK(false, name_of(type));
+    case DType::f64:
+      return store(out, value);
+    case DType::f32:
+      return store(out, narrow);
+    case DType::bf16:
+      return store(out, BF16(narrow));
+    case DType::f16:
+      return store(out, F16(narrow));
+    case DType::f8e3m4:
+      return store(out, F8E3M4(value));
+    case DType::f8e4m3:
+      return store(out, F8E4M3(value));
+    case DType::f8e4m3fn:
+      return store(out, F8E4M3FN(value));
+    case DType::f8e4m3b11fnuz:
+      return store(out, F8E4M3B11FNUZ(value));
+    case DType::f8e4m3fnuz:
+      return store(out, F8E4M3FNUZ(value));
+    case DType::f8e5m2:
+      return store(out, F8E5M2(value));
+    case DType::f8e5m2fnuz:
+      return store(out, F8E5M2FNUZ(value));
+    case DType::f8e8m0fnu:
+      return store(out, F8E8M0FNU(value));
+    case DType::f4e2m1fn:
+      return store(out, F4E2M1FN(value));
+    default:
+      GSHARD_CHECK(false, name_of(type));
   }
 }
 
 double load_float(DType type, const std::byte* in) {
   switch (type) {
-    case DType::f64: return load<double>(in);
-    case DType::f32: return load<float>(in);
-    case DType::bf16: return load<BF16>(in);
-    case DType::f16: return load<F16>(in);
-    case DType::f8e3m4: return load<F8E3M4>(in);
-    case DType::f8e4m3: return load<F8E4M3>(in);
-    case DType::f8e4m3fn: return load<F8E4M3FN>(in);
-    case DType::f8e4m3b11fnuz: return load<F8E4M3B11FNUZ>(in);
-    case DType::f8e4m3fnuz: return load<F8E4M3FNUZ>(in);
-    case DType::f8e5m2: return load<F8E5M2>(in);
-    case DType::f8e5m2fnuz: return load<F8E5M2FNUZ>(in);
-    case DType::f8e8m0fnu: return load<F8E8M0FNU>(in);
-    case DType::f4e2m1fn: return load<F4E2M1FN>(in);
-    default: GSHARD_CHECK(false, name_of(type));
+    case DType::f64:
+      return load<double>(in);
+    case DType::f32:
+      return load<float>(in);
+    case DType::bf16:
+      return load<BF16>(in);
+    case DType::f16:
+      return load<F16>(in);
+    case DType::f8e3m4:
+      return load<F8E3M4>(in);
+    case DType::f8e4m3:
+      return load<F8E4M3>(in);
+    case DType::f8e4m3fn:
+      return load<F8E4M3FN>(in);
+    case DType::f8e4m3b11fnuz:
+      return load<F8E4M3B11FNUZ>(in);
+    case DType::f8e4m3fnuz:
+      return load<F8E4M3FNUZ>(in);
+    case DType::f8e5m2:
+      return load<F8E5M2>(in);
+    case DType::f8e5m2fnuz:
+      return load<F8E5M2FNUZ>(in);
+    case DType::f8e8m0fnu:
+      return load<F8E8M0FNU>(in);
+    case DType::f4e2m1fn:
+      return load<F4E2M1FN>(in);
+    default:
+      GSHARD_CHECK(false, name_of(type));
   }
   return 0;
 }
 
 std::optional<NanLayout> nan_layout(DType type) {
   switch (type) {
-    case DType::f64: return NanLayout{11, 52};
-    case DType::f32: return NanLayout{8, 23};
-    case DType::f16: return NanLayout{5, 10};
-    case DType::bf16: return NanLayout{8, 7};
-    case DType::f8e5m2: return NanLayout{5, 2};
-    case DType::f8e4m3: return NanLayout{4, 3};
-    case DType::f8e3m4: return NanLayout{3, 4};
-    default: return std::nullopt;
+    case DType::f64:
+      return NanLayout{11, 52};
+    case DType::f32:
+      return NanLayout{8, 23};
+    case DType::f16:
+      return NanLayout{5, 10};
+    case DType::bf16:
+      return NanLayout{8, 7};
+    case DType::f8e5m2:
+      return NanLayout{5, 2};
+    case DType::f8e4m3:
+      return NanLayout{4, 3};
+    case DType::f8e3m4:
+      return NanLayout{3, 4};
+    default:
+      return std::nullopt;
   }
 }
 

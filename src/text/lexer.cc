@@ -32,15 +32,27 @@ int hex_digit(char c) {
 // The character that `\c` stands for; '\0' where it is none of the single-letter escapes.
 char simple_escape(char c) {
   switch (c) {
-    case 'a': return '\a';
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'v': return '\v';
-    case '\\': case '\'': case '"': case '?': return c;
-    default: return '\0';
+    case 'a':
+      return '\a';
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'v':
+      return '\v';
+    case '\\':
+    case '\'':
+    case '"':
+    case '?':
+      return c;
+    default:
+      return '\0';
   }
 }
 
@@ -261,8 +273,7 @@ TextPosition Lexer::place(size_t position) const {
   const size_t line_start = newline == std::string_view::npos ? 0 : newline + 1;
   size_t line_end = text_.find('\n', position);
   if (line_end == std::string_view::npos) line_end = text_.size();
-  return {std::string(file_), std::count(before.begin(), before.end(), '\n') + 1,
-          static_cast<int64_t>(position - line_start) + 1,
+  return {file_, std::count(before.begin(), before.end(), '\n') + 1, static_cast<int64_t>(position - line_start) + 1,
           std::string(text_.substr(line_start, line_end - line_start))};
 }
 

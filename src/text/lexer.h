@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -18,7 +19,7 @@ namespace gshard {
 
 class Lexer {
  public:
-  Lexer(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+  Lexer(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
 
   // A place to return to after looking ahead.
   struct Mark {
@@ -94,7 +95,8 @@ class Lexer {
  private:
   void skip_space() {
     // Most calls stand before a character that is neither white space nor '/'.
-    if (position_ < text_.size() && static_cast<unsigned char>(text_[position_]) > ' ' && text_[position_] != '/') return;
+    if (position_ < text_.size() && static_cast<unsigned char>(text_[position_]) > ' ' && text_[position_] != '/')
+      return;
     skip_space_slowly();
   }
   void skip_space_slowly();
@@ -105,7 +107,7 @@ class Lexer {
   void step();
 
   std::string_view text_;
-  std::string_view file_;
+  std::string file_;
   size_t position_ = 0;
   int64_t line_ = 1;
   size_t line_start_ = 0;

@@ -53,7 +53,7 @@ class ModuleParser {
   struct Draft {
     std::unique_ptr<Instruction> instruction;
     std::string_view keyword;
-    size_t position = 0;    // of its name
+    size_t position = 0;     // of its name
     size_t op_position = 0;  // of its opcode
     bool has_shape = false;
     Attributes attributes;
@@ -94,6 +94,7 @@ class ModuleParser {
   Instruction* parse_nested(Scope& scope);
   Instruction* imply_parameter(Scope& scope, std::string_view name, const Shape& shape);
   void infer(Draft& draft);
+  void normalise(Draft& draft);
   Instruction* finish(Scope& scope, Draft& draft);
   void add_parameter(Scope& scope, const Draft& draft);
 
@@ -102,6 +103,8 @@ class ModuleParser {
   void parse_attribute(Scope& scope, Draft& draft, std::string_view name, size_t position);
   bool parse_note(Scope& scope, Draft& draft, std::string_view name, size_t position);
   bool parse_callee(Draft& draft, std::string_view name);
+  bool skip_meaningless(Op op, std::string_view name);
+  void check_callees(const Draft& draft);
   Callee read_callee(size_t order);
   void parse_callee_list(Draft& draft, size_t order);
   void parse_control_predecessors(Scope& scope, Draft& draft);

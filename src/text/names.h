@@ -53,7 +53,7 @@ class NameTable {
   // The slot of the name, or the empty one where it belongs.
   size_t slot_of(std::string_view name) const {
     const size_t mask = slots_.size() - 1;
-    size_t at = std::hash<std::string_view>{}(name) & mask;
+    size_t at = std::hash<std::string_view>{}(name)&mask;
     while (slots_[at].generation == generation_ && slots_[at].name != name) at = (at + 1) & mask;
     return at;
   }

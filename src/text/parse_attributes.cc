@@ -43,6 +43,25 @@ CalleeKeyword next_keyword(std::string_view& rest) {
   return {word, last};
 }
 
+}  // namespace
+
+void ModuleParser::check_callees(const Draft& draft) {
+  const Instruction& instruction = *draft.instruction;
+  std::string_view rest = row_of(instruction.op()).callees;
+  for (size_t order = 0; !rest.empty(); ++order) {
+    const CalleeKeyword keyword = next_keyword(rest);
+    const auto count = std::count_if(draft.callees.begin(), draft.callees.end(),
+                                     [&](const Callee& callee) { return callee.order == order; });
+    if (keyword.mark == '*') return;
+    if (count > 1) lexer_.fail_at(draft.op_position, "the attribute '" + std::string(keyword.word) + "' stands twice");
+    if (count == 0 && keyword.mark == '\0') {
+      lexer_.fail_at(draft.op_position, "the attribute '" + std::string(keyword.word) + "' is missing");
+    }
+  }
+}
+
+namespace {
+
 // Reads braces with `read` once per different text.
 template <class Value, class Read>
 std::shared_ptr<const Value> read_interned(Lexer& lexer, InternedText<Value>& interned, std::string_view what,
@@ -77,11 +96,21 @@ void ModuleParser::parse_attributes(Scope& scope, Draft& draft) {
 
 void ModuleParser::parse_attribute(Scope& scope, Draft& draft, std::string_view name, size_t position) {
   if (parse_note(scope, draft, name, position)) return;
-  for (Draft* part = &draft; part != nullptr; part = part->wrapped.get()) {
-    if (read_attribute(lexer_, name, part->attributes, part->seen_fields)) return;
-    if (parse_callee(*part, name)) return;
-  }
+  if (read_attribute(lexer_, name, draft.attributes, draft.seen_fields)) return;
+  // The callee of an asynchronous operation written short is made, not named.
+  Draft& inner = draft.wrapped != nullptr ? *draft.wrapped : draft;
+  if (read_attribute(lexer_, name, inner.attributes, inner.seen_fields)) return;
+  if (parse_callee(inner, name) || skip_meaningless(inner.instruction->op(), name)) return;
   fail_attribute(draft, name, position);
+}
+
+// Attributes that XLA reads and that say nothing which the others do not say: the mode of a collective follows from
+// channel_id and use_global_device_ids, and the dimension that a reshape inferred is in its type.
+bool ModuleParser::skip_meaningless(Op op, std::string_view name) {
+  const bool is_mode = name == "mode" && has(row_of(op).traits, Traits::collective);
+  const bool is_inferred = name == "inferred_dimension" && op == Op::reshape;
+  if (is_mode || is_inferred) lexer_.expect_word("a value");
+  return is_mode || is_inferred;
 }
 
 bool ModuleParser::parse_note(Scope& scope, Draft& draft, std::string_view name, size_t position) {
@@ -93,16 +122,29 @@ bool ModuleParser::parse_note(Scope& scope, Draft& draft, std::string_view name,
   Notes& notes = draft.instruction->mutable_notes();
   const auto keep_braces = [&](Lexer& lexer) { return std::string(lexer.braces(name)); };
   switch (found->second) {
-    case kMetadata: notes.metadata = read_interned(lexer_, notes_.metadata, name, read_metadata); break;
-    case kSharding: notes.sharding = read_interned(lexer_, notes_.shardings, name, read_sharding); break;
-    case kFrontendAttributes:
-      notes.frontend_attributes =
-          read_interned(lexer_, notes_.frontend_attributes, name, read_frontend_attributes);
+    case kMetadata:
+      notes.metadata = read_interned(lexer_, notes_.metadata, name, read_metadata);
+      if (*notes.metadata == Metadata()) notes.metadata = nullptr;
       break;
-    case kBackendConfig: notes.backend_config = std::make_shared<const std::string>(read_backend_config(lexer_)); break;
-    case kControlPredecessors: parse_control_predecessors(scope, draft); break;
-    case kStatistics: notes.statistics = read_interned(lexer_, notes_.texts, name, keep_braces); break;
-    case kOrigin: notes.origin = read_interned(lexer_, notes_.texts, name, keep_braces); break;
+    case kSharding:
+      notes.sharding = read_interned(lexer_, notes_.shardings, name, read_sharding);
+      break;
+    case kFrontendAttributes:
+      notes.frontend_attributes = read_interned(lexer_, notes_.frontend_attributes, name, read_frontend_attributes);
+      if (notes.frontend_attributes->empty()) notes.frontend_attributes = nullptr;
+      break;
+    case kBackendConfig:
+      notes.backend_config = std::make_shared<const std::string>(read_backend_config(lexer_));
+      break;
+    case kControlPredecessors:
+      parse_control_predecessors(scope, draft);
+      break;
+    case kStatistics:
+      notes.statistics = read_interned(lexer_, notes_.texts, name, keep_braces);
+      break;
+    case kOrigin:
+      notes.origin = read_interned(lexer_, notes_.texts, name, keep_braces);
+      break;
   }
   return true;
 }
@@ -125,6 +167,11 @@ void ModuleParser::parse_control_predecessors(Scope& scope, Draft& draft) {
 
 bool ModuleParser::parse_callee(Draft& draft, std::string_view name) {
   std::string_view rest = row_of(draft.instruction->op()).callees;
+  // A custom call may name its only computation so.
+  if (draft.instruction->op() == Op::custom_call && name == "to_apply") {
+    draft.callees.push_back(read_callee(0));
+    return true;
+  }
   // A conditional on a predicate names its two branches.
   if (draft.instruction->op() == Op::conditional && (name == "true_computation" || name == "false_computation")) {
     draft.callees.push_back(read_callee(name == "true_computation" ? 0 : 1));

@@ -13,6 +13,11 @@ std::vector<std::string_view> all_keywords() {
   return keywords;
 }
 
+ComparisonType default_comparison(DType type) {
+  if (is_floating(type) || is_complex(type)) return ComparisonType::FLOAT;
+  return is_signed_int(type) ? ComparisonType::SIGNED : ComparisonType::UNSIGNED;
+}
+
 }  // namespace
 
 // An instruction may itself be named ROOT.
@@ -183,9 +188,23 @@ void ModuleParser::infer(Draft& draft) {
   }
 }
 
+// Leaves out what says no more than the default, so that equal instructions are equal.
+void ModuleParser::normalise(Draft& draft) {
+  if (auto* compare = std::get_if<CompareAttrs>(&draft.attributes); compare && draft.instruction->operand_count() > 0) {
+    if (compare->type == default_comparison(draft.instruction->operand(0)->shape().type())) {
+      compare->type = ComparisonType::automatic;
+    }
+  }
+  if (auto* convolution = std::get_if<ConvolutionAttrs>(&draft.attributes)) {
+    if (convolution->convolution_kind.text == "unset") convolution->convolution_kind.text.clear();
+  }
+}
+
 Instruction* ModuleParser::finish(Scope& scope, Draft& draft) {
   Instruction& instruction = *draft.instruction;
   check_required(lexer_, draft.op_position, draft.attributes, draft.seen_fields);
+  if (draft.wrapped == nullptr) check_callees(draft);
+  normalise(draft);
   // Attribute values that never change are shared by all instructions already.
   if (!std::holds_alternative<NoAttrs>(draft.attributes)) {
     instruction.set_attributes(attributes_.get(std::move(draft.attributes)));

@@ -57,12 +57,11 @@ class InstructionWriter {
     out_ += '(';
     write_operands(instruction);
     out_ += ')';
-    write_attributes(out_, instruction.attributes(), options_);
     if (wrapped == nullptr) {
-      write_callees(instruction);
-    } else if (instruction.op() == Op::async_start) {
-      write_attributes(out_, wrapped->attributes(), options_);
-      write_callees(*wrapped);
+      write_own_attributes(instruction);
+    } else {
+      write_attributes(out_, instruction.op(), instruction.attributes(), AttributePlace::before_callees);
+      if (instruction.op() == Op::async_start) write_own_attributes(*wrapped);
     }
     write_notes(instruction);
   }
@@ -86,6 +85,13 @@ class InstructionWriter {
       write_indexed_list(out_, instruction.operands(),
                          [&](const Instruction* operand) { out_.append("%").append(operand->name()); });
     }
+  }
+
+  // Those of the op, and the computations that it calls.
+  void write_own_attributes(const Instruction& instruction) {
+    write_attributes(out_, instruction.op(), instruction.attributes(), AttributePlace::before_callees);
+    write_callees(instruction);
+    write_attributes(out_, instruction.op(), instruction.attributes(), AttributePlace::after_callees);
   }
 
   void write_callees(const Instruction& instruction) {

@@ -8,8 +8,8 @@
 namespace gshard {
 
 struct PrintOptions {
-  bool metadata = true;        // metadata={...} and the source tables
-  bool large_constants = true; // false: constants of more than ten elements are printed as {...}
+  bool metadata = true;         // metadata={...} and the source tables
+  bool large_constants = true;  // false: constants of more than ten elements are printed as {...}
 };
 
 std::string print(const Module& module, const PrintOptions& options = {});

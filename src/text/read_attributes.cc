@@ -43,7 +43,7 @@ void read_value(Lexer& lexer, Literal& value) {
 }
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 void read_value(Lexer& lexer, E& value) {
   constexpr auto& words = EnumWords<E>::words;
   const size_t position = lexer.next_position();
@@ -227,7 +227,8 @@ void read_value(Lexer& lexer, SourceTargetPairs& value) {
   lexer.expect('}', "after the source-target pairs");
 }
 
-// ---- containers; they stand after the overloads that they call ---------------------------------------------------------
+// ---- containers; they stand after the overloads that they call
+// ---------------------------------------------------------
 
 template <class T>
 void read_value(Lexer& lexer, std::vector<T>& value) {

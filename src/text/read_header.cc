@@ -105,9 +105,7 @@ constexpr std::array<std::pair<std::string_view, ReadValue>, 9> kValues = {{
        header.allow_spmd_sharding_propagation_to_parameters = read_flags(lexer);
      }},
     {"allow_spmd_sharding_propagation_to_output",
-     [](Lexer& lexer, ModuleHeader& header) {
-       header.allow_spmd_sharding_propagation_to_output = read_flags(lexer);
-     }},
+     [](Lexer& lexer, ModuleHeader& header) { header.allow_spmd_sharding_propagation_to_output = read_flags(lexer); }},
     {"frontend_attributes",
      [](Lexer& lexer, ModuleHeader& header) { header.frontend_attributes = read_frontend_attributes(lexer); }},
 }};

@@ -117,12 +117,18 @@ void read_complex(Lexer& lexer, DType type, std::byte* out) {
 
 ReadElement reader_of(DType type) {
   switch (class_of(type)) {
-    case DTypeClass::boolean: return read_pred;
-    case DTypeClass::signed_int: return read_signed;
-    case DTypeClass::unsigned_int: return read_unsigned;
-    case DTypeClass::floating: return read_float;
-    case DTypeClass::complex_float: return read_complex;
-    case DTypeClass::other: return nullptr;
+    case DTypeClass::boolean:
+      return read_pred;
+    case DTypeClass::signed_int:
+      return read_signed;
+    case DTypeClass::unsigned_int:
+      return read_unsigned;
+    case DTypeClass::floating:
+      return read_float;
+    case DTypeClass::complex_float:
+      return read_complex;
+    case DTypeClass::other:
+      return nullptr;
   }
   return nullptr;
 }
@@ -164,9 +170,8 @@ class ArrayReader {
 
  private:
   [[noreturn]] void fail_count(size_t position, size_t dim, std::string_view than) {
-    lexer_.fail_at(position, "the constant has " + std::string(than) + " than " +
-                                 std::to_string(shape_.dim(dim)) + " values in dimension " + std::to_string(dim) +
-                                 " of " + shape_.to_string());
+    lexer_.fail_at(position, "the constant has " + std::string(than) + " than " + std::to_string(shape_.dim(dim)) +
+                                 " values in dimension " + std::to_string(dim) + " of " + shape_.to_string());
   }
 
   Lexer& lexer_;

@@ -52,8 +52,8 @@ void check_permutation(Lexer& lexer, size_t position, const Dims& order, const S
   std::sort(sorted.begin(), sorted.end());
   for (size_t i = 0; i < sorted.size(); ++i) {
     if (sorted[i] != static_cast<int64_t>(i)) {
-      lexer.fail_at(position, what + " must name each dimension from 0 to " + std::to_string(sorted.size() - 1) +
-                                  " once");
+      lexer.fail_at(position,
+                    what + " must name each dimension from 0 to " + std::to_string(sorted.size() - 1) + " once");
     }
   }
 }
@@ -109,7 +109,8 @@ DType read_type(Lexer& lexer) {
   const std::string_view word = lexer.expect_word("a type, e.g. f32[8]");
   if (const auto type = dtype_from_name(word); type && *type != DType::tuple) return *type;
   std::string message = "unknown element type '" + std::string(word) + "'";
-  if (const auto near = nearest(word, type_names()); !near.empty()) message += "; did you mean " + std::string(near) + "?";
+  if (const auto near = nearest(word, type_names()); !near.empty())
+    message += "; did you mean " + std::string(near) + "?";
   lexer.fail_at(position, message);
 }
 

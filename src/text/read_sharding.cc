@@ -57,8 +57,8 @@ using Kind = HloSharding::Kind;
 using Subgroup = HloSharding::Subgroup;
 
 std::vector<Subgroup> read_subgroups(Lexer& lexer) {
-  constexpr std::array<std::pair<std::string_view, Subgroup>, 3> kSubgroups = {{
-      {"replicated", Subgroup::replicated}, {"manual", Subgroup::manual}, {"unreduced", Subgroup::unreduced}}};
+  constexpr std::array<std::pair<std::string_view, Subgroup>, 3> kSubgroups = {
+      {{"replicated", Subgroup::replicated}, {"manual", Subgroup::manual}, {"unreduced", Subgroup::unreduced}}};
   lexer.expect('{', "after last_tile_dims=");
   std::vector<Subgroup> subgroups;
   if (lexer.accept('}')) return subgroups;
@@ -78,9 +78,9 @@ std::vector<Subgroup> read_subgroups(Lexer& lexer) {
 // One word of a sharding that is no tuple. Returns false where it is none that HLO knows.
 bool read_part(Lexer& lexer, std::string_view word, HloSharding& sharding) {
   constexpr std::array<std::pair<std::string_view, Kind>, 4> kPlain = {{{"replicated", Kind::replicated},
-                                                                       {"manual", Kind::manual},
-                                                                       {"unreduced", Kind::unreduced},
-                                                                       {"unknown", Kind::unknown}}};
+                                                                        {"manual", Kind::manual},
+                                                                        {"unreduced", Kind::unreduced},
+                                                                        {"unknown", Kind::unknown}}};
   for (const auto& [name, kind] : kPlain) {
     if (name == word) return sharding.kind = kind, true;
   }
@@ -158,6 +158,10 @@ HloSharding read_sharding(Lexer& lexer) {
     lexer.accept(',');
   }
   check_tiles(lexer, position, sharding);
+  if (sharding.subgroups == std::vector{Subgroup::replicated}) {
+    sharding.subgroups.clear();
+    sharding.last_tile_dim_replicate = true;
+  }
   return sharding;
 }
 

@@ -15,7 +15,8 @@ constexpr std::string_view kAdvice =
 // MLIR's modules open with one of these; HLO's computations may be named so too, but then '{' or '(' follows with no
 // '@' or attributes before it.
 bool is_mlir_line(std::string_view line) {
-  if (line.front() == '#' || line.substr(0, 2) == "!_" || line.find("stablehlo.") != std::string_view::npos) return true;
+  if (line.front() == '#' || line.substr(0, 2) == "!_" || line.find("stablehlo.") != std::string_view::npos)
+    return true;
   constexpr std::array<std::string_view, 4> kOpenings = {"module @", "module attributes", "func.func", "\"builtin."};
   if (std::any_of(kOpenings.begin(), kOpenings.end(),
                   [&](std::string_view opening) { return line.substr(0, opening.size()) == opening; })) {
@@ -60,7 +61,8 @@ void refuse_other_formats(std::string_view text, const std::string& file) {
     throw Error::program(what + ", not HLO text; " + std::string(kAdvice)).at({file, 1, 1, ""});
   }
   const std::string_view line = first_line(text);
-  if (line.empty()) throw Error::program("the text is empty; a module begins with 'HloModule NAME'").at({file, 1, 1, ""});
+  if (line.empty())
+    throw Error::program("the text is empty; a module begins with 'HloModule NAME'").at({file, 1, 1, ""});
   if (is_mlir_line(line)) {
     lexer.fail_at(static_cast<size_t>(line.data() - text.data()),
                   "this is StableHLO (MLIR), not HLO text; " + std::string(kAdvice));

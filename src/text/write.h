@@ -14,8 +14,8 @@
 namespace gshard {
 
 enum class ShapeStyle : uint8_t {
-  full,     // with layouts; a null layout is printed as the default one
-  bare,     // types and sizes only, as in a computation's signature
+  full,  // with layouts; a null layout is printed as the default one
+  bare,  // types and sizes only, as in a computation's signature
 };
 
 void write_shape(std::string& out, const Shape& shape, ShapeStyle style);
@@ -28,8 +28,9 @@ void write_frontend_attributes(std::string& out, const FrontendAttributes& attri
 void write_header(std::string& out, const Module& module);
 void write_source_tables(std::string& out, const SourceTables& tables);
 
-// ", name=value" for each field that is to be printed.
-void write_attributes(std::string& out, const Attributes& attributes, const PrintOptions& options);
+// ", name=value" for each field of the op's struct that is to be printed before the called computations, or after.
+enum class AttributePlace : uint8_t { before_callees, after_callees };
+void write_attributes(std::string& out, Op op, const Attributes& attributes, AttributePlace place);
 
 void write_integer(std::string& out, int64_t value);
 

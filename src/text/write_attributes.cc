@@ -10,7 +10,7 @@ namespace {
 
 class ValueWriter {
  public:
-  ValueWriter(std::string& out, const PrintOptions& options) : out_(out), options_(options) {}
+  explicit ValueWriter(std::string& out) : out_(out) {}
 
   void write(int64_t value) { write_integer(out_, value); }
   void write(bool value) { out_ += value ? "true" : "false"; }
@@ -26,10 +26,8 @@ class ValueWriter {
   void write(const Shape& value) { write_shape(out_, value, ShapeStyle::full); }
   void write(const Literal& value);
   template <class E>
-    requires std::is_enum_v<E>
-  void write(E value) {
-    out_ += EnumWords<E>::words[static_cast<size_t>(value)];
-  }
+  requires std::is_enum_v<E>
+  void write(E value) { out_ += EnumWords<E>::words[static_cast<size_t>(value)]; }
   template <class T>
   void write(const std::optional<T>& value) {
     write(*value);
@@ -56,7 +54,6 @@ class ValueWriter {
   void write_labels(char first, int64_t first_at, char second, int64_t second_at, const Dims& spatial);
 
   std::string& out_;
-  const PrintOptions& options_;
 };
 
 void ValueWriter::write(float value) {
@@ -67,7 +64,7 @@ void ValueWriter::write(float value) {
 void ValueWriter::write(const Literal& value) {
   write_shape(out_, value.shape(), ShapeStyle::full);
   out_ += ' ';
-  write_literal(out_, value, options_);
+  write_literal(out_, value, {});
 }
 
 template <class Differs, class WriteOne>
@@ -175,19 +172,32 @@ void ValueWriter::write(const SourceTargetPairs& value) {
   out_ += '}';
 }
 
+// XLA has the dimensions of a reduce-scatter last, those of the other collectives before use_global_device_ids.
+bool is_last(Op op, std::string_view name) { return op == Op::reduce_scatter && name == "dimensions"; }
+
+AttributePlace place_of(Op op, std::string_view name) {
+  return op == Op::call && name == "is_composite" ? AttributePlace::after_callees : AttributePlace::before_callees;
+}
+
 }  // namespace
 
-void write_attributes(std::string& out, const Attributes& attributes, const PrintOptions& options) {
-  ValueWriter writer(out, options);
+void write_attributes(std::string& out, Op op, const Attributes& attributes, AttributePlace place) {
+  ValueWriter writer(out);
   std::visit(
       [&]<class Struct>(const Struct& value) {
         [[maybe_unused]] static const Struct kDefaults{};
-        const auto write_field = [&](const auto& field) {
+        const auto write_field = [&](const auto& field, bool last) {
+          if (is_last(op, field.name) != last || place_of(op, field.name) != place) return;
           if (field.presence == Presence::optional && value.*field.member == kDefaults.*field.member) return;
           out.append(", ").append(field.name) += '=';
           writer.write(value.*field.member);
         };
-        std::apply([&](const auto&... field) { (write_field(field), ...); }, Struct::fields());
+        std::apply(
+            [&](const auto&... field) {
+              (write_field(field, false), ...);
+              (write_field(field, true), ...);
+            },
+            Struct::fields());
       },
       attributes);
 }

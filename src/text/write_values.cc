@@ -82,11 +82,20 @@ void write_subgroups(std::string& out, const std::vector<HloSharding::Subgroup>&
 
 void write_kind(std::string& out, const HloSharding& sharding) {
   switch (sharding.kind) {
-    case HloSharding::Kind::replicated: out += "replicated"; break;
-    case HloSharding::Kind::manual: out += "manual"; break;
-    case HloSharding::Kind::unreduced: out += "unreduced"; break;
-    case HloSharding::Kind::unknown: out += "unknown"; break;
-    case HloSharding::Kind::tuple: break;
+    case HloSharding::Kind::replicated:
+      out += "replicated";
+      break;
+    case HloSharding::Kind::manual:
+      out += "manual";
+      break;
+    case HloSharding::Kind::unreduced:
+      out += "unreduced";
+      break;
+    case HloSharding::Kind::unknown:
+      out += "unknown";
+      break;
+    case HloSharding::Kind::tuple:
+      break;
     case HloSharding::Kind::maximal:
       out += "maximal device=";
       write_integer(out, sharding.device);
@@ -191,7 +200,8 @@ void write_element(std::string& out, DType type, const std::byte* in, size_t ran
       out.append(text, std::to_chars(text, text + sizeof(text), bits).ptr);
       return;
     }
-    case DTypeClass::floating: return append_float(out, type, in);
+    case DTypeClass::floating:
+      return append_float(out, type, in);
     case DTypeClass::complex_float:
       out += '(';
       append_float(out, real_part_type(type), in);
@@ -199,7 +209,8 @@ void write_element(std::string& out, DType type, const std::byte* in, size_t ran
       append_float(out, real_part_type(type), in + bytes_of(type) / 2);
       out += ')';
       return;
-    case DTypeClass::other: return;
+    case DTypeClass::other:
+      return;
   }
 }
 
