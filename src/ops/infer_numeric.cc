@@ -21,9 +21,13 @@ Shape infer_rng(const Instruction& i) {
   return declared;
 }
 
-// (new state, bits), or the bits alone.
+// (new state, bits), or the bits alone. Threefry has a state of 128 bits, Philox of 128 or 192.
 Shape infer_rng_bit_generator(const Instruction& i) {
   const Shape& state = i.operand(0)->shape();
+  const int64_t state_bits = saturating_multiply(state.element_count(), bits_of(state.type()));
+  const bool philox = i.attrs<RngBitGeneratorAttrs>().algorithm != RngAlgorithm::rng_three_fry;
+  require(state.rank() == 1 && (state_bits == 128 || (philox && state_bits == 192)), i,
+          "the state is {}, must be u64[2]{}", state, philox ? " or u64[3]" : "");
   const Shape& declared = i.shape();
   const Shape& bits = declared.tuple_size() == 2 ? declared.element(1) : declared;
   require(bits.is_array() && (is_integer(bits.type()) || is_floating(bits.type())), i,
@@ -34,7 +38,8 @@ Shape infer_rng_bit_generator(const Instruction& i) {
 
 Shape infer_rng_get_and_update_state(const Instruction& i) {
   const Shape& declared = i.shape();
-  require(declared.type() == DType::u64 && declared.rank() == 1, i, "the result is {}, must be u64[2]", declared);
+  require(declared == Shape(DType::u64, {2}) || declared == Shape(DType::u64, {1}), i,
+          "the result is {}, must be u64[2]", declared);
   return declared;
 }
 
@@ -107,7 +112,7 @@ Shape infer_fft(const Instruction& i) {
   require(is_complex(operand.type()) != from_real, i, "{} takes {} numbers, operand 0 is {}",
           EnumWords<FftType>::words[static_cast<size_t>(type)], from_real ? "real" : "complex", operand);
   check_fft_lengths(i, type != FftType::IRFFT);
-  const int64_t half = lengths.back() / 2 + 1;
+  const int64_t half = lengths.back() == 0 ? 0 : lengths.back() / 2 + 1;
   if (type == FftType::RFFT) {
     require(operand.type() == DType::f32 || operand.type() == DType::f64, i, "RFFT takes f32 or f64, operand 0 is {}",
             operand);

@@ -130,7 +130,7 @@ constexpr std::array kRows = {
     OpRow{Op::reshape, operands(1), attributes<NoAttrs>(), infer_reshape, any, data_movement | declared_shape},
     OpRow{Op::reverse, operands(1), attributes<DimensionsAttrs>(), infer_reverse, any, data_movement},
     OpRow{Op::rng, operands(1, kAny), attributes<RngAttrs>(), infer_rng, any, side_effect | declared_shape},
-    OpRow{Op::rng_bit_generator, operands(1), attributes<RngBitGeneratorAttrs>(), infer_rng_bit_generator, integer,
+    OpRow{Op::rng_bit_generator, operands(1), attributes<RngBitGeneratorAttrs>(), infer_rng_bit_generator, unsigned_int,
           declared_shape},
     OpRow{Op::rng_get_and_update_state, operands(0), attributes<RngStateAttrs>(), infer_rng_get_and_update_state,
           unchecked, side_effect | declared_shape},
