@@ -25,7 +25,8 @@ enum class Traits : uint32_t {
   side_effect = 1 << 2,     // must not be removed, duplicated or reordered (infeed, send, rng, ...)
   collective = 1 << 3,      // moves data between devices
   data_movement = 1 << 4,   // copies elements, computes nothing
-  declared_shape = 1 << 5,  // the result's type is not implied by the operands: the text declares it (iota, reshape)
+  transcendental = 1 << 5,  // a pointwise function that takes many instructions: exponential, tanh, power, ...
+  declared_shape = 1 << 6,  // the result's type is not implied by the operands: the text declares it (iota, reshape)
 };
 
 // The classes of element types that operand 0 may have.
