@@ -1,1 +1,53 @@
-int main() { return 0; }
+// The command `gshard`.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <new>
+
+#include "base/error.h"
+#include "tools/command.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+#include "version.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kDescription =
+    "gshard reads, prints and checks HLO modules.\n"
+    "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
+
+constexpr const char* kFooter =
+    "Exit codes: 0 fine, 2 wrong usage, 3 a file that cannot be read or is no valid program,\n"
+    "4 too large for the memory.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard verify model.hlo\n"
+    "  gshard print model.hlo\n"
+    "  gshard help print";
+
+int run(int argc, const char* const* argv) {
+  set_verbosity(Verbosity::normal);
+  CLI::App root(kDescription, "gshard");
+  root.footer(kFooter);
+  root.set_version_flag("--version", "gshard " GSHARD_VERSION " (" GSHARD_COMMIT ")",
+                        "Show the version and the commit");
+  const Command commands[] = {add_print(root), add_verify(root), add_help(root)};
+  return parse_and_run(root, commands, argc, argv);
+}
+
+}  // namespace
+}  // namespace gshard
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // terminal.h's put() sees the closed pipe
+  try {
+    return gshard::run(argc, argv);
+  } catch (const gshard::Error& error) {
+    gshard::put_error(error);
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    const auto error = gshard::Error::memory("not enough memory");
+    gshard::put_error(error);
+    return error.exit_code();
+  }
+}

@@ -1,0 +1,27 @@
+// The subcommands of `gshard`, one file each.
+//
+//   Command add_verify(CLI::App& root)      // declares its options and returns what to do when it is called
+//
+// Results go to stdout, logs and errors to stderr. A command throws Error, whose kind is the exit code.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace gshard {
+
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<int()> run;  // returns the exit code
+};
+
+Command add_print(CLI::App& root);
+Command add_verify(CLI::App& root);
+Command add_stats(CLI::App& root);
+Command add_run(CLI::App& root);
+Command add_help(CLI::App& root);
+
+}  // namespace gshard

@@ -1,0 +1,179 @@
+#include "tools/usage.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <optional>
+
+#include "base/error.h"
+#include "tools/terminal.h"
+
+namespace gshard {
+namespace {
+
+// What was typed may be of any length; no word of ours is longer.
+constexpr size_t kMostLetters = 64;
+
+// CLI11's help without its "REQUIRED" and "TEXT": the usage line says what is optional, the type names what is meant.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    column_width(34);
+    label("Positionals", "Arguments");
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    return option->get_positional() || type.empty() ? "" : " " + type;
+  }
+};
+
+// Letters to insert, remove, replace or exchange with their neighbour on the way from a to b.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> distance(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      size_t& best = distance[i][j];
+      best = std::max(i, j);
+      if (i == 0 || j == 0) continue;
+      const size_t replaced = distance[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      best = std::min({replaced, distance[i - 1][j] + 1, distance[i][j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        best = std::min(best, distance[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return distance[a.size()][b.size()];
+}
+
+std::vector<std::string> subcommand_names(const CLI::App& root) {
+  std::vector<std::string> names;
+  for (const CLI::App* app : root.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(app->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// "gshard help" or "gshard help run".
+std::string help_command(const CLI::App& app) {
+  return app.get_parent() == nullptr ? "gshard help" : "gshard help " + app.get_name();
+}
+
+// Whether somebody who typed `word` may well have meant `candidate`: few wrong letters, or a part of it.
+bool is_near(std::string_view word, std::string_view candidate) {
+  if (edit_distance(word, candidate) <= std::max<size_t>(word.size() / 3, 1)) return true;
+  const std::string_view letters = word.substr(std::min(word.find_first_not_of('-'), word.size()));
+  return letters.size() >= 3 && candidate.find(letters) != std::string_view::npos;
+}
+
+// Names the candidates that are near, or all of them where none is.
+Error unknown(std::string_view what, const std::string& typed, std::vector<std::string> candidates,
+              const CLI::App& app) {
+  const std::string word = typed.substr(0, kMostLetters);
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  const auto near = std::find_if(candidates.begin(), candidates.end(), [&](auto& c) { return is_near(word, c); });
+  const std::string advice = near != candidates.end() ? fmt::format("did you mean '{}'?", *near)
+                                                      : fmt::format("it is none of {}", fmt::join(candidates, ", "));
+  return Error::usage(fmt::format("unknown {} '{}'; {} (see '{}')", what, word, advice, help_command(app)));
+}
+
+// The first word that the subcommand (or the root) has no place for.
+std::optional<Error> unexpected(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining();
+  if (words.empty()) return std::nullopt;
+  const std::string word = words[0].substr(0, words[0].find('='));
+  if (word.starts_with("-") && word.size() > 1) return unknown("option", word, option_names(app), app);
+  if (app.get_parent() == nullptr) return unknown_subcommand(app, word);
+  return Error::usage(fmt::format("unexpected argument '{}' (see '{}')", word, help_command(app)));
+}
+
+const CLI::App& chosen_app(const CLI::App& root) {
+  const auto chosen = root.get_subcommands();
+  return chosen.empty() ? root : *chosen.front();
+}
+
+// What CLI11 says, as one line of ours.
+Error usage_error(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& app = chosen_app(root);
+  if (auto word = unexpected(app)) return *word;
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return Error::usage(fmt::format("{} (see '{}')", message, help_command(app)));
+}
+
+void add_shared_options(CLI::App& app) {
+  app.set_help_flag("-h,--help", "Show this help");
+  app.add_flag_callback(
+      "-v,--verbose", [] { set_verbosity(Verbosity::verbose); }, "Log what is done, and times, to stderr");
+  app.add_flag_callback(
+      "-q,--quiet", [] { set_verbosity(Verbosity::quiet); }, "Log errors alone");
+}
+
+}  // namespace
+
+std::string help_of(const CLI::App& app) {
+  const std::string name = app.get_parent() == nullptr ? app.get_name() : "gshard " + app.get_name();
+  return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
+}
+
+Error unknown_subcommand(const CLI::App& root, const std::string& word) {
+  return unknown("subcommand", word, subcommand_names(root), root);
+}
+
+CLI::App* add_subcommand(CLI::App& root, const std::string& name, const std::string& description,
+                         const std::string& examples) {
+  CLI::App* app = root.add_subcommand(name, description);
+  app->formatter(std::make_shared<HelpFormatter>());
+  app->footer(examples);
+  app->allow_extras();
+  add_shared_options(*app);
+  return app;
+}
+
+void add_count_option(CLI::App& app, const std::string& name, uint64_t& value, const std::string& description) {
+  const auto parse = [name, &value](const std::string& text) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return;
+    throw Error::usage(fmt::format("{}: '{}' is no whole number from 0 to 2^64-1", name, text));
+  };
+  app.add_option_function<std::string>(name, parse, description)->type_name("N");
+}
+
+int parse_and_run(CLI::App& root, std::span<const Command> commands, int argc, const char* const* argv) {
+  root.formatter(std::make_shared<HelpFormatter>());
+  root.allow_extras();
+  root.require_subcommand(0, 1);  // what follows a subcommand is its own, even where it is called like another
+  add_shared_options(root);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App& app = chosen_app(root);
+    put(help_of(app));
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    put(std::string(version.what()) + "\n");
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw usage_error(root, error);
+  }
+  if (auto word = unexpected(root)) throw *word;
+  const CLI::App& app = chosen_app(root);
+  if (auto word = unexpected(app)) throw *word;
+  for (const Command& command : commands) {
+    if (command.app == &app) return command.run();
+  }
+  throw Error::usage("a subcommand is missing; 'gshard help' lists them");
+}
+
+}  // namespace gshard

@@ -1,0 +1,109 @@
+// What the command says about itself, and to those who use it wrongly.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "run_tool.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+TEST(Usage, TheVersionNamesTheCommit) {
+  const Outcome o = Folder().gshard("--version");
+  EXPECT_EQ(o.exit_code, 0);
+  EXPECT_THAT(o.out, ContainsRegex("^gshard [0-9]+\\.[0-9]+\\.[0-9]+ \\([-0-9a-z]+\\)\n$"));
+}
+
+TEST(Usage, HelpListsTheSubcommands) {
+  const Folder folder;
+  const Outcome o = folder.gshard("help");
+  EXPECT_EQ(o.exit_code, 0);
+  for (const char* name : {"print", "verify", "help"}) EXPECT_THAT(o.out, HasSubstr(name));
+  EXPECT_EQ(folder.gshard("--help").out, o.out);
+  EXPECT_EQ(folder.gshard("-h").out, o.out);
+}
+
+class EverySubcommand : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand, testing::Values("print", "verify", "help"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(EverySubcommand, HasHelpWithAnExample) {
+  const Folder folder;
+  const Outcome o = folder.gshard("help " + GetParam());
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("Usage: gshard " + GetParam()));
+  EXPECT_THAT(o.out, HasSubstr("\n  gshard " + GetParam()));
+  EXPECT_EQ(folder.gshard(GetParam() + " --help").out, o.out);
+}
+
+struct WrongUsage {
+  const char* arguments;
+  const char* error;
+};
+void PrintTo(const WrongUsage& usage, std::ostream* os) { *os << usage.arguments; }
+
+class EveryWrongUsage : public testing::TestWithParam<WrongUsage> {};
+
+TEST_P(EveryWrongUsage, IsOneLineAndExitCode2) {
+  const Outcome o = Folder().gshard(GetParam().arguments);
+  EXPECT_EQ(o.exit_code, 2);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(o.err, std::string("error: ") + GetParam().error + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Usage, EveryWrongUsage,
+    testing::Values(WrongUsage{"", "a subcommand is missing; 'gshard help' lists them"},
+                    WrongUsage{"prnit m.hlo", "unknown subcommand 'prnit'; did you mean 'print'? (see 'gshard help')"},
+                    WrongUsage{"help verfy", "unknown subcommand 'verfy'; did you mean 'verify'? (see 'gshard help')"},
+                    WrongUsage{"--versoin",
+                               "unknown option '--versoin'; did you mean '--version'? (see 'gshard help')"},
+                    WrongUsage{"print m.hlo --metadata",
+                               "unknown option '--metadata'; did you mean '--no-metadata'? (see 'gshard help print')"},
+                    WrongUsage{"print m.hlo n.hlo", "unexpected argument 'n.hlo' (see 'gshard help print')"},
+                    WrongUsage{"verify", "FILE is required (see 'gshard help verify')"}));
+
+TEST(Usage, AnUnknownSubcommandFarFromAllListsAll) {
+  EXPECT_THAT(Folder().gshard("model.hlo").err,
+              ContainsRegex("unknown subcommand 'model.hlo'; it is none of .*print.*"));
+}
+
+TEST(Terminal, ColoursAreForTerminalsOnly) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  EXPECT_THAT(folder.gshard("verify m.hlo none.hlo").err, Not(HasSubstr("\x1b")));
+  // util-linux's script gives the command a terminal.
+  if (folder.shell("command -v script").exit_code != 0) GTEST_SKIP() << "no script(1)";
+  const std::string on_terminal = "script -qec '$GSHARD verify m.hlo none.hlo' /dev/null | cat";
+  const std::string coloured = folder.shell("unset NO_COLOR; export TERM=xterm; " + on_terminal).out;
+  EXPECT_THAT(coloured, HasSubstr("\x1b[32mok\x1b[0m"));
+  EXPECT_THAT(coloured, HasSubstr("\x1b[1;31merror:\x1b[0m"));
+  EXPECT_THAT(folder.shell("export TERM=xterm NO_COLOR=1; " + on_terminal).out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(folder.shell("export TERM=dumb; " + on_terminal).out, Not(HasSubstr("\x1b")));
+}
+
+TEST(Terminal, AClosedPipeEndsQuietly) {
+  const Folder folder;
+  std::string text = "HloModule m\n\nENTRY %main () -> f32[] {\n";
+  for (int i = 0; i < 20000; ++i) text += "  %c" + std::to_string(i) + " = f32[] constant(1)\n";
+  folder.write("m.hlo", text + "  ROOT %r = f32[] constant(2)\n}\n");
+  const Outcome o = folder.shell("set -o pipefail; $GSHARD print m.hlo | head -n 1");
+  EXPECT_EQ(o.exit_code, 0);
+  EXPECT_THAT(o.out, StartsWith("HloModule m"));
+  EXPECT_EQ(o.err, "");
+}
+
+TEST(Terminal, AFullDiskIsAnError) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome o = folder.gshard("print m.hlo >/dev/full");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_EQ(o.err, "error: cannot write to standard output: No space left on device\n");
+}
+
+}  // namespace
+}  // namespace gshard
