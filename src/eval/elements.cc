@@ -142,28 +142,29 @@ Literal convert_elements(const Literal& x, DType to) {
                          "; take the real part");
   }
   Literal result = Literal::uninitialized(Shape(to, x.shape().dims()));
-  const auto count = static_cast<size_t>(x.shape().element_count());
-  const std::byte* source = x.bytes();
-  std::byte* target = result.mutable_bytes();
-  const auto from_bytes = static_cast<size_t>(bytes_of(from));
-  const auto to_bytes = static_cast<size_t>(bytes_of(to));
-  const auto blocks = [&]<class Wide>(auto load, auto store) {
+  convert_block(from, x.bytes(), to, result.mutable_bytes(), static_cast<size_t>(x.shape().element_count()));
+  return result;
+}
+
+void convert_block(DType from_type, const std::byte* from, DType to_type, std::byte* to, size_t n) {
+  const auto from_bytes = static_cast<size_t>(bytes_of(from_type));
+  const auto to_bytes = static_cast<size_t>(bytes_of(to_type));
+  const auto through = [&]<class Wide>(auto load, auto store) {
     Wide wide[kBlock];
-    for (size_t i = 0; i < count; i += kBlock) {
-      const size_t n = std::min(kBlock, count - i);
-      load(from, source + i * from_bytes, wide, n);
-      store(to, wide, target + i * to_bytes, n);
+    for (size_t i = 0; i < n; i += kBlock) {
+      const size_t count = std::min(kBlock, n - i);
+      load(from_type, from + i * from_bytes, wide, count);
+      store(to_type, wide, to + i * to_bytes, count);
     }
   };
-  if (is_at_most_f32(from) && is_at_most_f32(to)) {
-    blocks.operator()<float>(widen_floats, narrow_floats);
+  if (is_at_most_f32(from_type) && is_at_most_f32(to_type)) {
+    through.operator()<float>(widen_floats, narrow_floats);
   } else {
-    with_storage(from, [&]<class T>() {
+    with_storage(from_type, [&]<class T>() {
       using Wide = typename Widest<T>::Type;
-      blocks.template operator()<Wide>(load_block<Wide>, store_block<Wide>);
+      through.template operator()<Wide>(load_block<Wide>, store_block<Wide>);
     });
   }
-  return result;
 }
 
 int64_t integer_at(const Literal& x, size_t i) {

@@ -27,6 +27,8 @@ void wrap_integers(DType type, std::byte* values, size_t n);
 // The `convert` op. Floats round to nearest even, integers wrap, floats to integers clamp (NaN is 0), pred is x != 0.
 // Throws Error(program) for complex to real.
 Literal convert_elements(const Literal& x, DType to);
+// The same for n raw elements; not from complex to real.
+void convert_block(DType from_type, const std::byte* from, DType to_type, std::byte* to, size_t n);
 
 // Element i of an integer or pred array. u64 beyond int64_t's range saturates.
 int64_t integer_at(const Literal& x, size_t i);

@@ -5,8 +5,8 @@
 
 #include "base/memory_budget.h"
 #include "base/random.h"
-#include "eval/dispatch.h"
 #include "eval/elements.h"
+#include "eval/lane_program.h"
 
 namespace gshard {
 namespace {
@@ -55,8 +55,6 @@ struct Evaluator::Plan {
     Dims unread_elements;            // of a tuple that is only taken apart: elements that nothing takes
   };
   std::vector<Step> steps;
-  // Every instruction is one that call_lifted can run over many elements at once.
-  bool liftable = false;
 
   explicit Plan(const Computation& computation);
 
@@ -117,28 +115,8 @@ Evaluator::Plan::Plan(const Computation& computation) : steps(computation.size()
 
 const Evaluator::Plan& Evaluator::plan_of(const Computation& computation) {
   std::unique_ptr<Plan>& plan = plans_[&computation];
-  if (plan != nullptr) return *plan;
-  auto made = std::make_unique<Plan>(computation);
-  const auto is_scalars = [](const Shape& shape) {
-    return shape.is_scalar() ||
-           (shape.is_tuple() && std::all_of(shape.elements().begin(), shape.elements().end(),
-                                            [](const Shape& element) { return element.is_scalar(); }));
-  };
-  made->liftable = std::all_of(
-      computation.instructions().begin(), computation.instructions().end(), [&](const auto& instruction) {
-        if (!is_scalars(instruction->shape())) return false;
-        switch (instruction->op()) {
-          case Op::parameter:
-          case Op::constant:
-          case Op::tuple:
-          case Op::get_tuple_element: return true;
-          case Op::call:
-          case Op::fusion: return plan_of(*instruction->callees()[0]).liftable;
-          default: return is_lane_wise(instruction->op());
-        }
-      });
-  // plan_of was called for callees meanwhile, so the reference from above may be stale.
-  return *(plans_[&computation] = std::move(made));
+  if (plan == nullptr) plan = std::make_unique<Plan>(computation);
+  return *plan;
 }
 
 // ---- the values of one running computation ----------------------------------------------------------------------
@@ -218,10 +196,9 @@ std::array<uint64_t, 2> Evaluator::advance_random_state(uint64_t delta) {
   return before;
 }
 
-void Evaluator::begin(const Instruction& instruction) {
-  current_ = &instruction;
+void Evaluator::check_stop() const {
   if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
-    throw evaluation_error(instruction, "stopped");
+    throw evaluation_error(*current_, "stopped");
   }
 }
 
@@ -232,7 +209,8 @@ Literal Evaluator::call(const Computation& computation, std::vector<Literal> arg
   }
   Frame frame(computation, plan_of(computation), std::move(arguments));
   for (const auto& instruction : computation.instructions()) {
-    begin(*instruction);
+    current_ = instruction.get();
+    check_stop();
     Literal value = Frame::forwards(*instruction)
                         ? frame.forward(*instruction)
                         : kernel_of(instruction->op())(*instruction, frame.operands_of(*instruction), *this);
@@ -240,78 +218,50 @@ Literal Evaluator::call(const Computation& computation, std::vector<Literal> arg
       throw evaluation_error(*instruction, "its value is " + value.shape().to_string() + ", declared is " +
                                                instruction->shape().to_string());
     }
-    if (options_.observe && lifted_ == 0) options_.observe(*instruction, value);
+    if (options_.observe && unobserved_ == 0) options_.observe(*instruction, value);
     frame.set(*instruction, std::move(value));
   }
   return frame.take_root();
 }
 
+Literal Evaluator::call_unobserved(const Computation& computation, std::vector<Literal> arguments) {
+  const Level level(unobserved_);
+  return call(computation, std::move(arguments));
+}
+
 // ---- lifted calls -----------------------------------------------------------------------------------------------
 
-namespace {
-
-std::vector<Literal> parts_of(Literal value) {
-  if (value.shape().is_tuple()) return std::move(value).take_elements();
-  std::vector<Literal> parts;
-  parts.push_back(std::move(value));
-  return parts;
+LaneProgram& Evaluator::lanes_of(const Computation& computation) {
+  std::unique_ptr<LaneProgram>& program = lane_programs_[&computation];
+  if (program == nullptr) program = std::make_unique<LaneProgram>(*this, computation);
+  return *program;
 }
-
-void copy_element(const Literal& from, size_t from_index, Literal& to, size_t to_index) {
-  with_bytes(from.shape().type(),
-             [&]<class T>() { to.mutable_values<T>()[to_index] = from.values<T>()[from_index]; });
-}
-
-}  // namespace
 
 std::vector<Literal> Evaluator::call_lifted(const Computation& computation, std::vector<Literal> arguments,
                                             int64_t count) {
-  const Level level(lifted_);
-  if (lifted_ > kMaxDepth) {
-    throw evaluation_error(*current_, "calls nest deeper than " + std::to_string(kMaxDepth) + " levels");
-  }
-  const Plan& plan = plan_of(computation);
-  if (!plan.liftable) return call_lane_by_lane(computation, arguments, count);
-
-  Frame frame(computation, plan, std::move(arguments));
-  for (const auto& instruction : computation.instructions()) {
-    begin(*instruction);
-    if (Frame::forwards(*instruction)) {
-      frame.set(*instruction, frame.forward(*instruction));
-      continue;
-    }
-    const std::span<Literal> operands = frame.operands_of(*instruction);
-    if (instruction->op() == Op::call || instruction->op() == Op::fusion) {
-      std::vector<Literal> inner(std::make_move_iterator(operands.begin()), std::make_move_iterator(operands.end()));
-      std::vector<Literal> results = call_lifted(*instruction->callees()[0], std::move(inner), count);
-      const bool is_tuple = instruction->shape().is_tuple();
-      frame.set(*instruction, is_tuple ? Literal::tuple(std::move(results)) : std::move(results[0]));
-    } else {
-      frame.set(*instruction, kernel_of(instruction->op())(*instruction, operands, *this));
-    }
-  }
-  std::vector<Literal> results = parts_of(frame.take_root());
-  for (Literal& result : results) {
-    if (result.shape().is_scalar()) result = filled(Shape(result.shape().type(), {count}), result);
-  }
-  return results;
-}
-
-std::vector<Literal> Evaluator::call_lane_by_lane(const Computation& computation, std::span<const Literal> arguments,
-                                                  int64_t count) {
+  LaneProgram& program = lanes_of(computation);
+  const auto lanes = static_cast<int64_t>(LaneProgram::kLanes);
   std::vector<Literal> results;
-  const Shape& root = computation.root()->shape();
-  for (const Shape& shape : root.is_tuple() ? root.elements() : std::vector<Shape>{root}) {
-    results.push_back(Literal::uninitialized(Shape(shape.type(), {count})));
+  std::vector<std::byte*> to;
+  for (const DType type : program.result_types()) {
+    results.push_back(Literal::uninitialized(Shape(type, {count})));
+    to.push_back(results.back().mutable_bytes());
   }
-  for (size_t lane = 0; lane < static_cast<size_t>(count); ++lane) {
-    std::vector<Literal> scalars;
-    for (const Literal& argument : arguments) {
-      scalars.push_back(Literal::uninitialized(Shape(argument.shape().type())));
-      copy_element(argument, argument.shape().is_scalar() ? 0 : lane, scalars.back(), 0);
-    }
-    const std::vector<Literal> parts = parts_of(call(computation, std::move(scalars)));
-    for (size_t i = 0; i < parts.size(); ++i) copy_element(parts[i], 0, results[i], lane);
+  // What is the same for all lanes is spread over one run.
+  std::vector<int64_t> from_steps;
+  std::vector<const std::byte*> from;
+  for (Literal& argument : arguments) {
+    const bool uniform = argument.shape().is_scalar();
+    const DType type = argument.shape().type();
+    if (uniform) argument = filled(Shape(type, {std::min(count, lanes)}), argument);
+    from_steps.push_back(uniform ? 0 : lanes * bytes_of(type));
+    from.push_back(argument.bytes());
+  }
+  for (int64_t first = 0; first < count; first += lanes) {
+    check_stop();
+    program.run(from, to, static_cast<size_t>(std::min(lanes, count - first)));
+    for (size_t i = 0; i < from.size(); ++i) from[i] += from_steps[i];
+    for (size_t j = 0; j < to.size(); ++j) to[j] += lanes * bytes_of(program.result_types()[j]);
   }
   return results;
 }

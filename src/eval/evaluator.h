@@ -14,6 +14,8 @@
 
 namespace gshard {
 
+class LaneProgram;
+
 class Evaluator {
  public:
   explicit Evaluator(const EvaluateOptions& options);
@@ -31,6 +33,13 @@ class Evaluator {
   // each argument has shape [count], or [] where it is the same for all, and each result has shape [count] (one per
   // element of the root's tuple, or one).
   std::vector<Literal> call_lifted(const Computation& computation, std::vector<Literal> arguments, int64_t count);
+  // The same for raw elements: see eval/lane_program.h.
+  LaneProgram& lanes_of(const Computation& computation);
+  // call() without telling options().observe.
+  Literal call_unobserved(const Computation& computation, std::vector<Literal> arguments);
+
+  // Throws Error(program) where options().stop says so. For kernels that run long.
+  void check_stop() const;
 
   // 64 fresh bits: the same sequence for the same seed.
   uint64_t next_random() { return random_at(random_counter_++); }
@@ -44,20 +53,18 @@ class Evaluator {
   struct Plan;   // what is known of one computation, made once
   class Frame;   // the values of one running computation
   const Plan& plan_of(const Computation& computation);
-  std::vector<Literal> call_lane_by_lane(const Computation& computation, std::span<const Literal> arguments,
-                                         int64_t count);
-  void begin(const Instruction& instruction);
   uint64_t random_at(uint64_t index) const;
 
   EvaluateOptions options_;
   Environment* environment_;
   std::unique_ptr<Environment> own_environment_;
   std::unordered_map<const Computation*, std::unique_ptr<Plan>> plans_;
+  std::unordered_map<const Computation*, std::unique_ptr<LaneProgram>> lane_programs_;
   uint64_t random_counter_ = 0;
   std::array<uint64_t, 2> random_state_;
   const Instruction* current_ = nullptr;
   int depth_ = 0;   // of nested calls
-  int lifted_ = 0;  // of nested lifted calls
+  int unobserved_ = 0;
 };
 
 // Computes one instruction. `operands` are the kernel's to take apart or overwrite.
@@ -69,10 +76,6 @@ using Kernel = Literal (*)(const Instruction& instruction, std::span<Literal> op
 #undef GSHARD_OP
 
 Kernel kernel_of(Op op);
-
-// Whether the op's kernel takes operands of any equal shape, or scalars among them, whatever shape the instruction
-// has: call_lifted runs such ops over many elements at once.
-bool is_lane_wise(Op op);
 
 // An Error(program) that names the instruction, its op, its place in the text and in the model, and `what`.
 Error evaluation_error(const Instruction& instruction, const std::string& what);

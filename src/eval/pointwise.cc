@@ -5,75 +5,46 @@
 
 #include "eval/dispatch.h"
 #include "eval/elements.h"
+#include "ops/table.h"
 
 namespace gshard {
 namespace {
 
-// Scratch for blocks that are widened or spread: small enough that four of them stay in the first-level cache.
-constexpr size_t kBlock = 512;
-struct Scratch {
-  alignas(64) std::byte bytes[kBlock * 16];
-};
-
 bool is_narrow_float(DType type) { return is_floating(type) && bits_of(type) < 32; }
 
-// Hands out an operand block by block, in the type that loops read.
-class Feed {
- public:
-  explicit Feed(const Literal& operand, bool spread)
-      : type_(operand.shape().type()), data_(operand.bytes()), spread_(spread && operand.shape().is_scalar()) {}
+// The loops of the ops that have them, by op.
+const Loops* loops_of(Op op) {
+  static const auto kTable = [] {
+    std::array<const Loops*, kOpCount> table{};
+    for (const LoopsRow& row : unary_rows()) table[static_cast<size_t>(row.op)] = &row.loops;
+    for (const LoopsRow& row : binary_rows()) table[static_cast<size_t>(row.op)] = &row.loops;
+    return table;
+  }();
+  return kTable[static_cast<size_t>(op)];
+}
 
-  bool needs_scratch() const { return spread_ || is_narrow_float(type_); }
-
-  const void* block(size_t first, size_t n, Scratch& scratch) {
-    const auto size = static_cast<size_t>(bytes_of(type_));
-    if (spread_) return filled_ ? scratch.bytes : fill(scratch);
-    const std::byte* at = data_ + first * size;
-    if (!is_narrow_float(type_)) return at;
-    widen_floats(type_, at, reinterpret_cast<float*>(scratch.bytes), n);
-    return scratch.bytes;
+// The shape of the result: the operands' sizes, where they are not all scalars.
+Shape result_shape(const Instruction& instruction, std::span<const Literal> operands) {
+  for (const Literal& operand : operands) {
+    if (!operand.shape().is_scalar()) return Shape(instruction.shape().type(), operand.shape().dims());
   }
+  return Shape(instruction.shape().type());
+}
 
- private:
-  const void* fill(Scratch& scratch) {
-    filled_ = true;
-    std::byte value[16];
-    if (is_narrow_float(type_)) {
-      widen_floats(type_, data_, reinterpret_cast<float*>(value), 1);
-    } else {
-      std::memcpy(value, data_, static_cast<size_t>(bytes_of(type_)));
-    }
-    const auto size = static_cast<size_t>(bytes_of(compute_type(type_)));
-    for (size_t i = 0; i < kBlock; ++i) std::memcpy(scratch.bytes + i * size, value, size);
-    return scratch.bytes;
+// An operand's own memory where nothing else reads it and the type fits.
+Literal result_array(const Shape& shape, std::span<Literal> operands) {
+  for (Literal& operand : operands) {
+    if (operand.shape() == shape && operand.is_unique()) return std::move(operand);
   }
+  return Literal::uninitialized(shape);
+}
 
-  DType type_;
-  const std::byte* data_;
-  bool spread_;
-  bool filled_ = false;
-};
-
-int width_of(DType type) { return type == DType::pred ? 1 : bits_of(type); }
-
-void run_loop(BlockLoop loop, std::span<Feed> feeds, int bits, Literal& result) {
-  const DType type = result.shape().type();
-  const auto count = static_cast<size_t>(result.shape().element_count());
-  const auto size = static_cast<size_t>(bytes_of(type));
-  const bool narrow = is_narrow_float(type);
-  const bool blocked = narrow || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return f.needs_scratch(); });
-  const size_t step = blocked ? kBlock : std::max<size_t>(count, 1);
-  std::byte* out = result.mutable_bytes();
-  Scratch scratch[4];
-  for (size_t first = 0; first < count; first += step) {
-    const size_t n = std::min(step, count - first);
-    std::byte* at = out + first * size;
-    Block block{{}, narrow ? scratch[3].bytes : at, n, bits};
-    for (size_t i = 0; i < feeds.size(); ++i) block.in[i] = feeds[i].block(first, n, scratch[i]);
-    loop(block);
-    if (narrow) narrow_floats(type, reinterpret_cast<const float*>(scratch[3].bytes), at, n);
-    wrap_integers(type, at, n);
-  }
+// A scalar operand as a block of equal elements.
+std::vector<std::byte> spread(const Literal& scalar, size_t n) {
+  const auto size = static_cast<size_t>(scalar.byte_size());
+  std::vector<std::byte> block(n * size);
+  for (size_t i = 0; i < n; ++i) std::memcpy(&block[i * size], scalar.bytes(), size);
+  return block;
 }
 
 }  // namespace
@@ -98,70 +69,148 @@ BlockLoop Loops::for_type(DType type) const {
   return is_unsigned_int(type) ? u8 : nullptr;
 }
 
-const Dims& common_dims(std::span<const Literal> operands) {
-  for (const Literal& operand : operands) {
-    if (!operand.shape().is_scalar()) return operand.shape().dims();
-  }
-  return operands[0].shape().dims();
+// ---- one op over raw elements -----------------------------------------------------------------------------------
+
+bool PointwiseOp::has_narrow_floats() const {
+  if (as_stored) return false;
+  return is_narrow_float(result) || std::any_of(operands.begin(), operands.begin() + arity, is_narrow_float);
 }
 
-Literal result_array(const Shape& shape, std::span<Literal> operands) {
-  for (Literal& operand : operands) {
-    if (operand.shape() == shape && operand.is_unique()) return std::move(operand);
+void PointwiseOp::run(std::span<const std::byte* const> in, std::byte* out, size_t n) const {
+  Block block{{}, out, n, this};
+  if (!has_narrow_floats()) {
+    std::copy(in.begin(), in.end(), block.in.begin());
+    loop(block);
+  } else {
+    float wide[4][kBlock];
+    for (size_t i = 0; i < arity; ++i) {
+      const bool narrow = is_narrow_float(operands[i]);
+      if (narrow) widen_floats(operands[i], in[i], wide[i], n);
+      block.in[i] = narrow ? static_cast<const void*>(wide[i]) : in[i];
+    }
+    if (is_narrow_float(result)) block.out = wide[3];
+    loop(block);
+    if (is_narrow_float(result)) narrow_floats(result, wide[3], out, n);
   }
-  return Literal::uninitialized(shape);
+  wrap_integers(result, out, n);
 }
 
-Literal run_pointwise(const Instruction& instruction, const Loops& loops, std::span<Literal> operands) {
-  const DType type = operands[0].shape().type();
-  const BlockLoop loop = loops.for_type(type);
-  if (loop == nullptr) throw evaluation_error(instruction, "has no meaning on " + std::string(name_of(type)));
-  const Shape shape(instruction.shape().type(), common_dims(operands));
-  std::vector<Feed> feeds;
-  for (const Literal& operand : operands) feeds.emplace_back(operand, !shape.is_scalar());
+bool is_pointwise(const Instruction& instruction) {
+  if (instruction.op() == Op::bitcast_convert) {
+    return bits_of(instruction.shape().type()) == bits_of(instruction.operand(0)->shape().type());
+  }
+  return instruction.op() == Op::copy || has(row_of(instruction.op()).traits, Traits::pointwise);
+}
+
+PointwiseOp pointwise_op(const Instruction& instruction) {
+  PointwiseOp op;
+  op.instruction = &instruction;
+  op.arity = instruction.operand_count();
+  for (size_t i = 0; i < op.arity; ++i) op.operands[i] = instruction.operand(i)->shape().type();
+  op.result = instruction.shape().type();
+  op.bits = op.operands[0] == DType::pred ? 1 : bits_of(op.operands[0]);
+  if (const Loops* loops = loops_of(instruction.op()); loops != nullptr) {
+    op.loop = loops->for_type(op.operands[0]);
+  } else {
+    resolve_special(op);
+  }
+  if (op.loop == nullptr) {
+    throw evaluation_error(instruction, "has no meaning on " + std::string(name_of(op.operands[0])));
+  }
+  return op;
+}
+
+// ---- whole arrays -----------------------------------------------------------------------------------------------
+
+Literal run_pointwise(const Instruction& instruction, std::span<Literal> operands) {
+  const PointwiseOp op = pointwise_op(instruction);
+  const Shape shape = result_shape(instruction, operands);
+  const auto count = static_cast<size_t>(shape.element_count());
+  bool blocked = op.has_narrow_floats();
+  std::array<const std::byte*, 3> data{};
+  std::array<size_t, 3> steps{};  // in bytes per element; 0 for a scalar that is spread
+  std::array<std::vector<std::byte>, 3> spreads;
+  for (size_t i = 0; i < op.arity; ++i) {
+    data[i] = operands[i].bytes();
+    steps[i] = static_cast<size_t>(bytes_of(op.operands[i]));
+    if (shape.is_scalar() || !operands[i].shape().is_scalar()) continue;
+    spreads[i] = spread(operands[i], PointwiseOp::kBlock);
+    data[i] = spreads[i].data();
+    steps[i] = 0;
+    blocked = true;
+  }
   Literal result = result_array(shape, operands);
-  run_loop(loop, feeds, width_of(type), result);
+  std::byte* out = result.mutable_bytes();
+  const auto size = static_cast<size_t>(bytes_of(op.result));
+  const size_t step = blocked ? PointwiseOp::kBlock : std::max<size_t>(count, 1);
+  for (size_t first = 0; first < count; first += step) {
+    std::array<const std::byte*, 3> in{};
+    for (size_t i = 0; i < op.arity; ++i) in[i] = data[i] + first * steps[i];
+    op.run(std::span(in).first(op.arity), out + first * size, std::min(step, count - first));
+  }
   return result;
 }
 
-Literal eval_select(const Instruction&, std::span<Literal> operands, Evaluator&) {
-  const Shape shape(operands[1].shape().type(), common_dims(operands));
-  const auto count = static_cast<size_t>(shape.element_count());
-  const std::span<const uint8_t> which = operands[0].values<uint8_t>();
-  // One choice for the whole array needs no copy.
-  if (which.size() == 1 && count > 0) {
-    Literal& chosen = operands[which[0] != 0 ? 1 : 2];
-    return chosen.shape() == shape ? std::move(chosen) : filled(shape, chosen);
+// Every pointwise op has the same kernel: its loops are all that differs.
+#define GSHARD_POINTWISE(op)                                                                   \
+  Literal eval_##op(const Instruction& instruction, std::span<Literal> operands, Evaluator&) { \
+    return run_pointwise(instruction, operands);                                               \
   }
-  return with_bytes(shape.type(), [&]<class T>() {
-    const std::span<const T> on_true = operands[1].values<T>();
-    const std::span<const T> on_false = operands[2].values<T>();
-    const size_t step_true = on_true.size() == count ? 1 : 0;
-    const size_t step_false = on_false.size() == count ? 1 : 0;
-    Literal result = result_array(shape, operands.subspan(1));
-    T* out = result.mutable_values<T>().data();
-    for (size_t i = 0; i < count; ++i) {
-      out[i] = which[i] != 0 ? on_true[i * step_true] : on_false[i * step_false];
-    }
-    return result;
-  });
-}
-
-bool is_lane_wise(Op op) {
-  switch (op) {
-    case Op::abs: case Op::acos: case Op::acosh: case Op::add: case Op::and_: case Op::asin: case Op::asinh:
-    case Op::atan2: case Op::atanh: case Op::cbrt: case Op::ceil: case Op::clamp: case Op::count_leading_zeros:
-    case Op::compare: case Op::complex: case Op::convert: case Op::copy: case Op::cosine: case Op::cosh:
-    case Op::divide: case Op::erf: case Op::exponential: case Op::exponential_minus_one: case Op::floor:
-    case Op::imag: case Op::is_finite: case Op::log: case Op::log_plus_one: case Op::logistic: case Op::maximum:
-    case Op::minimum: case Op::mulhi: case Op::multiply: case Op::negate: case Op::not_: case Op::or_:
-    case Op::popcnt: case Op::power: case Op::real: case Op::reduce_precision: case Op::remainder:
-    case Op::round_nearest_afz: case Op::round_nearest_even: case Op::rsqrt: case Op::select: case Op::shift_left:
-    case Op::shift_right_arithmetic: case Op::shift_right_logical: case Op::sign: case Op::sine: case Op::sinh:
-    case Op::sqrt: case Op::stochastic_convert: case Op::subtract: case Op::tan: case Op::tanh: case Op::xor_:
-      return true;
-    default: return false;
-  }
-}
+GSHARD_POINTWISE(abs)
+GSHARD_POINTWISE(acos)
+GSHARD_POINTWISE(acosh)
+GSHARD_POINTWISE(add)
+GSHARD_POINTWISE(and_)
+GSHARD_POINTWISE(asin)
+GSHARD_POINTWISE(asinh)
+GSHARD_POINTWISE(atan2)
+GSHARD_POINTWISE(atanh)
+GSHARD_POINTWISE(cbrt)
+GSHARD_POINTWISE(ceil)
+GSHARD_POINTWISE(clamp)
+GSHARD_POINTWISE(compare)
+GSHARD_POINTWISE(complex)
+GSHARD_POINTWISE(cosine)
+GSHARD_POINTWISE(cosh)
+GSHARD_POINTWISE(count_leading_zeros)
+GSHARD_POINTWISE(divide)
+GSHARD_POINTWISE(erf)
+GSHARD_POINTWISE(exponential)
+GSHARD_POINTWISE(exponential_minus_one)
+GSHARD_POINTWISE(floor)
+GSHARD_POINTWISE(imag)
+GSHARD_POINTWISE(is_finite)
+GSHARD_POINTWISE(log)
+GSHARD_POINTWISE(log_plus_one)
+GSHARD_POINTWISE(logistic)
+GSHARD_POINTWISE(maximum)
+GSHARD_POINTWISE(minimum)
+GSHARD_POINTWISE(mulhi)
+GSHARD_POINTWISE(multiply)
+GSHARD_POINTWISE(negate)
+GSHARD_POINTWISE(not_)
+GSHARD_POINTWISE(or_)
+GSHARD_POINTWISE(popcnt)
+GSHARD_POINTWISE(power)
+GSHARD_POINTWISE(real)
+GSHARD_POINTWISE(reduce_precision)
+GSHARD_POINTWISE(remainder)
+GSHARD_POINTWISE(round_nearest_afz)
+GSHARD_POINTWISE(round_nearest_even)
+GSHARD_POINTWISE(rsqrt)
+GSHARD_POINTWISE(select)
+GSHARD_POINTWISE(shift_left)
+GSHARD_POINTWISE(shift_right_arithmetic)
+GSHARD_POINTWISE(shift_right_logical)
+GSHARD_POINTWISE(sign)
+GSHARD_POINTWISE(sine)
+GSHARD_POINTWISE(sinh)
+GSHARD_POINTWISE(sqrt)
+GSHARD_POINTWISE(stochastic_convert)
+GSHARD_POINTWISE(subtract)
+GSHARD_POINTWISE(tan)
+GSHARD_POINTWISE(tanh)
+GSHARD_POINTWISE(xor_)
+#undef GSHARD_POINTWISE
 
 }  // namespace gshard

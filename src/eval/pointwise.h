@@ -1,42 +1,66 @@
 // Pointwise ops: a functor says what happens to one element, loops over blocks are made from it for every type that
-// it admits, and run_pointwise passes whole arrays through a loop.
+// it admits, and a table has the loops of each op.
 //
-//   struct Negate { template <Signed T> T operator()(T x) const { return -x; } };
-//   Literal eval_negate(...) { return run_pointwise(instruction, loops<1, Negate>(), operands); }
+//   struct Negate { template <Real T> T operator()(T x) const { return -x; } };
+//   {Op::negate, loops<1, Negate>()}
+//
+// A PointwiseOp is an instruction with its loop looked up: it runs over blocks of raw elements, in eval_negate over
+// whole arrays, in a LaneProgram (eval/lane_program.h) over the lanes of a reducer or comparator.
 #pragma once
 
 #include <array>
 #include <complex>
-#include <concepts>
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <type_traits>
 
+#include "eval/arithmetic.h"
 #include "eval/evaluator.h"
 
 namespace gshard {
 
-template <class T>
-concept Integer = std::integral<T>;
-template <class T>
-concept Real = std::floating_point<T>;
-template <class T>
-concept Complex = std::same_as<T, std::complex<float>> || std::same_as<T, std::complex<double>>;
+struct PointwiseOp;
 
-// Unsigned arithmetic of at least 32 bits, in which integers wrap without surprises.
-template <Integer T>
-using Wrapping = std::conditional_t<(sizeof(T) < 4), uint32_t, std::make_unsigned_t<T>>;
-
-// A run of elements: `in` and `out` point at arrays of the types that the loop was made for, and `out` may be one of
-// `in`. `bits` is the width of the operands' type where it is an integer (4 for s4, 1 for pred).
+// A run of n elements: `in` and `out` point at arrays of the types that the loop was made for, and `out` may be one
+// of `in`.
 struct Block {
   std::array<const void*, 3> in;
   void* out;
   size_t n;
-  int bits;
+  const PointwiseOp* op;
 };
 using BlockLoop = void (*)(const Block&);
+
+struct PointwiseOp {
+  const Instruction* instruction = nullptr;
+  BlockLoop loop = nullptr;
+  std::array<DType, 3> operands{};
+  DType result{};
+  size_t arity = 0;
+  // The width of operand 0 where it is an integer: 4 for s4, 1 for pred.
+  int bits = 0;
+  // The loop takes narrow floats as they are stored, not as f32.
+  bool as_stored = false;
+
+  // The most elements that run() takes at once where an operand or the result is a narrow float.
+  static constexpr size_t kBlock = 512;
+  bool has_narrow_floats() const;
+
+  // `in` and `out` hold elements as literals do; `out` may be one of `in`.
+  void run(std::span<const std::byte* const> in, std::byte* out, size_t n) const;
+};
+
+// What to run for an instruction whose op has Traits::pointwise, or copy, or bitcast-convert between types of one
+// width. Throws Error(program) where the op has no meaning on the operands' types.
+PointwiseOp pointwise_op(const Instruction& instruction);
+// Whether pointwise_op knows the instruction.
+bool is_pointwise(const Instruction& instruction);
+
+// The value of a pointwise instruction. Scalars among the operands stand for arrays. Takes the memory of an operand
+// that it may overwrite.
+Literal run_pointwise(const Instruction& instruction, std::span<Literal> operands);
+
+// ---- loops --------------------------------------------------------------------------------------------------------
 
 // The loops of one op, by the type of the first operand; null where the op has no meaning. Floats narrower than f32
 // have the loop of f32.
@@ -44,14 +68,22 @@ struct Loops {
   BlockLoop pred, u8, u16, u32, u64, s8, s16, s32, s64, f32, f64, c64, c128;
   BlockLoop for_type(DType type) const;
 };
+struct LoopsRow {
+  Op op;
+  Loops loops;
+};
+std::span<const LoopsRow> unary_rows();
+std::span<const LoopsRow> binary_rows();
+// Sets the loop of the ops that have none of their own per type: compare, select, clamp, convert, reduce-precision, ...
+void resolve_special(PointwiseOp& op);
 
-// A functor with one int as its member gets Block::bits.
+// A functor with one int as its member gets PointwiseOp::bits.
 template <class F>
 F functor_of(const Block& block) {
   if constexpr (std::is_empty_v<F>) {
     return F{};
   } else {
-    return F{block.bits};
+    return F{block.op->bits};
   }
 }
 
@@ -102,15 +134,5 @@ constexpr Loops loops() {
           loop<arity, F, float>(),                loop<arity, F, double>(),   loop<arity, F, std::complex<float>>(),
           loop<arity, F, std::complex<double>>()};
 }
-
-// The value of a pointwise instruction: its element type, and the operands' sizes (those of operands that are no
-// scalars, where they differ). Takes the memory of an operand that it may overwrite.
-Literal run_pointwise(const Instruction& instruction, const Loops& loops, std::span<Literal> operands);
-
-// An array for the result: an operand's own memory where nothing else reads it and the type fits.
-Literal result_array(const Shape& shape, std::span<Literal> operands);
-
-// The sizes of a pointwise result.
-const Dims& common_dims(std::span<const Literal> operands);
 
 }  // namespace gshard

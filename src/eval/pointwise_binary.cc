@@ -1,9 +1,6 @@
-// The pointwise ops of two operands, and clamp.
-#include <bit>
+// The loops of pointwise ops of two operands.
 #include <cmath>
-#include <limits>
 
-#include "eval/elements.h"
 #include "eval/pointwise.h"
 
 namespace gshard {
@@ -12,44 +9,6 @@ namespace {
 using Complex128 = std::complex<double>;
 
 // ---- arithmetic -------------------------------------------------------------------------------------------------
-
-struct Add {
-  template <class T>
-  T operator()(T x, T y) const {
-    if constexpr (Integer<T>) {
-      return static_cast<T>(static_cast<Wrapping<T>>(x) + static_cast<Wrapping<T>>(y));
-    } else {
-      return x + y;
-    }
-  }
-};
-
-struct Subtract {
-  template <class T>
-  T operator()(T x, T y) const {
-    if constexpr (Integer<T>) {
-      return static_cast<T>(static_cast<Wrapping<T>>(x) - static_cast<Wrapping<T>>(y));
-    } else {
-      return x - y;
-    }
-  }
-};
-
-struct Multiply {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return static_cast<T>(static_cast<Wrapping<T>>(x) * static_cast<Wrapping<T>>(y));
-  }
-  template <Real T>
-  T operator()(T x, T y) const {
-    return x * y;
-  }
-  // By the formula alone: an infinite factor may give NaN, as in XLA.
-  template <class T>
-  std::complex<T> operator()(std::complex<T> x, std::complex<T> y) const {
-    return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
-  }
-};
 
 struct Divide {
   template <Integer T>
@@ -82,31 +41,6 @@ struct Remainder {
   template <Real T>
   T operator()(T x, T y) const {
     return std::fmod(x, y);
-  }
-};
-
-struct Maximum {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return x > y ? x : y;
-  }
-  // A NaN of either side wins; +0 is above -0.
-  template <Real T>
-  T operator()(T x, T y) const {
-    if (x == y) return std::signbit(x) ? y : x;
-    return x > y || x != x ? x : y;
-  }
-};
-
-struct Minimum {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return x < y ? x : y;
-  }
-  template <Real T>
-  T operator()(T x, T y) const {
-    if (x == y) return std::signbit(x) ? x : y;
-    return x < y || x != x ? x : y;
   }
 };
 
@@ -170,26 +104,7 @@ struct MakeComplex {
   }
 };
 
-// ---- bits -------------------------------------------------------------------------------------------------------
-
-struct And {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return static_cast<T>(x & y);
-  }
-};
-struct Or {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return static_cast<T>(x | y);
-  }
-};
-struct Xor {
-  template <Integer T>
-  T operator()(T x, T y) const {
-    return static_cast<T>(x ^ y);
-  }
-};
+// ---- shifts -----------------------------------------------------------------------------------------------------
 
 // A shift amount is unsigned: a negative one is beyond every width.
 template <Integer T>
@@ -228,108 +143,29 @@ struct ShiftRightArithmetic {
   }
 };
 
-// ---- comparisons ------------------------------------------------------------------------------------------------
-
-// Integers in the order of floats where -0 < +0 and NaNs stand beyond the infinities of their sign.
-template <Real T>
-auto total_order_key(T x) {
-  using Key = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  const Key bits = std::bit_cast<Key>(x);
-  return bits < 0 ? static_cast<Key>(bits ^ std::numeric_limits<Key>::max()) : bits;
-}
-
-template <class Relation>
-struct Compare {
-  template <class T>
-    requires std::invocable<Relation, T, T>
-  uint8_t operator()(T x, T y) const {
-    return Relation{}(x, y) ? 1 : 0;
-  }
-};
-template <class Relation>
-struct CompareTotal {
-  template <Real T>
-  uint8_t operator()(T x, T y) const {
-    return Relation{}(total_order_key(x), total_order_key(y)) ? 1 : 0;
-  }
-};
-
-template <template <class> class Comparison>
-const Loops& comparison_loops(Direction direction) {
-  static constexpr std::array kLoops = {
-      loops<2, Comparison<std::equal_to<>>>(),      loops<2, Comparison<std::not_equal_to<>>>(),
-      loops<2, Comparison<std::greater_equal<>>>(), loops<2, Comparison<std::greater<>>>(),
-      loops<2, Comparison<std::less_equal<>>>(),    loops<2, Comparison<std::less<>>>(),
-  };
-  return kLoops[static_cast<size_t>(direction)];
-}
-
-// The integer type of the same width and the other signedness.
-DType with_other_sign(DType type) {
-  constexpr int kDistance = static_cast<int>(DType::u1) - static_cast<int>(DType::s1);
-  static_assert(static_cast<int>(DType::u64) - static_cast<int>(DType::s64) == kDistance);
-  return static_cast<DType>(static_cast<int>(type) + (is_signed_int(type) ? kDistance : -kDistance));
-}
-
-// Compare may read integers with the other signedness.
-bool compares_with_other_sign(DType type, ComparisonType how) {
-  return (how == ComparisonType::UNSIGNED && is_signed_int(type)) ||
-         (how == ComparisonType::SIGNED && is_unsigned_int(type));
-}
-
-// ---- clamp ------------------------------------------------------------------------------------------------------
-
-struct Clamp {
-  template <class T>
-    requires(Integer<T> || Real<T>)
-  T operator()(T low, T x, T high) const {
-    return Minimum{}(high, Maximum{}(low, x));
-  }
+// On pred, addition is or and multiplication is and.
+constexpr LoopsRow kRows[] = {
+    {Op::add, loops<2, Add, Or>()},
+    {Op::and_, loops<2, And>()},
+    {Op::atan2, loops<2, Atan2>()},
+    {Op::complex, loops<2, MakeComplex>()},
+    {Op::divide, loops<2, Divide>()},
+    {Op::maximum, loops<2, Maximum>()},
+    {Op::minimum, loops<2, Minimum>()},
+    {Op::mulhi, loops<2, MultiplyHigh>()},
+    {Op::multiply, loops<2, Multiply, And>()},
+    {Op::or_, loops<2, Or>()},
+    {Op::power, loops<2, Power>()},
+    {Op::remainder, loops<2, Remainder>()},
+    {Op::shift_left, loops<2, ShiftLeft>()},
+    {Op::shift_right_arithmetic, loops<2, ShiftRightArithmetic>()},
+    {Op::shift_right_logical, loops<2, ShiftRightLogical>()},
+    {Op::subtract, loops<2, Subtract>()},
+    {Op::xor_, loops<2, Xor>()},
 };
 
 }  // namespace
 
-#define GSHARD_BINARY(op, ...)                                                                 \
-  Literal eval_##op(const Instruction& instruction, std::span<Literal> operands, Evaluator&) { \
-    static constexpr Loops kLoops = loops<2, __VA_ARGS__>();                                   \
-    return run_pointwise(instruction, kLoops, operands);                                       \
-  }
-
-// On pred, addition is or and multiplication is and.
-GSHARD_BINARY(add, Add, Or)
-GSHARD_BINARY(and_, And)
-GSHARD_BINARY(atan2, Atan2)
-GSHARD_BINARY(complex, MakeComplex)
-GSHARD_BINARY(divide, Divide)
-GSHARD_BINARY(maximum, Maximum)
-GSHARD_BINARY(minimum, Minimum)
-GSHARD_BINARY(mulhi, MultiplyHigh)
-GSHARD_BINARY(multiply, Multiply, And)
-GSHARD_BINARY(or_, Or)
-GSHARD_BINARY(power, Power)
-GSHARD_BINARY(remainder, Remainder)
-GSHARD_BINARY(shift_left, ShiftLeft)
-GSHARD_BINARY(shift_right_arithmetic, ShiftRightArithmetic)
-GSHARD_BINARY(shift_right_logical, ShiftRightLogical)
-GSHARD_BINARY(subtract, Subtract)
-GSHARD_BINARY(xor_, Xor)
-#undef GSHARD_BINARY
-
-Literal eval_compare(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
-  const auto& attrs = instruction.attrs<CompareAttrs>();
-  const DType type = operands[0].shape().type();
-  if (attrs.type == ComparisonType::TOTALORDER && is_floating(type)) {
-    return run_pointwise(instruction, comparison_loops<CompareTotal>(attrs.direction), operands);
-  }
-  if (compares_with_other_sign(type, attrs.type)) {
-    for (Literal& operand : operands) operand = convert_elements(operand, with_other_sign(type));
-  }
-  return run_pointwise(instruction, comparison_loops<Compare>(attrs.direction), operands);
-}
-
-Literal eval_clamp(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
-  static constexpr Loops kLoops = loops<3, Clamp>();
-  return run_pointwise(instruction, kLoops, operands);
-}
+std::span<const LoopsRow> binary_rows() { return kRows; }
 
 }  // namespace gshard

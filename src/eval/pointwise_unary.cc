@@ -1,9 +1,8 @@
-// The pointwise ops of one operand.
+// The loops of pointwise ops of one operand.
 #include <bit>
 #include <cmath>
 #include <limits>
 
-#include "eval/dispatch.h"
 #include "eval/pointwise.h"
 
 namespace gshard {
@@ -184,47 +183,44 @@ struct CountLeadingZeros {
   }
 };
 
+constexpr LoopsRow kRows[] = {
+    {Op::abs, loops<1, Abs>()},
+    {Op::acos, loops<1, Function<std::acos, std::acos, complex_acos>>()},
+    {Op::acosh, loops<1, Function<std::acosh, std::acosh, complex_acosh>>()},
+    {Op::asin, loops<1, Function<std::asin, std::asin, complex_asin>>()},
+    {Op::asinh, loops<1, Function<std::asinh, std::asinh, complex_asinh>>()},
+    {Op::atanh, loops<1, Function<std::atanh, std::atanh, complex_atanh>>()},
+    {Op::cbrt, loops<1, Function<std::cbrt, std::cbrt, complex_cbrt>>()},
+    {Op::ceil, loops<1, RealFunction<std::ceil>>()},
+    {Op::cosine, loops<1, Function<std::cos, std::cos, complex_cos>>()},
+    {Op::cosh, loops<1, Function<std::cosh, std::cosh, complex_cosh>>()},
+    {Op::count_leading_zeros, loops<1, CountLeadingZeros>()},
+    {Op::erf, loops<1, RealFunction<std::erf>>()},
+    {Op::exponential, loops<1, Function<std::exp, std::exp, complex_exp>>()},
+    {Op::exponential_minus_one, loops<1, Function<std::expm1, std::expm1, complex_expm1>>()},
+    {Op::floor, loops<1, RealFunction<std::floor>>()},
+    {Op::imag, loops<1, ImaginaryPart>()},
+    {Op::is_finite, loops<1, IsFinite>()},
+    {Op::log, loops<1, Function<std::log, std::log, complex_log>>()},
+    {Op::log_plus_one, loops<1, Function<std::log1p, std::log1p, complex_log1p>>()},
+    {Op::logistic, loops<1, Function<logistic, logistic, complex_logistic>>()},
+    {Op::negate, loops<1, Negate>()},
+    {Op::not_, loops<1, Not>()},
+    {Op::popcnt, loops<1, PopulationCount>()},
+    {Op::real, loops<1, RealPart>()},
+    {Op::round_nearest_afz, loops<1, RealFunction<std::round>>()},
+    {Op::round_nearest_even, loops<1, RealFunction<std::nearbyint>>()},
+    {Op::rsqrt, loops<1, Function<rsqrt, rsqrt, complex_rsqrt>>()},
+    {Op::sign, loops<1, Sign>()},
+    {Op::sine, loops<1, Function<std::sin, std::sin, complex_sin>>()},
+    {Op::sinh, loops<1, Function<std::sinh, std::sinh, complex_sinh>>()},
+    {Op::sqrt, loops<1, Function<std::sqrt, std::sqrt, complex_sqrt>>()},
+    {Op::tan, loops<1, Function<std::tan, std::tan, complex_tan>>()},
+    {Op::tanh, loops<1, Function<tanh_for_float, std::tanh, complex_tanh>>()},
+};
+
 }  // namespace
 
-#define GSHARD_UNARY(op, ...)                                                                        \
-  Literal eval_##op(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {       \
-    static constexpr Loops kLoops = loops<1, __VA_ARGS__>();                                         \
-    return run_pointwise(instruction, kLoops, operands);                                             \
-  }
-
-GSHARD_UNARY(abs, Abs)
-GSHARD_UNARY(acos, Function<std::acos, std::acos, complex_acos>)
-GSHARD_UNARY(acosh, Function<std::acosh, std::acosh, complex_acosh>)
-GSHARD_UNARY(asin, Function<std::asin, std::asin, complex_asin>)
-GSHARD_UNARY(asinh, Function<std::asinh, std::asinh, complex_asinh>)
-GSHARD_UNARY(atanh, Function<std::atanh, std::atanh, complex_atanh>)
-GSHARD_UNARY(cbrt, Function<std::cbrt, std::cbrt, complex_cbrt>)
-GSHARD_UNARY(ceil, RealFunction<std::ceil>)
-GSHARD_UNARY(cosine, Function<std::cos, std::cos, complex_cos>)
-GSHARD_UNARY(cosh, Function<std::cosh, std::cosh, complex_cosh>)
-GSHARD_UNARY(count_leading_zeros, CountLeadingZeros)
-GSHARD_UNARY(erf, RealFunction<std::erf>)
-GSHARD_UNARY(exponential, Function<std::exp, std::exp, complex_exp>)
-GSHARD_UNARY(exponential_minus_one, Function<std::expm1, std::expm1, complex_expm1>)
-GSHARD_UNARY(floor, RealFunction<std::floor>)
-GSHARD_UNARY(imag, ImaginaryPart)
-GSHARD_UNARY(is_finite, IsFinite)
-GSHARD_UNARY(log, Function<std::log, std::log, complex_log>)
-GSHARD_UNARY(log_plus_one, Function<std::log1p, std::log1p, complex_log1p>)
-GSHARD_UNARY(logistic, Function<logistic, logistic, complex_logistic>)
-GSHARD_UNARY(negate, Negate)
-GSHARD_UNARY(not_, Not)
-GSHARD_UNARY(popcnt, PopulationCount)
-GSHARD_UNARY(real, RealPart)
-GSHARD_UNARY(round_nearest_afz, RealFunction<std::round>)
-GSHARD_UNARY(round_nearest_even, RealFunction<std::nearbyint>)
-GSHARD_UNARY(rsqrt, Function<rsqrt, rsqrt, complex_rsqrt>)
-GSHARD_UNARY(sign, Sign)
-GSHARD_UNARY(sine, Function<std::sin, std::sin, complex_sin>)
-GSHARD_UNARY(sinh, Function<std::sinh, std::sinh, complex_sinh>)
-GSHARD_UNARY(sqrt, Function<std::sqrt, std::sqrt, complex_sqrt>)
-GSHARD_UNARY(tan, Function<std::tan, std::tan, complex_tan>)
-GSHARD_UNARY(tanh, Function<tanh_for_float, std::tanh, complex_tanh>)
-#undef GSHARD_UNARY
+std::span<const LoopsRow> unary_rows() { return kRows; }
 
 }  // namespace gshard
