@@ -18,11 +18,11 @@ namespace gshard {
 
 // Which codes are no finite numbers.
 enum class SmallFloatSpecials : uint8_t {
-  ieee,           // the highest exponent holds infinity and NaN
-  nan_all_ones,   // "fn": only the all-ones code (with either sign) is NaN; no infinity
-  nan_minus_zero, // "fnuz": only the code of -0 is NaN; no infinity, no -0
-  none,           // every code is a number; overflow saturates, NaN becomes a zero of the other sign
-  scale,          // f8e8m0fnu: an exponent without sign, mantissa and zero; all ones is NaN
+  ieee,            // the highest exponent holds infinity and NaN
+  nan_all_ones,    // "fn": only the all-ones code (with either sign) is NaN; no infinity
+  nan_minus_zero,  // "fnuz": only the code of -0 is NaN; no infinity, no -0
+  none,            // every code is a number; overflow saturates, NaN becomes a zero of the other sign
+  scale,           // f8e8m0fnu: an exponent without sign, mantissa and zero; all ones is NaN
 };
 
 struct SmallFloatFormat {
@@ -38,36 +38,45 @@ struct SmallFloatFormat {
   // The largest finite magnitude.
   constexpr uint32_t largest() const {
     switch (specials) {
-      case SmallFloatSpecials::ieee: return infinity() - 1;
+      case SmallFloatSpecials::ieee:
+        return infinity() - 1;
       case SmallFloatSpecials::nan_all_ones:
-      case SmallFloatSpecials::scale: return magnitude_mask() - 1;
-      default: return magnitude_mask();
+      case SmallFloatSpecials::scale:
+        return magnitude_mask() - 1;
+      default:
+        return magnitude_mask();
     }
   }
   constexpr uint32_t nan(uint32_t sign) const {
     switch (specials) {
-      case SmallFloatSpecials::ieee: return sign | infinity() | (1U << (mantissa_bits - 1));
+      case SmallFloatSpecials::ieee:
+        return sign | infinity() | (1U << (mantissa_bits - 1));
       case SmallFloatSpecials::nan_all_ones:
-      case SmallFloatSpecials::scale: return sign | magnitude_mask();
-      case SmallFloatSpecials::nan_minus_zero: return sign_mask();
-      default: return sign ^ sign_mask();
+      case SmallFloatSpecials::scale:
+        return sign | magnitude_mask();
+      case SmallFloatSpecials::nan_minus_zero:
+        return sign_mask();
+      default:
+        return sign ^ sign_mask();
     }
   }
   constexpr uint32_t overflow(uint32_t sign) const {
     if (specials == SmallFloatSpecials::ieee) return sign | infinity();
     return specials == SmallFloatSpecials::none ? sign | largest() : nan(sign);
   }
-  constexpr uint32_t zero(uint32_t sign) const {
-    return specials == SmallFloatSpecials::nan_minus_zero ? 0 : sign;
-  }
+  constexpr uint32_t zero(uint32_t sign) const { return specials == SmallFloatSpecials::nan_minus_zero ? 0 : sign; }
   constexpr bool is_nan(uint32_t code) const {
     const uint32_t magnitude = code & magnitude_mask();
     switch (specials) {
-      case SmallFloatSpecials::ieee: return magnitude > infinity();
+      case SmallFloatSpecials::ieee:
+        return magnitude > infinity();
       case SmallFloatSpecials::nan_all_ones:
-      case SmallFloatSpecials::scale: return magnitude == magnitude_mask();
-      case SmallFloatSpecials::nan_minus_zero: return code == sign_mask();
-      default: return false;
+      case SmallFloatSpecials::scale:
+        return magnitude == magnitude_mask();
+      case SmallFloatSpecials::nan_minus_zero:
+        return code == sign_mask();
+      default:
+        return false;
     }
   }
 };
@@ -90,8 +99,8 @@ struct Wide<double> {
   static constexpr int bias = 1023;
 };
 
-// Rounds a nonzero magnitude, given as its exponent code and mantissa, to the format: nearest, ties to even. Shifting the
-// joined code lets a carry run into the exponent, as it should.
+// Rounds a nonzero magnitude, given as its exponent code and mantissa, to the format: nearest, ties to even. Shifting
+// the joined code lets a carry run into the exponent, as it should.
 template <class T>
 constexpr uint32_t round_magnitude(const SmallFloatFormat& format, typename Wide<T>::Bits magnitude) {
   using Bits = typename Wide<T>::Bits;
@@ -168,8 +177,8 @@ template <int ExponentBits, int MantissaBits, int Bias, SmallFloatSpecials Speci
 class SmallFloat {
  public:
   static constexpr SmallFloatFormat format{ExponentBits, MantissaBits, Bias, Specials};
-  using Bits = std::conditional_t<(ExponentBits + MantissaBits < 8) || Specials == SmallFloatSpecials::scale, uint8_t,
-                                  uint16_t>;
+  using Bits =
+      std::conditional_t<(ExponentBits + MantissaBits < 8) || Specials == SmallFloatSpecials::scale, uint8_t, uint16_t>;
 
   SmallFloat() = default;
   constexpr explicit SmallFloat(float value) : bits_(static_cast<Bits>(from_float(value))) {}

@@ -30,10 +30,7 @@ struct Add {
     return static_cast<T>(static_cast<Wrapping<T>>(x) + static_cast<Wrapping<T>>(y));
   }
   template <class T>
-    requires(Real<T> || Complex<T>)
-  T operator()(T x, T y) const {
-    return x + y;
-  }
+  requires(Real<T> || Complex<T>) T operator()(T x, T y) const { return x + y; }
 };
 
 struct Subtract {
@@ -42,10 +39,7 @@ struct Subtract {
     return static_cast<T>(static_cast<Wrapping<T>>(x) - static_cast<Wrapping<T>>(y));
   }
   template <class T>
-    requires(Real<T> || Complex<T>)
-  T operator()(T x, T y) const {
-    return x - y;
-  }
+  requires(Real<T> || Complex<T>) T operator()(T x, T y) const { return x - y; }
 };
 
 struct Multiply {

@@ -56,10 +56,8 @@ Literal eval_tuple(const Instruction&, std::span<Literal> operands, Evaluator&) 
 }
 
 // Ops that are the identity on their first operand, where everything is in one memory and happens in order.
-#define GSHARD_IDENTITY(op)                                                          \
-  Literal eval_##op(const Instruction&, std::span<Literal> operands, Evaluator&) { \
-    return std::move(operands[0]);                                                   \
-  }
+#define GSHARD_IDENTITY(op) \
+  Literal eval_##op(const Instruction&, std::span<Literal> operands, Evaluator&) { return std::move(operands[0]); }
 GSHARD_IDENTITY(add_dependency)
 GSHARD_IDENTITY(async_update)
 GSHARD_IDENTITY(copy)

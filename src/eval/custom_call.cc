@@ -13,8 +13,16 @@ namespace {
 
 // Hints about placement, layout or sharding: the value passes through. Names that start with "xla.sdy." are such too.
 constexpr std::array<std::string_view, 10> kIdentities = {
-    "Sharding",     "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement", "MoveToHost",
-    "MoveToDevice", "PinToDevice",          "PinToDeviceSram",      "LayoutConstraint",          "AssumeGatherIndicesInBound",
+    "Sharding",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "annotate_device_placement",
+    "MoveToHost",
+    "MoveToDevice",
+    "PinToDevice",
+    "PinToDeviceSram",
+    "LayoutConstraint",
+    "AssumeGatherIndicesInBound",
 };
 
 bool is_identity(std::string_view target) {

@@ -23,12 +23,18 @@ struct Bytes16 {
 template <class F>
 decltype(auto) with_bytes(DType type, F&& f) {
   switch (bytes_of(type)) {
-    case 1: return f.template operator()<uint8_t>();
-    case 2: return f.template operator()<uint16_t>();
-    case 4: return f.template operator()<uint32_t>();
-    case 8: return f.template operator()<uint64_t>();
-    case 16: return f.template operator()<Bytes16>();
-    default: break;
+    case 1:
+      return f.template operator()<uint8_t>();
+    case 2:
+      return f.template operator()<uint16_t>();
+    case 4:
+      return f.template operator()<uint32_t>();
+    case 8:
+      return f.template operator()<uint64_t>();
+    case 16:
+      return f.template operator()<Bytes16>();
+    default:
+      break;
   }
   GSHARD_CHECK(false, name_of(type));
   __builtin_unreachable();
@@ -40,10 +46,14 @@ decltype(auto) with_integer(DType type, F&& f) {
   const bool is_signed = is_signed_int(type);
   GSHARD_CHECK(is_signed || is_unsigned_int(type) || type == DType::pred, name_of(type));
   switch (bytes_of(type)) {
-    case 1: return is_signed ? f.template operator()<int8_t>() : f.template operator()<uint8_t>();
-    case 2: return is_signed ? f.template operator()<int16_t>() : f.template operator()<uint16_t>();
-    case 4: return is_signed ? f.template operator()<int32_t>() : f.template operator()<uint32_t>();
-    default: return is_signed ? f.template operator()<int64_t>() : f.template operator()<uint64_t>();
+    case 1:
+      return is_signed ? f.template operator()<int8_t>() : f.template operator()<uint8_t>();
+    case 2:
+      return is_signed ? f.template operator()<int16_t>() : f.template operator()<uint16_t>();
+    case 4:
+      return is_signed ? f.template operator()<int32_t>() : f.template operator()<uint32_t>();
+    default:
+      return is_signed ? f.template operator()<int64_t>() : f.template operator()<uint64_t>();
   }
 }
 
@@ -51,11 +61,16 @@ decltype(auto) with_integer(DType type, F&& f) {
 template <class F>
 decltype(auto) with_wide_float(DType type, F&& f) {
   switch (type) {
-    case DType::f32: return f.template operator()<float>();
-    case DType::f64: return f.template operator()<double>();
-    case DType::c64: return f.template operator()<std::complex<float>>();
-    case DType::c128: return f.template operator()<std::complex<double>>();
-    default: break;
+    case DType::f32:
+      return f.template operator()<float>();
+    case DType::f64:
+      return f.template operator()<double>();
+    case DType::c64:
+      return f.template operator()<std::complex<float>>();
+    case DType::c128:
+      return f.template operator()<std::complex<double>>();
+    default:
+      break;
   }
   GSHARD_CHECK(false, name_of(type));
   __builtin_unreachable();

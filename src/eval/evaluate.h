@@ -56,7 +56,8 @@ struct EvaluateOptions {
 Literal evaluate(const Module& module, std::span<const Literal> arguments, const EvaluateOptions& options = {});
 
 // One computation, for constant folding and tests.
-Literal evaluate(const Computation& computation, std::span<const Literal> arguments, const EvaluateOptions& options = {});
+Literal evaluate(const Computation& computation, std::span<const Literal> arguments,
+                 const EvaluateOptions& options = {});
 
 // Values that suit a constant or an input of which nothing but the shape is known: floats in (0.5, 1.5) over the
 // square root of the second to last dimension, 0 or 1 for integers and pred. Tuples are filled part by part.

@@ -49,10 +49,10 @@ Error evaluation_error(const Instruction& instruction, const std::string& what) 
 // What is known of each instruction of a computation before it runs.
 struct Evaluator::Plan {
   struct Step {
-    std::vector<bool> dies;          // per operand: its value is not read after this use
-    bool takes_element = false;      // get-tuple-element: the element is not read later, but others may be
-    bool unused = false;             // nothing reads the result
-    Dims unread_elements;            // of a tuple that is only taken apart: elements that nothing takes
+    std::vector<bool> dies;      // per operand: its value is not read after this use
+    bool takes_element = false;  // get-tuple-element: the element is not read later, but others may be
+    bool unused = false;         // nothing reads the result
+    Dims unread_elements;        // of a tuple that is only taken apart: elements that nothing takes
   };
   std::vector<Step> steps;
 
@@ -280,9 +280,8 @@ Literal evaluate(const Computation& computation, std::span<const Literal> argume
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].shape() == parameters[i]->shape()) continue;
-    throw evaluation_error(*parameters[i], "argument " + std::to_string(i) + " is " +
-                                               arguments[i].shape().to_string() + ", the parameter is " +
-                                               parameters[i]->shape().to_string());
+    throw evaluation_error(*parameters[i], "argument " + std::to_string(i) + " is " + arguments[i].shape().to_string() +
+                                               ", the parameter is " + parameters[i]->shape().to_string());
   }
   const MemoryBudget::Scope scope(options.memory_limit);
   Evaluator evaluator(options);

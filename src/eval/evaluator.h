@@ -50,8 +50,8 @@ class Evaluator {
   const Instruction* current() const { return current_; }
 
  private:
-  struct Plan;   // what is known of one computation, made once
-  class Frame;   // the values of one running computation
+  struct Plan;  // what is known of one computation, made once
+  class Frame;  // the values of one running computation
   const Plan& plan_of(const Computation& computation);
   uint64_t random_at(uint64_t index) const;
 
@@ -63,7 +63,7 @@ class Evaluator {
   uint64_t random_counter_ = 0;
   std::array<uint64_t, 2> random_state_;
   const Instruction* current_ = nullptr;
-  int depth_ = 0;   // of nested calls
+  int depth_ = 0;  // of nested calls
   int unobserved_ = 0;
 };
 

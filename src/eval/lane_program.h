@@ -49,9 +49,9 @@ class LaneProgram {
   std::vector<DType> argument_types_;
   std::vector<DType> result_types_;
   std::vector<Step> steps_;
-  std::vector<Slot> results_;       // empty where the body is evaluated lane by lane
-  std::vector<DType> slot_types_;   // the first slots are the arguments
-  std::vector<std::byte*> slots_;   // where each slot's elements stand in this run
+  std::vector<Slot> results_;      // empty where the body is evaluated lane by lane
+  std::vector<DType> slot_types_;  // the first slots are the arguments
+  std::vector<std::byte*> slots_;  // where each slot's elements stand in this run
   std::vector<std::unique_ptr<std::byte[]>> memory_;
   size_t compiled_ = 0;  // instructions
 };

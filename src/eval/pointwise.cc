@@ -52,18 +52,30 @@ std::vector<std::byte> spread(const Literal& scalar, size_t n) {
 BlockLoop Loops::for_type(DType type) const {
   if (is_narrow_float(type)) return f32;
   switch (type) {
-    case DType::pred: return pred;
-    case DType::u16: return u16;
-    case DType::u32: return u32;
-    case DType::u64: return u64;
-    case DType::s16: return s16;
-    case DType::s32: return s32;
-    case DType::s64: return s64;
-    case DType::f32: return f32;
-    case DType::f64: return f64;
-    case DType::c64: return c64;
-    case DType::c128: return c128;
-    default: break;
+    case DType::pred:
+      return pred;
+    case DType::u16:
+      return u16;
+    case DType::u32:
+      return u32;
+    case DType::u64:
+      return u64;
+    case DType::s16:
+      return s16;
+    case DType::s32:
+      return s32;
+    case DType::s64:
+      return s64;
+    case DType::f32:
+      return f32;
+    case DType::f64:
+      return f64;
+    case DType::c64:
+      return c64;
+    case DType::c128:
+      return c128;
+    default:
+      break;
   }
   if (is_signed_int(type)) return s8;
   return is_unsigned_int(type) ? u8 : nullptr;

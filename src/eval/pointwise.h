@@ -128,10 +128,18 @@ constexpr BlockLoop loop() {
 // All loops of a functor; `OnPred` is the one for pred, which is stored as a byte 0 or 1.
 template <int arity, class F, class OnPred = F>
 constexpr Loops loops() {
-  return {loop<arity, OnPred, uint8_t>(),         loop<arity, F, uint8_t>(),  loop<arity, F, uint16_t>(),
-          loop<arity, F, uint32_t>(),             loop<arity, F, uint64_t>(), loop<arity, F, int8_t>(),
-          loop<arity, F, int16_t>(),              loop<arity, F, int32_t>(),  loop<arity, F, int64_t>(),
-          loop<arity, F, float>(),                loop<arity, F, double>(),   loop<arity, F, std::complex<float>>(),
+  return {loop<arity, OnPred, uint8_t>(),
+          loop<arity, F, uint8_t>(),
+          loop<arity, F, uint16_t>(),
+          loop<arity, F, uint32_t>(),
+          loop<arity, F, uint64_t>(),
+          loop<arity, F, int8_t>(),
+          loop<arity, F, int16_t>(),
+          loop<arity, F, int32_t>(),
+          loop<arity, F, int64_t>(),
+          loop<arity, F, float>(),
+          loop<arity, F, double>(),
+          loop<arity, F, std::complex<float>>(),
           loop<arity, F, std::complex<double>>()};
 }
 

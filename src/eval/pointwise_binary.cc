@@ -52,7 +52,8 @@ struct Power {
     }
     Wrapping<T> result = 1;
     Wrapping<T> base = static_cast<Wrapping<T>>(x);
-    for (auto left = static_cast<std::make_unsigned_t<T>>(y); left != 0; left = static_cast<decltype(left)>(left >> 1)) {
+    for (auto left = static_cast<std::make_unsigned_t<T>>(y); left != 0;
+         left = static_cast<decltype(left)>(left >> 1)) {
       if (left & 1) result *= base;
       base *= base;
     }
@@ -91,8 +92,9 @@ struct MultiplyHigh {
   int width;
   template <Integer T>
   T operator()(T x, T y) const {
-    using Wide = std::conditional_t<sizeof(T) == 8, std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>,
-                                    std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
+    using Wide =
+        std::conditional_t<sizeof(T) == 8, std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>,
+                           std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
     return static_cast<T>((static_cast<Wide>(x) * static_cast<Wide>(y)) >> width);
   }
 };

@@ -18,10 +18,7 @@ namespace {
 template <class Relation>
 struct Compare {
   template <class T>
-    requires std::invocable<Relation, T, T>
-  uint8_t operator()(T x, T y) const {
-    return Relation{}(x, y) ? 1 : 0;
-  }
+  requires std::invocable<Relation, T, T> uint8_t operator()(T x, T y) const { return Relation{}(x, y) ? 1 : 0; }
 };
 template <class Relation>
 struct CompareTotal {
@@ -83,10 +80,7 @@ void resolve_select(PointwiseOp& op) {
 
 struct Clamp {
   template <class T>
-    requires(Integer<T> || Real<T>)
-  T operator()(T low, T x, T high) const {
-    return Minimum{}(high, Maximum{}(low, x));
-  }
+  requires(Integer<T> || Real<T>) T operator()(T low, T x, T high) const { return Minimum{}(high, Maximum{}(low, x)); }
 };
 
 // ---- conversions ------------------------------------------------------------------------------------------------
@@ -151,9 +145,9 @@ uint64_t reduced_magnitude(uint64_t code, const FloatLayout& layout, int exponen
 
 template <class T>
 void reduce_precision_loop(const Block& block) {
-  using Bits = std::conditional_t<sizeof(T) == 1, uint8_t,
-                                  std::conditional_t<sizeof(T) == 2, uint16_t,
-                                                     std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
+  using Bits = std::conditional_t<
+      sizeof(T) == 1, uint8_t,
+      std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
   constexpr FloatLayout kLayout = layout_of<T>();
   constexpr auto kMagnitude = static_cast<Bits>((uint64_t{1} << (kLayout.exponent_bits + kLayout.mantissa_bits)) - 1);
   const auto& attrs = block.op->instruction->attrs<ReducePrecisionAttrs>();
@@ -247,18 +241,31 @@ void resolve_stochastic_convert(PointwiseOp& op) {
 void resolve_special(PointwiseOp& op) {
   static constexpr Loops kClamp = loops<3, Clamp>();
   switch (op.instruction->op()) {
-    case Op::clamp: op.loop = kClamp.for_type(op.operands[0]); break;
-    case Op::compare: resolve_compare(op); break;
-    case Op::convert: resolve_convert(op); break;
+    case Op::clamp:
+      op.loop = kClamp.for_type(op.operands[0]);
+      break;
+    case Op::compare:
+      resolve_compare(op);
+      break;
+    case Op::convert:
+      resolve_convert(op);
+      break;
     case Op::copy:
     case Op::bitcast_convert:
       op.as_stored = true;
       op.loop = copy_loop;
       break;
-    case Op::reduce_precision: resolve_reduce_precision(op); break;
-    case Op::select: resolve_select(op); break;
-    case Op::stochastic_convert: resolve_stochastic_convert(op); break;
-    default: break;
+    case Op::reduce_precision:
+      resolve_reduce_precision(op);
+      break;
+    case Op::select:
+      resolve_select(op);
+      break;
+    case Op::stochastic_convert:
+      resolve_stochastic_convert(op);
+      break;
+    default:
+      break;
   }
 }
 

@@ -47,10 +47,7 @@ struct Function {
   float operator()(float x) const { return static_cast<float>(for_float(x)); }
   double operator()(double x) const { return for_double(x); }
   template <Complex T>
-    requires(for_complex != nullptr)
-  T operator()(T z) const {
-    return T(for_complex(Complex128(z)));
-  }
+  requires(for_complex != nullptr) T operator()(T z) const { return T(for_complex(Complex128(z))); }
 };
 template <double (*f)(double)>
 using RealFunction = Function<f, f, nullptr>;
@@ -102,10 +99,7 @@ struct Negate {
     return static_cast<T>(-static_cast<Wrapping<T>>(x));
   }
   template <class T>
-    requires(Real<T> || Complex<T>)
-  T operator()(T x) const {
-    return -x;
-  }
+  requires(Real<T> || Complex<T>) T operator()(T x) const { return -x; }
 };
 
 struct Sign {

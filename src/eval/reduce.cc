@@ -73,14 +73,22 @@ DType accumulator_type(DType type) {
 template <class F>
 void with_functor(Reducer reducer, F&& f) {
   switch (reducer) {
-    case Reducer::add: return f.template operator()<Add>();
-    case Reducer::mul: return f.template operator()<Multiply>();
-    case Reducer::max: return f.template operator()<Maximum>();
-    case Reducer::min: return f.template operator()<Minimum>();
-    case Reducer::and_: return f.template operator()<And>();
-    case Reducer::or_: return f.template operator()<Or>();
-    case Reducer::xor_: return f.template operator()<Xor>();
-    case Reducer::none: break;
+    case Reducer::add:
+      return f.template operator()<Add>();
+    case Reducer::mul:
+      return f.template operator()<Multiply>();
+    case Reducer::max:
+      return f.template operator()<Maximum>();
+    case Reducer::min:
+      return f.template operator()<Minimum>();
+    case Reducer::and_:
+      return f.template operator()<And>();
+    case Reducer::or_:
+      return f.template operator()<Or>();
+    case Reducer::xor_:
+      return f.template operator()<Xor>();
+    case Reducer::none:
+      break;
   }
   GSHARD_CHECK(false);
 }
@@ -148,16 +156,21 @@ void reduce_elements(const Literal& x, std::span<const Loop> loops, Literal& sum
 
 bool has_meaning(Reducer reducer, DType type) {
   switch (reducer) {
-    case Reducer::none: return false;
+    case Reducer::none:
+      return false;
     case Reducer::add:
-    case Reducer::mul: return true;
+    case Reducer::mul:
+      return true;
     case Reducer::max:
-    case Reducer::min: return !is_complex(type);
-    default: return !is_floating(type) && !is_complex(type);
+    case Reducer::min:
+      return !is_complex(type);
+    default:
+      return !is_floating(type) && !is_complex(type);
   }
 }
 
-Literal reduce_usual(Reducer reducer, const Literal& x, const Literal& start, const Shape& result, const Dims& reduced) {
+Literal reduce_usual(Reducer reducer, const Literal& x, const Literal& start, const Shape& result,
+                     const Dims& reduced) {
   const DType type = x.shape().type();
   const DType sum_type = accumulator_type(type);
   Literal sums = filled(Shape(sum_type, result.dims()), convert_elements(start, sum_type));
@@ -205,11 +218,14 @@ std::vector<Literal> reduce_any(const Instruction& instruction, std::span<Litera
   const auto elements = static_cast<size_t>(operands[0].shape().element_count());
   LaneProgram& reducer = evaluator.lanes_of(*instruction.callees()[0]);
 
+  // The reducer may compute in another type than its operands have (bf16 summed in f32).
   std::vector<Literal> sums;
   std::vector<Literal> inputs;
   for (size_t k = 0; k < count; ++k) {
-    sums.push_back(filled(Shape(operands[count + k].shape().type(), shape.dims()), operands[count + k]));
-    inputs.push_back(elements > 0 ? steps_major(operands[k], loops, results) : operands[k]);
+    const DType type = reducer.argument_types()[k];
+    sums.push_back(filled(Shape(type, shape.dims()), convert_elements(operands[count + k], type)));
+    inputs.push_back(convert_elements(operands[k], reducer.argument_types()[count + k]));
+    if (elements > 0) inputs.back() = steps_major(inputs.back(), loops, results);
   }
   std::vector<std::byte*> sum_bytes;
   for (Literal& sum : sums) sum_bytes.push_back(sum.mutable_bytes());
@@ -229,6 +245,7 @@ std::vector<Literal> reduce_any(const Instruction& instruction, std::span<Litera
       reducer.run(arguments, outputs, n);
     }
   }
+  for (size_t k = 0; k < count; ++k) sums[k] = convert_elements(sums[k], operands[count + k].shape().type());
   return sums;
 }
 

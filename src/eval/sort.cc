@@ -50,7 +50,6 @@ void for_lines(const Shape& shape, int64_t dimension, const Visit& visit) {
 
 // ---- comparators ------------------------------------------------------------------------------------------------
 
-
 // A comparator that only asks whether operand `operand` is less (or greater) on the one side than on the other.
 struct PlainComparator {
   size_t operand;
@@ -129,9 +128,12 @@ void for_ordered_lines(const Literal& keys, int64_t dimension, bool descending, 
     for_lines(keys.shape(), dimension, [&](const Line& line) { visit(line, order_of(values, line, descending)); });
   };
   switch (keys.shape().type()) {
-    case DType::s64: return with_keys.template operator()<int64_t>();
-    case DType::u64: return with_keys.template operator()<uint64_t>();
-    default: return with_keys.template operator()<double>();
+    case DType::s64:
+      return with_keys.template operator()<int64_t>();
+    case DType::u64:
+      return with_keys.template operator()<uint64_t>();
+    default:
+      return with_keys.template operator()<double>();
   }
 }
 

@@ -81,9 +81,7 @@ std::byte* Literal::mutable_bytes() {
   return bytes_.get();
 }
 
-Literal Literal::reshaped(Shape shape) const& {
-  return Literal(*this).reshaped(std::move(shape));
-}
+Literal Literal::reshaped(Shape shape) const& { return Literal(*this).reshaped(std::move(shape)); }
 
 Literal Literal::reshaped(Shape shape) && {
   GSHARD_CHECK(shape.type() == shape_.type() && shape.element_count() == shape_.element_count());
