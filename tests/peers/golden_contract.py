@@ -100,7 +100,9 @@ def dot_types():
 
 
 def dot_rounding():
-    case = Case("dot", "rounding", "dot of random numbers; bf16 and f16 are summed in f32 and rounded once", "2e-6 of maximum")
+    case = Case(
+        "dot", "rounding", "dot of random numbers; bf16 and f16 are summed in f32 and rounded once", "2e-6 of maximum"
+    )
     for t, tolerance in (("f32", "2e-6 of maximum"), ("bf16", "1 ulp"), ("f16", "1 ulp"), ("f64", "1e-14 of maximum")):
         x = case.parameter(case.random.uniform(0.5, 1.5, (6, 40)).astype(DTYPES[t]))
         y = case.parameter(case.random.uniform(0.5, 1.5, (40, 5)).astype(DTYPES[t]))
@@ -188,7 +190,9 @@ CONVOLUTIONS = [
     Convolution("strides", NHWC, (2, 9, 8, 3), (3, 2, 3, 4), "stride=2x3 pad=1_1x0_1"),
     Convolution("window_dilation", NHWC, (1, 9, 9, 2), (3, 2, 2, 3), "rhs_dilate=2x3"),
     Convolution("base_dilation", NHWC, (1, 4, 5, 2), (3, 3, 2, 3), "pad=2_2x1_1 lhs_dilate=2x3"),
-    Convolution("both_dilations", NHWC, (1, 4, 5, 2), (2, 3, 2, 3), "stride=2x1 pad=1_2x3_0 lhs_dilate=3x2 rhs_dilate=2x2"),
+    Convolution(
+        "both_dilations", NHWC, (1, 4, 5, 2), (2, 3, 2, 3), "stride=2x1 pad=1_2x3_0 lhs_dilate=3x2 rhs_dilate=2x2"
+    ),
     Convolution("reversal", NHWC, (1, 6, 6, 2), (3, 2, 2, 3), "pad=1_0x0_1 rhs_reversal=1x1"),
     Convolution("reversal_of_one", NHWC, (1, 6, 6, 2), (3, 2, 2, 3), "stride=1x2 rhs_reversal=0x1"),
     Convolution("base_dilation_negative_padding", NHWC, (1, 4, 5, 2), (2, 2, 2, 3), "pad=-1_-1x-2_1 lhs_dilate=2x3"),
@@ -201,10 +205,14 @@ CONVOLUTIONS = [
     Convolution("batch_groups_nchw", "fb01_io01->bf01", (2, 4, 6, 6), (2, 4, 5, 5), "pad=0_1x0_1", (1, 2)),
     Convolution("one_dimension", "b0f_0io->b0f", (2, 9, 3), (4, 3, 2), "stride=2 pad=2_1 rhs_dilate=2"),
     Convolution("causal", "b0f_0io->b0f", (2, 7, 4), (3, 1, 4), "pad=2_0", (4, 1)),
-    Convolution("three_dimensions", "b012f_012io->b012f", (1, 4, 5, 4, 2), (2, 3, 2, 2, 3), "stride=1x2x1 pad=0_1x1_1x1_0"),
+    Convolution(
+        "three_dimensions", "b012f_012io->b012f", (1, 4, 5, 4, 2), (2, 3, 2, 2, 3), "stride=1x2x1 pad=0_1x1_1x1_0"
+    ),
     Convolution("no_dimensions", "bf_io->bf", (3, 4), (4, 5)),
     Convolution("weight_gradient", "f01b_i01o->01bf", (3, 6, 6, 2), (3, 4, 4, 5), "pad=0_0x0_0"),
-    Convolution("input_gradient", "b01f_01oi->b01f", (2, 3, 3, 4), (3, 3, 5, 4), "pad=2_2x2_2 lhs_dilate=2x2 rhs_reversal=1x1"),
+    Convolution(
+        "input_gradient", "b01f_01oi->b01f", (2, 3, 3, 4), (3, 3, 5, 4), "pad=2_2x2_2 lhs_dilate=2x2 rhs_reversal=1x1"
+    ),
     Convolution("kernel_of_one", NHWC, (2, 4, 4, 3), (1, 1, 3, 5), "stride=2x2"),
     Convolution("empty_window", NHWC, (1, 2, 2, 2), (3, 3, 2, 3)),
     Convolution("empty_batch", NHWC, (0, 4, 4, 2), (3, 3, 2, 3)),

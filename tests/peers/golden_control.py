@@ -13,15 +13,15 @@ def while_loops():
     case = Case("control", "while", "loops over a tuple: sums, a trip count known only at run time, no trip at all")
     case.computation(
         "below",
-        "s = (s32[], s32[], f32[4]) parameter(0)\n  i = s32[] get-tuple-element(s), index=0\n"
-        "  n = s32[] get-tuple-element(s), index=1\n  ROOT go = pred[] compare(i, n), direction=LT",
+        "s = (s32[], s32[], f32[4]) parameter(0); i = s32[] get-tuple-element(s), index=0; "
+        "n = s32[] get-tuple-element(s), index=1; ROOT go = pred[] compare(i, n), direction=LT",
     )
     case.computation(
         "step",
-        "s = (s32[], s32[], f32[4]) parameter(0)\n  i = s32[] get-tuple-element(s), index=0\n"
-        "  n = s32[] get-tuple-element(s), index=1\n  x = f32[4] get-tuple-element(s), index=2\n"
-        "  one = s32[] constant(1)\n  next = s32[] add(i, one)\n  y = f32[4] add(x, x)\n"
-        "  ROOT t = (s32[], s32[], f32[4]) tuple(next, n, y)",
+        "s = (s32[], s32[], f32[4]) parameter(0); i = s32[] get-tuple-element(s), index=0; "
+        "n = s32[] get-tuple-element(s), index=1; x = f32[4] get-tuple-element(s), index=2; "
+        "one = s32[] constant(1); next = s32[] add(i, one); y = f32[4] add(x, x); "
+        "ROOT t = (s32[], s32[], f32[4]) tuple(next, n, y)",
     )
     x = case.parameter(np.float32([1, 2, 3, -4]))
     zero = case.constant("s32[]", "0")
@@ -38,28 +38,29 @@ def nested_loops():
     case = Case("control", "nested_while", "a loop in a loop: a triangle of Pascal by dynamic slices")
     case.computation(
         "inner_go",
-        "s = (s32[], s32[], s32[8]) parameter(0)\n  j = s32[] get-tuple-element(s), index=0\n  one = s32[] constant(1)\n"
-        "  ROOT go = pred[] compare(j, one), direction=GE",
+        "s = (s32[], s32[], s32[8]) parameter(0); j = s32[] get-tuple-element(s), index=0; one = s32[] constant(1); "
+        "ROOT go = pred[] compare(j, one), direction=GE",
     )
     case.computation(
         "inner",
-        "s = (s32[], s32[], s32[8]) parameter(0)\n  j = s32[] get-tuple-element(s), index=0\n"
-        "  i = s32[] get-tuple-element(s), index=1\n  row = s32[8] get-tuple-element(s), index=2\n  one = s32[] constant(1)\n"
-        "  before = s32[] subtract(j, one)\n  a = s32[1] dynamic-slice(row, j), dynamic_slice_sizes={1}\n"
-        "  b = s32[1] dynamic-slice(row, before), dynamic_slice_sizes={1}\n  c = s32[1] add(a, b)\n"
-        "  new = s32[8] dynamic-update-slice(row, c, j)\n  ROOT t = (s32[], s32[], s32[8]) tuple(before, i, new)",
+        "s = (s32[], s32[], s32[8]) parameter(0); j = s32[] get-tuple-element(s), index=0; "
+        "i = s32[] get-tuple-element(s), index=1; row = s32[8] get-tuple-element(s), index=2; one = s32[] constant(1); "
+        "before = s32[] subtract(j, one); a = s32[1] dynamic-slice(row, j), dynamic_slice_sizes={1}; "
+        "b = s32[1] dynamic-slice(row, before), dynamic_slice_sizes={1}; c = s32[1] add(a, b); "
+        "new = s32[8] dynamic-update-slice(row, c, j); ROOT t = (s32[], s32[], s32[8]) tuple(before, i, new)",
     )
     case.computation(
         "outer_go",
-        "s = (s32[], s32[8]) parameter(0)\n  i = s32[] get-tuple-element(s), index=0\n  n = s32[] constant(7)\n"
-        "  ROOT go = pred[] compare(i, n), direction=LT",
+        "s = (s32[], s32[8]) parameter(0); i = s32[] get-tuple-element(s), index=0; n = s32[] constant(7); "
+        "ROOT go = pred[] compare(i, n), direction=LT",
     )
     case.computation(
         "outer",
-        "s = (s32[], s32[8]) parameter(0)\n  i = s32[] get-tuple-element(s), index=0\n  row = s32[8] get-tuple-element(s), index=1\n"
-        "  one = s32[] constant(1)\n  next = s32[] add(i, one)\n  t0 = (s32[], s32[], s32[8]) tuple(next, i, row)\n"
-        "  w = (s32[], s32[], s32[8]) while(t0), condition=inner_go, body=inner\n"
-        "  new = s32[8] get-tuple-element(w), index=2\n  ROOT t = (s32[], s32[8]) tuple(next, new)",
+        "s = (s32[], s32[8]) parameter(0); i = s32[] get-tuple-element(s), index=0; "
+        "row = s32[8] get-tuple-element(s), index=1; "
+        "one = s32[] constant(1); next = s32[] add(i, one); t0 = (s32[], s32[], s32[8]) tuple(next, i, row); "
+        "w = (s32[], s32[], s32[8]) while(t0), condition=inner_go, body=inner; "
+        "new = s32[8] get-tuple-element(w), index=2; ROOT t = (s32[], s32[8]) tuple(next, new)",
     )
     row = case.parameter(np.int32([1, 0, 0, 0, 0, 0, 0, 0]))
     zero = case.constant("s32[]", "0")
@@ -70,13 +71,16 @@ def nested_loops():
 
 
 def conditionals():
-    case = Case("control", "conditional", "conditionals on pred and on an index; an index out of range takes the last branch")
+    case = Case(
+        "control", "conditional", "conditionals on pred and on an index; an index out of range takes the last branch"
+    )
     for name, opcode in (("twice", "add"), ("square", "multiply"), ("nothing", "subtract")):
-        case.computation(name, f"x = f32[3] parameter(0)\n  ROOT y = f32[3] {opcode}(x, x)")
+        case.computation(name, f"x = f32[3] parameter(0); ROOT y = f32[3] {opcode}(x, x)")
     case.computation(
         "parts",
-        "t = (f32[3], f32[3]) parameter(0)\n  a = f32[3] get-tuple-element(t), index=0\n  b = f32[3] get-tuple-element(t), index=1\n"
-        "  ROOT y = f32[3] divide(a, b)",
+        "t = (f32[3], f32[3]) parameter(0); a = f32[3] get-tuple-element(t), index=0; "
+        "b = f32[3] get-tuple-element(t), index=1; "
+        "ROOT y = f32[3] divide(a, b)",
     )
     x, y = case.parameter(np.float32([1, -2, 3])), case.parameter(np.float32([5, 6, -7]))
     for value in (True, False):
@@ -93,11 +97,11 @@ def conditionals():
 
 def calls():
     case = Case("control", "call", "call, nested and with several operands, and fusion, which means the same")
-    case.computation("difference", "x = s32[4] parameter(0)\n  y = s32[4] parameter(1)\n  ROOT d = s32[4] subtract(x, y)")
+    case.computation("difference", "x = s32[4] parameter(0); y = s32[4] parameter(1); ROOT d = s32[4] subtract(x, y)")
     case.computation(
         "pair",
-        "x = s32[4] parameter(0)\n  y = s32[4] parameter(1)\n  d = s32[4] call(x, y), to_apply=difference\n"
-        "  e = s32[4] call(y, d), to_apply=difference\n  ROOT t = (s32[4], s32[4]) tuple(d, e)",
+        "x = s32[4] parameter(0); y = s32[4] parameter(1); d = s32[4] call(x, y), to_apply=difference; "
+        "e = s32[4] call(y, d), to_apply=difference; ROOT t = (s32[4], s32[4]) tuple(d, e)",
     )
     x, y = (case.parameter(case.random.integers(-99, 99, 4).astype(np.int32)) for _ in range(2))
     both = case.op("(s32[4], s32[4])", "call", x, y, attributes="to_apply=pair")
@@ -107,8 +111,10 @@ def calls():
 
 
 def asynchronous():
-    case = Case("control", "async", "async-start, -update and -done are a call in parts; copy-start and -done are a copy")
-    case.computation("difference", "x = s32[4] parameter(0)\n  y = s32[4] parameter(1)\n  ROOT d = s32[4] subtract(x, y)")
+    case = Case(
+        "control", "async", "async-start, -update and -done are a call in parts; copy-start and -done are a copy"
+    )
+    case.computation("difference", "x = s32[4] parameter(0); y = s32[4] parameter(1); ROOT d = s32[4] subtract(x, y)")
     x, y = (case.parameter(case.random.integers(-99, 99, 4).astype(np.int32)) for _ in range(2))
     state = "((s32[4], s32[4]), s32[4], s32[])"
     start = case.op(state, "async-start", x, y, attributes="calls=difference")
@@ -136,7 +142,9 @@ def orders():
 
 def random_bits():
     for algorithm, sizes in (("rng_three_fry", (2,)), ("rng_philox", (2, 3)), ("rng_default", (2, 3))):
-        case = Case("random", algorithm, f"rng-bit-generator with {algorithm}: bits in XLA's order, and the state after them")
+        case = Case(
+            "random", algorithm, f"rng-bit-generator with {algorithm}: bits in XLA's order, and the state after them"
+        )
         for size in sizes:
             for t in ("u8", "u16", "u32", "u64"):
                 for dims in ("5", "2,3", "8", "3,4,1", ""):
@@ -197,7 +205,12 @@ def collectives_in_parts():
 
 
 def ragged_dot():
-    case = Case("odd", "ragged_dot", "ragged-dot: each group of rows has its own matrix; rows after the last group are zero", "0 ulp")
+    case = Case(
+        "odd",
+        "ragged_dot",
+        "ragged-dot: each group of rows has its own matrix; rows after the last group are zero",
+        "0 ulp",
+    )
     case.notes.append("XLA's CPU client does not run it: the outputs are numpy's.")
     lhs = case.parameter(case.random.integers(-3, 4, (9, 4)).astype(np.float32))
     rhs = case.parameter(case.random.integers(-3, 4, (3, 4, 2)).astype(np.float32))
@@ -234,7 +247,11 @@ def dimension_sizes():
 def annotations():
     case = Case("odd", "annotations", "custom calls that only annotate are copies")
     x = case.parameter(case.random.normal(size=(4, 6)).astype(np.float32))
-    for target, sharding in (("Sharding", "{replicated}"), ("SPMDFullToShardShape", "{manual}"), ("SPMDShardToFullShape", "{replicated}")):
+    for target, sharding in (
+        ("Sharding", "{replicated}"),
+        ("SPMDFullToShardShape", "{manual}"),
+        ("SPMDShardToFullShape", "{replicated}"),
+    ):
         attributes = f'custom_call_target="{target}", sharding={sharding}'
         case.output(case.op(x.shape, "custom-call", x, attributes=attributes), expected=x.array)
     return case
@@ -244,8 +261,8 @@ def scans():
     case = Case("odd", "scan", "scan carries values along a dimension, forwards and backwards", "0 ulp")
     case.computation(
         "running",
-        "x = f32[3] parameter(0)\n  carry = f32[3] parameter(1)\n  sum = f32[3] add(x, carry)\n"
-        "  ROOT both = (f32[3], f32[3]) tuple(sum, sum)",
+        "x = f32[3] parameter(0); carry = f32[3] parameter(1); sum = f32[3] add(x, carry); "
+        "ROOT both = (f32[3], f32[3]) tuple(sum, sum)",
     )
     x = case.parameter(case.random.integers(-5, 5, (6, 3)).astype(np.float32))
     start = case.parameter(np.float32([1, 2, 3]))

@@ -20,7 +20,22 @@ def sources(case, element_type):
     spread = case.random.normal(size=80) * np.exp2(case.random.uniform(-14, 14, 80))
     # Ties between two neighbours of bf16, f16 and the types of 8 bits.
     ties = [s * (1 + (2 * k + 1) * 2.0**-m) for m in (2, 3, 4, 8, 11) for k in (0, 1, 2) for s in (1, -1)]
-    limits_8 = [57344.0, 61440.0, 65520.0, 448.0, 464.0, 480.0, 240.0, 248.0, 30.0, 31.0, 15.5, 2.0**-9, 2.0**-10, 2.0**-17]
+    limits_8 = [
+        57344.0,
+        61440.0,
+        65520.0,
+        448.0,
+        464.0,
+        480.0,
+        240.0,
+        248.0,
+        30.0,
+        31.0,
+        15.5,
+        2.0**-9,
+        2.0**-10,
+        2.0**-17,
+    ]
     with np.errstate(over="ignore"):
         return np.concatenate([values, np.array(near + ties + limits_8 + list(spread)).astype(DTYPES[element_type])])
 
@@ -67,7 +82,12 @@ def convert_complex(element_type):
 
 def bitcast_same_width():
     case = Case("convert", "bitcast_same_width", "bitcast-convert between types of one width keeps the bits")
-    groups = [["s8", "u8", "f8e4m3fn", "f8e5m2"], ["s16", "u16", "bf16", "f16"], ["s32", "u32", "f32"], ["s64", "u64", "f64"]]
+    groups = [
+        ["s8", "u8", "f8e4m3fn", "f8e5m2"],
+        ["s16", "u16", "bf16", "f16"],
+        ["s32", "u32", "f32"],
+        ["s64", "u64", "f64"],
+    ]
     groups += [["s4", "u4"]]
     for group in groups:
         values = edge_values.values(group[0])
@@ -80,11 +100,23 @@ def bitcast_same_width():
 
 
 def bitcast_widths():
-    case = Case("convert", "bitcast_widths", "bitcast-convert splits the last dimension off, or takes it in, lowest bits first")
-    pairs = [("s32", "u8"), ("f32", "s16"), ("f32", "bf16"), ("f64", "f32"), ("u64", "u8"), ("u16", "s8"), ("s64", "u32")]
+    case = Case(
+        "convert", "bitcast_widths", "bitcast-convert splits the last dimension off, or takes it in, lowest bits first"
+    )
+    pairs = [
+        ("s32", "u8"),
+        ("f32", "s16"),
+        ("f32", "bf16"),
+        ("f64", "f32"),
+        ("u64", "u8"),
+        ("u16", "s8"),
+        ("s64", "u32"),
+    ]
     pairs += [("u8", "u4"), ("s8", "s4"), ("u32", "u4")]
     for wide, narrow in pairs:
-        bits_wide, bits_narrow = (int("".join(c for c in t[1:] if c.isdigit()) if t != "bf16" else 16) for t in (wide, narrow))
+        bits_wide, bits_narrow = (
+            int("".join(c for c in t[1:] if c.isdigit()) if t != "bf16" else 16) for t in (wide, narrow)
+        )
         values = case.random.integers(0, 256, (2, 3, 16), dtype=np.uint8).view(DTYPES[wide])
         values = np.ascontiguousarray(values)
         x = case.parameter(values)

@@ -18,7 +18,9 @@ def random_numbers(case, element_type, dims):
 
 def choleskys():
     for t in ("f32", "f64", "c64", "c128"):
-        case = Case("linear", f"cholesky_{t}", f"cholesky of {t}: the other triangle is neither read nor kept", TOLERANCES[t])
+        case = Case(
+            "linear", f"cholesky_{t}", f"cholesky of {t}: the other triangle is neither read nor kept", TOLERANCES[t]
+        )
         for dims in ((1, 1), (5, 5), (2, 3, 4, 4)):
             root = random_numbers(case, t, dims)
             matrix = root @ np.conj(np.swapaxes(root, -1, -2)) + np.eye(dims[-1], dtype=root.dtype) * dims[-1]
@@ -45,7 +47,12 @@ def triangle(case, x, lower):
 
 def triangular_solves():
     for t in ("f32", "f64", "c64", "c128"):
-        case = Case("linear", f"triangular_solve_{t}", f"triangular-solve of {t} from both sides, in all transposes", TOLERANCES[t])
+        case = Case(
+            "linear",
+            f"triangular_solve_{t}",
+            f"triangular-solve of {t} from both sides, in all transposes",
+            TOLERANCES[t],
+        )
         for left in (True, False):
             for lower in (True, False):
                 for transpose in ("NO_TRANSPOSE", "TRANSPOSE", "ADJOINT"):
@@ -61,9 +68,22 @@ def triangular_solves():
 
 
 def ffts():
-    rows = [((8,), (8,)), ((3, 8), (8,)), ((2, 7), (7,)), ((2, 4, 6), (4, 6)), ((2, 3, 4, 5), (3, 4, 5)), ((4, 1), (1,)), ((12,), (12,))]
+    rows = [
+        ((8,), (8,)),
+        ((3, 8), (8,)),
+        ((2, 7), (7,)),
+        ((2, 4, 6), (4, 6)),
+        ((2, 3, 4, 5), (3, 4, 5)),
+        ((4, 1), (1,)),
+        ((12,), (12,)),
+    ]
     for real, complex_ in (("f32", "c64"), ("f64", "c128")):
-        case = Case("linear", f"fft_{complex_}", "Fourier transforms over one to three dimensions, of any size", TOLERANCES[real])
+        case = Case(
+            "linear",
+            f"fft_{complex_}",
+            "Fourier transforms over one to three dimensions, of any size",
+            TOLERANCES[real],
+        )
         for dims, lengths in rows:
             text = "fft_length={" + ",".join(map(str, lengths)) + "}"
             x = case.parameter(random_numbers(case, complex_, dims))

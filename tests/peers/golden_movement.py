@@ -65,11 +65,22 @@ def reorderings():
     for dims in ([24], [6, 4], [3, 8], [1, 24, 1], [2, 2, 2, 3]):
         case.output(case.op(shape("f32", dims), "reshape", x))
     row = case.parameter(numbered((3, 4)))
-    for dims, mapping in (([3, 4, 2], [0, 1]), ([5, 3, 4], [1, 2]), ([3, 2, 4], [0, 2]), ([4, 3], [1, 0]), ([0, 3, 4], [1, 2])):
+    for dims, mapping in (
+        ([3, 4, 2], [0, 1]),
+        ([5, 3, 4], [1, 2]),
+        ([3, 2, 4], [0, 2]),
+        ([4, 3], [1, 0]),
+        ([0, 3, 4], [1, 2]),
+    ):
         case.output(case.op(shape("f32", dims), "broadcast", row, attributes=f"dimensions={dims_text(mapping)}"))
     one = case.parameter(np.float32(2.5))
     case.output(case.op("f32[2,3]", "broadcast", one, attributes="dimensions={}"))
-    parts = [x, case.parameter(numbered((2, 1, 4))), case.parameter(numbered((2, 0, 4))), case.parameter(numbered((2, 2, 4)))]
+    parts = [
+        x,
+        case.parameter(numbered((2, 1, 4))),
+        case.parameter(numbered((2, 0, 4))),
+        case.parameter(numbered((2, 2, 4))),
+    ]
     case.output(case.op("f32[2,6,4]", "concatenate", *parts, attributes="dimensions={1}"))
     case.output(case.op("f32[4,3,4]", "concatenate", x, x, attributes="dimensions={0}"))
     case.output(case.op("f32[2,3,4]", "concatenate", x, attributes="dimensions={2}"))
@@ -78,7 +89,24 @@ def reorderings():
 
 def iotas():
     case = Case("movement", "iota", "iota of every type; narrow types wrap or round")
-    for t in ("s4", "u4", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "bf16", "f16", "f32", "f64", "c64", "c128"):
+    for t in (
+        "s4",
+        "u4",
+        "s8",
+        "u8",
+        "s16",
+        "u16",
+        "s32",
+        "u32",
+        "s64",
+        "u64",
+        "bf16",
+        "f16",
+        "f32",
+        "f64",
+        "c64",
+        "c128",
+    ):
         size = {"s4": 8, "u4": 16, "s8": 100, "u8": 200}.get(t, 300)
         case.output(case.op(f"{t}[{size}]", "iota", attributes="iota_dimension=0"))
         case.output(case.op(f"{t}[2,3,4]", "iota", attributes="iota_dimension=1"))
@@ -175,7 +203,9 @@ class Indexing:
         for k in range(vector_size):
             size = self.operand[self.index_map[k]]
             low = -2 if edge_values.is_signed(element_type) else 0
-            part = case.random.integers(low, size + 2, self.indices[: self.vector_dim] + self.indices[self.vector_dim + 1 :])
+            part = case.random.integers(
+                low, size + 2, self.indices[: self.vector_dim] + self.indices[self.vector_dim + 1 :]
+            )
             if along:
                 values[(slice(None),) * self.vector_dim + (k,)] = part
             else:
@@ -183,7 +213,11 @@ class Indexing:
         return values.astype(DTYPES[element_type])
 
     def gather_attributes(self):
-        named = [("offset_dims", self.offset), ("collapsed_slice_dims", self.collapsed), ("start_index_map", self.index_map)]
+        named = [
+            ("offset_dims", self.offset),
+            ("collapsed_slice_dims", self.collapsed),
+            ("start_index_map", self.index_map),
+        ]
         if self.batching:
             named.append(("operand_batching_dims", [a for a, _ in self.batching]))
             named.append(("start_indices_batching_dims", [b for _, b in self.batching]))
@@ -246,7 +280,9 @@ def gathers():
     for t in INDEX_TYPES:
         info = np.iinfo(DTYPES[t])
         indices = case.parameter(np.array([info.min, info.min + 1, 0, info.max // 2, info.max], DTYPES[t]))
-        attributes = "offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,3}"
+        attributes = (
+            "offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,3}"
+        )
         case.output(case.op("f32[5,3]", "gather", x, indices, attributes=attributes))
     yield case
 
@@ -281,9 +317,13 @@ def scatters():
 
 
 def scatter_assignment():
-    case = Case("scatter", "assignment", "scatter that overwrites, at unique indices; and at equal ones with equal updates")
-    body = "old = {0}[] parameter(0)\n  ROOT new = {0}[] parameter(1)"
-    attributes = "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1"
+    case = Case(
+        "scatter", "assignment", "scatter that overwrites, at unique indices; and at equal ones with equal updates"
+    )
+    body = "old = {0}[] parameter(0); ROOT new = {0}[] parameter(1)"
+    attributes = (
+        "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1"
+    )
     for t in ("f32", "s32", "bf16", "pred", "c64"):
         assign = case.computation(f"assign_{t}", body.format(t))
         values = edge_values.values(t)

@@ -70,7 +70,14 @@ def reduce_reducers(element_type):
 
 def reduce_nan():
     case = Case("reduce", "nan", "NaN and infinities pass through maximum, minimum and sums")
-    rows = [[1, np.nan, 3], [np.nan, 1, 2], [-np.inf, np.inf, 0], [np.inf, np.inf, 1], [1, 2, np.nan], [-np.inf, -3, -4]]
+    rows = [
+        [1, np.nan, 3],
+        [np.nan, 1, 2],
+        [-np.inf, np.inf, 0],
+        [np.inf, np.inf, 1],
+        [1, 2, np.nan],
+        [-np.inf, -3, -4],
+    ]
     for t in ("f32", "f64", "bf16", "f16"):
         x = case.parameter(np.array(rows).astype(DTYPES[t]))
         for opcode in ("maximum", "minimum", "add", "multiply"):
@@ -114,13 +121,22 @@ def reduce_argmax():
 
 
 def reduce_mixed_precision():
-    case = Case("reduce", "rounding", "sums of many numbers; narrow sums are taken in f32 by the program itself", "1e-6 of maximum")
+    case = Case(
+        "reduce",
+        "rounding",
+        "sums of many numbers; narrow sums are taken in f32 by the program itself",
+        "1e-6 of maximum",
+    )
     x = case.parameter(case.random.uniform(0, 1, (3, 400)).astype(np.float32))
     zero = case.parameter(np.float32(0))
-    case.output(case.op("f32[3]", "reduce", x, zero, attributes=f"dimensions={{1}}, to_apply={case.reducer('add', 'f32')}"))
+    case.output(
+        case.op("f32[3]", "reduce", x, zero, attributes=f"dimensions={{1}}, to_apply={case.reducer('add', 'f32')}")
+    )
     narrow = case.parameter(case.random.uniform(0, 1, (3, 400)).astype(DTYPES["bf16"]))
     wide = case.op("f32[3,400]", "convert", narrow)
-    total = case.op("f32[3]", "reduce", wide, zero, attributes=f"dimensions={{1}}, to_apply={case.reducer('add', 'f32')}")
+    total = case.op(
+        "f32[3]", "reduce", wide, zero, attributes=f"dimensions={{1}}, to_apply={case.reducer('add', 'f32')}"
+    )
     case.output(case.op("bf16[3]", "convert", total), "1 ulp")
     return case
 
@@ -129,8 +145,8 @@ def reduce_general():
     case = Case("reduce", "general", "a reducer that is no single op: x + 2y, from the first element to the last")
     case.computation(
         "shifted_sum",
-        "a = s32[] parameter(0)\n  b = s32[] parameter(1)\n  two = s32[] constant(2)\n  c = s32[] multiply(b, two)\n"
-        "  ROOT r = s32[] add(a, c)",
+        "a = s32[] parameter(0); b = s32[] parameter(1); two = s32[] constant(2); c = s32[] multiply(b, two); "
+        "ROOT r = s32[] add(a, c)",
     )
     x = case.parameter(case.random.integers(-9, 9, (4, 5)).astype(np.int32))
     zero = case.parameter(np.int32(3))
@@ -213,7 +229,7 @@ def select_and_scatters():
         for t, direction in (("f32", "GE"), ("f32", "LE"), ("s32", "GE"), ("bf16", "GE")):
             select = case.computation(
                 f"{direction.lower()}_{t}",
-                f"a = {t}[] parameter(0)\n  b = {t}[] parameter(1)\n  ROOT r = pred[] compare(a, b), direction={direction}",
+                f"a = {t}[] parameter(0); b = {t}[] parameter(1); ROOT r = pred[] compare(a, b), direction={direction}",
             )
             x = case.parameter(case.random.integers(-4, 5, dims).astype(DTYPES[t]))
             source = case.parameter(case.random.integers(1, 5, window_dims(dims, window)).astype(DTYPES[t]))
@@ -233,7 +249,7 @@ def comparator(case, types, direction="LT", kind=""):
         lines += [f"a{i} = {t}[] parameter({2 * i})", f"b{i} = {t}[] parameter({2 * i + 1})"]
     tail = f", type={kind}" if kind else ""
     lines.append(f"ROOT r = pred[] compare(a0, b0), direction={direction}{tail}")
-    return case.computation(name, "\n  ".join(lines))
+    return case.computation(name, "; ".join(lines))
 
 
 def sorts():
@@ -314,11 +330,15 @@ def maps():
     case = Case("map", "map", "map of computations of one and two operands")
     case.computation(
         "polynomial",
-        "x = f32[] parameter(0)\n  y = f32[] parameter(1)\n  c = f32[] constant(3)\n  xx = f32[] multiply(x, x)\n"
-        "  cy = f32[] multiply(c, y)\n  ROOT r = f32[] subtract(xx, cy)",
+        "x = f32[] parameter(0); y = f32[] parameter(1); c = f32[] constant(3); xx = f32[] multiply(x, x); "
+        "cy = f32[] multiply(c, y); ROOT r = f32[] subtract(xx, cy)",
     )
-    case.computation("double", "x = s32[] parameter(0)\n  ROOT r = s32[] add(x, x)")
-    case.computation("is_odd", "x = s32[] parameter(0)\n  one = s32[] constant(1)\n  b = s32[] and(x, one)\n  ROOT r = pred[] compare(b, one), direction=EQ")
+    case.computation("double", "x = s32[] parameter(0); ROOT r = s32[] add(x, x)")
+    case.computation(
+        "is_odd",
+        "x = s32[] parameter(0); one = s32[] constant(1); b = s32[] and(x, one); "
+        "ROOT r = pred[] compare(b, one), direction=EQ",
+    )
     x, y = (case.parameter(case.random.integers(-9, 9, (3, 4)).astype(np.float32)) for _ in range(2))
     n = case.parameter(case.random.integers(-99, 99, (7,)).astype(np.int32))
     case.output(case.op("f32[3,4]", "map", x, y, attributes="dimensions={0,1}, to_apply=polynomial"))

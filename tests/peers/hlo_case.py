@@ -133,16 +133,15 @@ class Case:
     # ---- called computations ----
 
     def computation(self, name, text):
-        self.computations[name] = text
+        """Instructions stand on lines of their own, or before semicolons."""
+        self.computations[name] = "\n  ".join(line.strip() for line in text.replace("\n", ";").split(";"))
         return name
 
     def reducer(self, opcode, element_type):
         """A computation of two scalars."""
         name = f"{opcode.replace('-', '_')}_{element_type}"
         t = f"{element_type}[]"
-        return self.computation(
-            name, f"a = {t} parameter(0)\n  b = {t} parameter(1)\n  ROOT r = {t} {opcode}(a, b)"
-        )
+        return self.computation(name, f"a = {t} parameter(0); b = {t} parameter(1); ROOT r = {t} {opcode}(a, b)")
 
     # ---- the text ----
 

@@ -12,9 +12,6 @@ and uint8 (integers). tests/runtime/golden_test.cc runs the evaluator over them;
 
 import argparse
 import pathlib
-import zipfile
-
-import numpy as np
 
 import golden_contract
 import golden_control
@@ -24,37 +21,21 @@ import golden_movement
 import golden_pointwise
 import golden_reduce
 import xla_cpu
+from archive import write_archive
 from xla_cpu import DTYPES
 
 FAMILIES = [
     golden_pointwise, golden_convert, golden_contract, golden_movement, golden_reduce, golden_linear, golden_control,
 ]  # fmt: skip
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
-NUMPY_TYPES = {DTYPES[t] for t in ("pred", "f16", "f32", "f64", "c64", "c128")}
-NUMPY_TYPES |= {DTYPES[f"{sign}{bits}"] for sign in "su" for bits in (8, 16, 32, 64)}
-SMALL_INTEGERS = {DTYPES[t]: np.int8 if t[0] == "s" else np.uint8 for t in ("s2", "s4", "u2", "u4")}
-
-
-def to_numpy_type(array):
-    if array.dtype in NUMPY_TYPES:
-        return array
-    if array.dtype in SMALL_INTEGERS:
-        return array.astype(SMALL_INTEGERS[array.dtype])
-    return array.view(np.uint16 if array.dtype.itemsize == 2 else np.uint8)
-
-
-def write_archive(path, arrays):
-    """Like numpy.savez_compressed, but the same bytes every time."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w") as member:
-                np.lib.format.write_array(member, np.asarray(to_numpy_type(array), order="C"))
 
 
 def check(case, results):
     for value, result in zip(case.outputs, results, strict=True):
         if result.shape != value.dims or result.dtype != DTYPES[value.type]:
-            raise ValueError(f"{case.family}/{case.name}: {value} is {value.shape}, XLA gave {result.dtype}{result.shape}")
+            raise ValueError(
+                f"{case.family}/{case.name}: {value} is {value.shape}, XLA gave {result.dtype}{result.shape}"
+            )
     xla_cpu.parse(case.text())
 
 
