@@ -1,0 +1,20 @@
+// Running a partitioned module on virtual devices: one thread each, collectives in memory.
+//
+//   std::vector<Literal> results = simulate(module, arguments_of_each_device);
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "eval/evaluate.h"
+
+namespace gshard {
+
+// Runs the entry computation once per device, where the module's header says how many replicas and partitions there
+// are; device = replica * num_partitions + partition. arguments[device] are that device's. The results are in the same
+// order and the same bits in every run. A device that fails stops the others, and its error is thrown; devices that
+// wait for each other at different collectives are an Error(program) that names both, never a hang.
+std::vector<Literal> simulate(const Module& module, std::span<const std::vector<Literal>> arguments,
+                              const EvaluateOptions& options = {});
+
+}  // namespace gshard
