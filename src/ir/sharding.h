@@ -67,4 +67,8 @@ Sharding from_hlo(const HloSharding& hlo, const Mesh& mesh, size_t rank);
 // The same in HLO's notation; iota form where the mesh has no explicit device order.
 HloSharding to_hlo(const Sharding& sharding, const Mesh& mesh);
 
+// The devices in groups whose members differ only along `members`, listed in the order of those digits: the replica
+// groups of a collective. The dims of the result are {groups, members}.
+TileAssignment device_groups(const Digits& members, const Mesh& mesh);
+
 }  // namespace gshard

@@ -199,6 +199,14 @@ void set_list(const Digits& order, const Mesh& mesh, TileAssignment& tiles) {
   }
 }
 
+void set_devices(const Digits& order, const Mesh& mesh, TileAssignment& tiles) {
+  if (mesh.device_order().empty()) {
+    set_iota(order, mesh, tiles);
+  } else {
+    set_list(order, mesh, tiles);
+  }
+}
+
 }  // namespace
 
 std::optional<std::vector<std::vector<DeviceStride>>> device_strides(const TileAssignment& tiles) {
@@ -292,12 +300,17 @@ HloSharding to_hlo(const Sharding& sharding, const Mesh& mesh) {
     hlo.subgroups.clear();
     hlo.last_tile_dim_replicate = true;
   }
-  if (mesh.device_order().empty()) {
-    set_iota(order, mesh, hlo.tiles);
-  } else {
-    set_list(order, mesh, hlo.tiles);
-  }
+  set_devices(order, mesh, hlo.tiles);
   return hlo;
+}
+
+TileAssignment device_groups(const Digits& members, const Mesh& mesh) {
+  Digits order = digits_in(mesh.all_digits() & ~set_of(members), mesh);
+  TileAssignment groups;
+  groups.dims = {mesh.size_of(order), mesh.size_of(members)};
+  order.append({members.data(), members.size()});
+  set_devices(order, mesh, groups);
+  return groups;
 }
 
 }  // namespace gshard

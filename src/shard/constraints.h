@@ -1,0 +1,30 @@
+// The ops of a module as constraints between the shardings of its values.
+//
+// Every op with a factor rule is one constraint over its operands and results; every place where a value enters or
+// leaves a called computation (the start value of a loop, its next state, the branches of a conditional) is an identity
+// between two values. Propagation and planning see constraints, never opcodes.
+#pragma once
+
+#include <vector>
+
+#include "ops/rule.h"
+#include "shard/value_table.h"
+
+namespace gshard {
+
+struct Constraint {
+  const Instruction* instruction = nullptr;  // the op, or the one whose edge this is
+  // 0: values pass through unchanged or pointwise; 1: what the results keep of contractions, reductions, indexing and
+  // windows; 2: their reduce factors as well, whose cut costs a collective; 3: broadcasts.
+  int level = 0;
+  std::vector<Factor> factors;
+  std::vector<ValueClass> tensors;  // arrays only: the operands, then the results
+  std::vector<TensorFactors> dims;  // of each tensor
+  size_t operand_count = 0;         // how many of the tensors are operands
+};
+
+// All constraints of a module, in an order that does not depend on the order of its text: by level, size of the
+// largest tensor (large first) and structure.
+std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values);
+
+}  // namespace gshard

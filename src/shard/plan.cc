@@ -1,0 +1,187 @@
+#include "shard/plan.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace gshard {
+namespace {
+
+// Multiplications that take as long as sending one byte.
+constexpr double kWorkPerByte = 64;
+
+int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+bool can_be_cut(const Factor& factor) {
+  return factor.kind == FactorKind::parallel || (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
+}
+
+// Adds the cuts of one tensor to the plan: each factor without a cut gets the tensor's, as far as the digits are free.
+// A factor that is one of several in a dimension of any tensor must be cut evenly, and only after those before it.
+class PlanMaker {
+ public:
+  PlanMaker(const OpContext& op, const Mesh& mesh) : op_(op), mesh_(mesh), even_(op.rule.factors.size(), false) {
+    plan_.cut.resize(op.rule.factors.size());
+    const auto mark = [&](const std::vector<TensorFactors>& tensors) {
+      for (const TensorFactors& dims : tensors) {
+        for (const DimFactors& factors : dims) {
+          for (const FactorId f : factors) even_[index(f)] = even_[index(f)] || factors.size() > 1;
+        }
+      }
+    };
+    mark(op.rule.operands);
+    mark(op.rule.results);
+  }
+
+  void follow(const TensorFactors& dims, const Sharding& sharding) {
+    for (size_t d = 0; d < dims.size(); ++d) {
+      size_t at = 0;
+      for (const Digit digit : sharding.dims[d]) {
+        while (at + 1 < dims[d].size() && left_of(dims[d][at]) == 1) ++at;
+        if (!append(dims[d][at], digit)) break;
+      }
+    }
+  }
+
+  OpPlan finish() && { return std::move(plan_); }
+
+ private:
+  static size_t index(FactorId f) { return static_cast<size_t>(f); }
+  int64_t left_of(FactorId f) const { return op_.rule.factors[index(f)].size / mesh_.size_of(plan_.cut[index(f)]); }
+
+  bool append(FactorId f, Digit digit) {
+    const Factor& factor = op_.rule.factors[index(f)];
+    if (!can_be_cut(factor)) return false;
+    Digits& cut = plan_.cut[index(f)];
+    if (std::find(cut.begin(), cut.end(), digit) != cut.end()) return true;
+    if ((used_ & digit_bit(digit)) != 0) return false;
+    const int64_t pieces = mesh_.size_of(cut) * mesh_.digits()[digit].size;
+    if (even_[index(f)] && factor.size % pieces != 0) return false;
+    cut.push_back(digit);
+    used_ |= digit_bit(digit);
+    return true;
+  }
+
+  const OpContext& op_;
+  const Mesh& mesh_;
+  std::vector<bool> even_;
+  OpPlan plan_;
+  DigitSet used_ = 0;
+};
+
+// A later factor of a dimension may only be cut where those before it are cut completely; the rest is dropped.
+void drop_unaligned(const Rule& rule, const Mesh& mesh, OpPlan& plan) {
+  const auto drop = [&](const std::vector<TensorFactors>& tensors) {
+    bool dropped = false;
+    for (const TensorFactors& dims : tensors) {
+      for (const DimFactors& factors : dims) {
+        bool complete = true;
+        for (const FactorId f : factors) {
+          Digits& cut = plan.cut[static_cast<size_t>(f)];
+          if (!complete && !cut.empty()) cut.clear(), dropped = true;
+          complete = complete && mesh.size_of(cut) == rule.factors[static_cast<size_t>(f)].size;
+        }
+      }
+    }
+    return dropped;
+  };
+  while (drop(rule.operands) || drop(rule.results)) {
+  }
+}
+
+double bytes_of_steps(const Shape& shape, const Sharding& from, const Sharding& to, const Mesh& mesh) {
+  if (from == to) return 0;
+  return elements_sent(reshard_steps(shape.dims(), from, to, mesh), mesh) * static_cast<double>(bytes_of(shape.type()));
+}
+
+double cost_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  double bytes = 0;
+  for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
+    if (!op.operand_shapes[i].is_array()) continue;
+    bytes += bytes_of_steps(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), mesh);
+  }
+  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
+    bytes += bytes_of_steps(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], mesh);
+  }
+  double work = 1;
+  for (size_t f = 0; f < op.rule.factors.size(); ++f) {
+    work *= static_cast<double>(ceil_div(op.rule.factors[f].size, mesh.size_of(plan.cut[f])));
+  }
+  return bytes + work / kWorkPerByte;
+}
+
+}  // namespace
+
+Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims) {
+  Sharding sharding = Sharding::replicated(dims.size());
+  for (size_t d = 0; d < dims.size(); ++d) {
+    for (const FactorId f : dims[d]) {
+      const Digits& cut = plan.cut[static_cast<size_t>(f)];
+      sharding.dims[d].append({cut.data(), cut.size()});
+    }
+  }
+  return sharding;
+}
+
+PlanPartial partial_of(const OpPlan& plan, const Rule& rule) {
+  PlanPartial partial;
+  for (size_t f = 0; f < rule.factors.size(); ++f) {
+    if (rule.factors[f].kind != FactorKind::reduce || plan.cut[f].empty()) continue;
+    partial.digits |= set_of(plan.cut[f]);
+    partial.reducer = rule.factors[f].reducer;
+  }
+  return partial;
+}
+
+// An operand that the op adds to what it reduces (an init value, the target of a scatter) must be brought by one device
+// only: it is partial over the digits of the reduction that it has no factor of.
+Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i) {
+  Sharding sharding = sharding_under(plan, op.rule.operands[i]);
+  const PlanPartial partial = partial_of(plan, op.rule);
+  const bool joint = i < 64 && (op.rule.linearity.jointly >> i & 1) != 0;
+  if (joint && partial.digits != 0) {
+    sharding.partial = partial.digits & ~sharding.cut();
+    if (sharding.partial != 0) sharding.reducer = partial.reducer;
+  }
+  return sharding;
+}
+
+Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
+  Sharding sharding = sharding_under(plan, op.rule.results[leaf]);
+  const PlanPartial partial = partial_of(plan, op.rule);
+  sharding.partial = partial.digits;
+  sharding.reducer = partial.reducer;
+  return sharding;
+}
+
+OpPlan choose_plan(const OpContext& op, const Mesh& mesh) {
+  const size_t tensors = op.result_shapes.size() + op.operand_shapes.size();
+  const auto follow = [&](PlanMaker& maker, size_t t) {
+    const size_t results = op.result_shapes.size();
+    if (t < results) {
+      maker.follow(op.rule.results[t], op.results[t]);
+    } else if (op.operand_shapes[t - results].is_array()) {
+      maker.follow(op.rule.operands[t - results], op.operands[t - results]);
+    }
+  };
+  OpPlan best;
+  double best_cost = std::numeric_limits<double>::infinity();
+  const auto consider = [&](OpPlan plan) {
+    drop_unaligned(op.rule, mesh, plan);
+    const double cost = cost_of(op, plan, mesh);
+    if (cost >= best_cost) return;
+    best_cost = cost;
+    best = std::move(plan);
+  };
+  for (size_t lead = 0; lead < tensors; ++lead) {
+    PlanMaker alone(op, mesh);
+    follow(alone, lead);
+    consider(std::move(alone).finish());
+    PlanMaker all(op, mesh);
+    follow(all, lead);
+    for (size_t t = 0; t < tensors; ++t) follow(all, t);
+    consider(std::move(all).finish());
+  }
+  return best;
+}
+
+}  // namespace gshard

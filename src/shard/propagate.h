@@ -1,0 +1,27 @@
+// Completing the shardings: from a few annotated values to all of them.
+//
+// Propagation asks, for every factor of every constraint, which mesh digits all tensors that have the factor agree on,
+// and gives them to those that lack them, to a fixed point; pass-through ops first, contractions next, broadcasts last.
+#pragma once
+
+#include <vector>
+
+#include "ir/mesh.h"
+#include "ir/sharding.h"
+#include "shard/constraints.h"
+
+namespace gshard {
+
+// What is known of a class of values while shardings are chosen.
+struct PartialSharding {
+  Sharding sharding;
+  // Dimensions that propagation may still cut; an annotation closes those that it specifies.
+  std::vector<bool> open;
+};
+
+// Completes `shardings` (one per class of values) in place. Closed dimensions are never changed; open ones only gain
+// digits at their minor end. The result does not depend on the order of the module's text.
+void propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
+               std::vector<PartialSharding>& shardings);
+
+}  // namespace gshard

@@ -1,0 +1,272 @@
+#include "shard/reshard.h"
+
+#include <algorithm>
+
+namespace gshard {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+Digits prefix(const Digits& digits, size_t count) { return Digits(digits.begin(), digits.begin() + count); }
+Digits suffix(const Digits& digits, size_t from) { return Digits(digits.begin() + from, digits.end()); }
+
+bool starts_with(const Digits& digits, const Digits& start) {
+  return start.size() <= digits.size() && std::equal(start.begin(), start.end(), digits.begin());
+}
+
+size_t common_start(const Digits& a, const Digits& b) {
+  size_t same = 0;
+  while (same < a.size() && same < b.size() && a[same] == b[same]) ++same;
+  return same;
+}
+
+// Walks from the first sharding to the second, keeping the local sizes beside.
+class Walk {
+ public:
+  Walk(const Dims& sizes, const Sharding& from, const Sharding& to, const Mesh& mesh)
+      : sizes_(sizes), now_(from), to_(to), mesh_(mesh), local_(shard_sizes(sizes, from, mesh)) {}
+
+  std::vector<Step> steps() && {
+    scatter_partials();
+    reduce_partials();
+    while (exchange_once()) {
+    }
+    for (size_t d = 0; d < sizes_.size(); ++d) gather_extra(d);
+    for (size_t d = 0; d < sizes_.size(); ++d) slice_missing(d);
+    make_partials();
+    return std::move(steps_);
+  }
+
+ private:
+  // Whether cutting a dimension into `pieces`, then each into `more`, lands on the same places as cutting it at once.
+  bool nests(size_t d, int64_t pieces, int64_t more) const { return pieces == 1 || sizes_[d] % (pieces * more) == 0; }
+
+  int64_t pieces(const Digits& digits) const { return mesh_.size_of(digits); }
+
+  int64_t elements() const {
+    int64_t count = 1;
+    for (const int64_t size : local_) count *= size;
+    return count;
+  }
+
+  void push(Step step, const auto& change) {
+    step.elements_before = elements();
+    change();
+    step.elements_after = elements();
+    steps_.push_back(std::move(step));
+  }
+
+  void resize(size_t d, int64_t size) {
+    if (local_[d] == size) return;
+    Step step{Step::Kind::resize};
+    step.dim = d;
+    step.size = size;
+    push(step, [&] { local_[d] = size; });
+  }
+
+  // Makes a dimension ready to be cut by `more`: a whole one is padded to a multiple.
+  void prepare_cut(size_t d, const Digits& more) {
+    if (now_.dims[d].empty()) resize(d, ceil_div(sizes_[d], pieces(more)) * pieces(more));
+  }
+  // After parts were joined: a dimension that is whole again has its real size.
+  void finish_join(size_t d) {
+    if (now_.dims[d].empty()) resize(d, sizes_[d]);
+  }
+
+  // The digits that `to` puts next on a dimension, where what is there now is its beginning.
+  Digits wanted_next(size_t d) const {
+    if (!starts_with(to_.dims[d], now_.dims[d])) return {};
+    return suffix(to_.dims[d], now_.dims[d].size());
+  }
+
+  void scatter_partials() {
+    for (size_t d = 0; d < sizes_.size(); ++d) {
+      Digits run;
+      for (const Digit digit : wanted_next(d)) {
+        if ((now_.partial & ~to_.partial & digit_bit(digit)) == 0) break;
+        run.push_back(digit);
+      }
+      if (run.empty() || !nests(d, pieces(now_.dims[d]), pieces(run))) continue;
+      prepare_cut(d, run);
+      Step step{Step::Kind::reduce_scatter};
+      step.dim = d;
+      step.digits = run;
+      step.reducer = now_.reducer;
+      push(step, [&] {
+        local_[d] /= pieces(run);
+        now_.dims[d].append({run.data(), run.size()});
+        now_.partial &= ~set_of(run);
+      });
+    }
+  }
+
+  void reduce_partials() {
+    const DigitSet done = now_.partial & ~to_.partial;
+    if (done == 0) return;
+    Step step{Step::Kind::all_reduce};
+    step.digits = digits_of(done);
+    step.reducer = now_.reducer;
+    push(step, [&] { now_.partial &= ~done; });
+  }
+
+  // One all-to-all: the longest run at the minor end of a dimension that another one wants next.
+  bool exchange_once() {
+    for (size_t d = 0; d < sizes_.size(); ++d) {
+      const size_t kept = common_start(now_.dims[d], to_.dims[d]);
+      for (size_t first = kept; first < now_.dims[d].size(); ++first) {
+        const Digits run = suffix(now_.dims[d], first);
+        for (size_t e = 0; e < sizes_.size(); ++e) {
+          if (e != d && starts_with(wanted_next(e), run) && exchange(d, e, first, run)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool exchange(size_t d, size_t e, size_t first, const Digits& run) {
+    const Digits left = prefix(now_.dims[d], first);
+    if (!nests(d, pieces(left), pieces(run)) || !nests(e, pieces(now_.dims[e]), pieces(run))) return false;
+    prepare_cut(e, run);
+    Step step{Step::Kind::all_to_all};
+    step.dim = d;
+    step.to_dim = e;
+    step.digits = run;
+    push(step, [&] {
+      local_[d] *= pieces(run);
+      local_[e] /= pieces(run);
+      now_.dims[d] = left;
+      now_.dims[e].append({run.data(), run.size()});
+    });
+    finish_join(d);
+    return true;
+  }
+
+  void gather_extra(size_t d) {
+    size_t kept = common_start(now_.dims[d], to_.dims[d]);
+    const int64_t before = pieces(prefix(now_.dims[d], kept));
+    const bool cuts_nest =
+        nests(d, before, pieces(suffix(now_.dims[d], kept))) && nests(d, before, pieces(suffix(to_.dims[d], kept)));
+    if (!cuts_nest) kept = 0;
+    const Digits extra = suffix(now_.dims[d], kept);
+    if (extra.empty() || now_.dims[d] == to_.dims[d]) return;
+    Step step{Step::Kind::all_gather};
+    step.dim = d;
+    step.digits = extra;
+    push(step, [&] {
+      local_[d] *= pieces(extra);
+      now_.dims[d] = prefix(now_.dims[d], kept);
+    });
+    finish_join(d);
+  }
+
+  void slice_missing(size_t d) {
+    const Digits missing = wanted_next(d);
+    if (missing.empty()) return;
+    prepare_cut(d, missing);
+    Step step{Step::Kind::local_slice};
+    step.dim = d;
+    step.digits = missing;
+    push(step, [&] {
+      local_[d] /= pieces(missing);
+      now_.dims[d] = to_.dims[d];
+    });
+  }
+
+  void make_partials() {
+    const DigitSet fresh = to_.partial & ~now_.partial;
+    if (fresh == 0) return;
+    Step step{Step::Kind::make_partial};
+    step.digits = digits_of(fresh);
+    step.reducer = to_.reducer;
+    push(step, [&] { now_.partial |= fresh; });
+  }
+
+  Digits digits_of(DigitSet set) const {
+    Digits digits;
+    for (size_t i = 0; i < mesh_.digits().size(); ++i) {
+      if ((set >> i & 1) != 0) digits.push_back(static_cast<Digit>(i));
+    }
+    return digits;
+  }
+
+  const Dims& sizes_;
+  Sharding now_;
+  const Sharding& to_;
+  const Mesh& mesh_;
+  Dims local_;
+  std::vector<Step> steps_;
+};
+
+Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& emitter) {
+  const Shape& shape = value->shape();
+  const Shape flags(DType::pred, shape.dims());
+  Instruction* first =
+      emitter.add(Op::compare, Shape(DType::pred), {emitter.index_along(step.digits), emitter.scalar_s32(0)},
+                  CompareAttrs{Direction::EQ, ComparisonType::automatic});
+  Instruction* neutral = emitter.broadcast_scalar(emitter.neutral(step.reducer, shape.type()), shape);
+  return emitter.add(Op::select, shape.without_layout(), {emitter.broadcast_scalar(first, flags), value, neutral});
+}
+
+}  // namespace
+
+std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const Sharding& to, const Mesh& mesh) {
+  GSHARD_CHECK(from.manual == to.manual);
+  if (from == to) return {};
+  return Walk(sizes, from, to, mesh).steps();
+}
+
+double elements_sent(const std::vector<Step>& steps, const Mesh& mesh) {
+  double total = 0;
+  for (const Step& step : steps) {
+    const auto members = static_cast<double>(mesh.size_of(step.digits));
+    const double others = (members - 1) / members;
+    switch (step.kind) {
+      case Step::Kind::all_reduce:
+        total += 2 * others * static_cast<double>(step.elements_before);
+        break;
+      case Step::Kind::reduce_scatter:
+      case Step::Kind::all_to_all:
+        total += others * static_cast<double>(step.elements_before);
+        break;
+      case Step::Kind::all_gather:
+        total += others * static_cast<double>(step.elements_after);
+        break;
+      case Step::Kind::local_slice:
+      case Step::Kind::make_partial:
+      case Step::Kind::resize:
+        break;
+    }
+  }
+  return total;
+}
+
+Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& emitter) {
+  for (const Step& step : steps) {
+    switch (step.kind) {
+      case Step::Kind::all_reduce:
+        value = emitter.all_reduce(value, step.reducer, step.digits);
+        break;
+      case Step::Kind::reduce_scatter:
+        value = emitter.reduce_scatter(value, step.dim, step.reducer, step.digits);
+        break;
+      case Step::Kind::all_to_all:
+        value = emitter.all_to_all(value, step.dim, step.to_dim, step.digits);
+        break;
+      case Step::Kind::all_gather:
+        value = emitter.all_gather(value, step.dim, step.digits);
+        break;
+      case Step::Kind::local_slice:
+        value = emitter.local_slice(value, step.dim, step.digits);
+        break;
+      case Step::Kind::make_partial:
+        value = emit_make_partial(step, value, emitter);
+        break;
+      case Step::Kind::resize:
+        value = emitter.resize(value, step.dim, step.size);
+        break;
+    }
+  }
+  return value;
+}
+
+}  // namespace gshard
