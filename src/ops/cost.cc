@@ -45,11 +45,34 @@ double ragged_dot_flops(const Instruction& i) {
   return flops;
 }
 
+// How many pairs of a result's position and a tap of the window meet an element, along one dimension: taps on padding
+// and on the holes of a dilation do not count. Beyond a million pairs all of them do.
+double taps_on_data(int64_t base, int64_t positions, const WindowDim& w) {
+  if (saturating_multiply(w.size, positions) > 1000000) {
+    return static_cast<double>(w.size) * static_cast<double>(positions);
+  }
+  int64_t met = 0;
+  for (int64_t position = 0; position < positions; ++position) {
+    for (int64_t tap = 0; tap < w.size; ++tap) {
+      const __int128 at =
+          static_cast<__int128>(position) * w.stride + static_cast<__int128>(tap) * w.window_dilation - w.pad_low;
+      if (at >= 0 && at % w.base_dilation == 0 && at / w.base_dilation < base) ++met;
+    }
+  }
+  return static_cast<double>(met);
+}
+
 double convolution_flops(const Instruction& i) {
   const auto& a = i.attrs<ConvolutionAttrs>();
-  const Shape& kernel = i.operand(1)->shape();
-  return 2 * elements_of(i.shape()) * product_at(kernel, a.dim_labels.kernel_spatial) *
-         static_cast<double>(kernel.dim(static_cast<size_t>(a.dim_labels.kernel_input_feature)));
+  const auto size = [&](const Shape& shape, int64_t d) { return shape.dim(static_cast<size_t>(d)); };
+  double flops = 2.0 * static_cast<double>(size(i.shape(), a.dim_labels.output_batch)) *
+                 static_cast<double>(size(i.shape(), a.dim_labels.output_feature)) *
+                 static_cast<double>(size(i.operand(1)->shape(), a.dim_labels.kernel_input_feature));
+  for (size_t d = 0; d < a.window.dims.size(); ++d) {
+    flops *= taps_on_data(size(i.operand(0)->shape(), a.dim_labels.input_spatial[d]),
+                          size(i.shape(), a.dim_labels.output_spatial[d]), a.window.dims[d]);
+  }
+  return flops;
 }
 
 // 5 n log2(n) for each complex transform of n points, half of it where one side is real.

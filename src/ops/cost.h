@@ -14,7 +14,7 @@ namespace gshard {
 
 // Numbers are doubles: totals of large models leave 64 bits.
 struct Cost {
-  // Arithmetic operations: 2 for each multiply-add of dot and convolution (padding counted as if it were data), 1 for
+  // Arithmetic operations: 2 for each multiply-add of dot and convolution (those with padding left out), 1 for
   // each element of a pointwise result, the reducer for each element that a reduction takes in.
   double flops = 0;
   // Elements of exponential, log, tanh, power, ...: those are not among the flops.

@@ -38,6 +38,12 @@ class Lexer {
   // Steps over `text` if it is next.
   bool accept(char c);
   bool accept(std::string_view text);
+  // The same without white space before it.
+  bool accept_adjacent(char c) {
+    const bool found = position_ < text_.size() && text_[position_] == c;
+    if (found) ++position_;
+    return found;
+  }
   // Steps over a whole word if it is next.
   bool accept_word(std::string_view word);
   // `where` completes "expected ',' ...", e.g. "after the operand".

@@ -126,15 +126,16 @@ void read_value(Lexer& lexer, Window& value) {
   }
 }
 
+// Nothing closes the list, and the next instruction may be called x.
 void read_value(Lexer& lexer, Padding& value) {
   do {
     PaddingDim dim;
     dim.low = lexer.integer("the low padding");
     lexer.expect('_', "between low and high padding");
     dim.high = lexer.integer("the high padding");
-    if (lexer.accept('_')) dim.interior = lexer.size("the interior padding");
+    if (lexer.accept_adjacent('_')) dim.interior = lexer.size("the interior padding");
     value.dims.push_back(dim);
-  } while (lexer.accept('x'));
+  } while (lexer.accept_adjacent('x'));
 }
 
 void read_value(Lexer& lexer, SliceRanges& value) {

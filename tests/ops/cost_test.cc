@@ -49,6 +49,17 @@ TEST(Cost, ConvolutionCountsTheKernelForEachResult) {
   EXPECT_EQ(grouped.root().flops, 2.0 * (2 * 6 * 6 * 16) * (3 * 3 * 2));
 }
 
+TEST(Cost, PaddingAndHolesOfDilationsAreNoWork) {
+  const CostOf padded(
+      "HloModule m\nENTRY e { a = f32[1,4,1] parameter(0)  b = f32[3,1,1] parameter(1)\n"
+      "ROOT c = convolution(a, b), window={size=3 pad=1_1}, dim_labels=b0f_0io->b0f }");
+  EXPECT_EQ(padded.root().flops, 2.0 * (2 + 3 + 3 + 2));
+  const CostOf dilated(
+      "HloModule m\nENTRY e { a = f32[1,3,1] parameter(0)  b = f32[2,1,1] parameter(1)\n"
+      "ROOT c = convolution(a, b), window={size=2 lhs_dilate=2}, dim_labels=b0f_0io->b0f }");
+  EXPECT_EQ(dilated.root().flops, 2.0 * 4);
+}
+
 TEST(Cost, PointwiseCountsElements) {
   const CostOf sum("HloModule m\nENTRY e { a = bf16[8,4] parameter(0)  ROOT s = add(a, a) }");
   EXPECT_EQ(sum.root().flops, 32);

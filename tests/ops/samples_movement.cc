@@ -63,6 +63,7 @@ std::span<const Sample> movement_samples() {
       {"f32[10,3]", "slice(a), slice={[5:6:0], [0:1]}",
        "error: slice: the stride of dimension 0 is 0, must be at least 1"},
       {"f32[4] f32[]", "pad(a, b), padding=1_2_3", "f32[16]"},
+      {"f32[4] f32[]", "p = pad(a, b), padding=1_2; x.1 = negate(p); negate(x.1)", "f32[7]"},
       {"f32[4] f32[]", "pad(a, b), padding=-1_-2", "f32[1]"},
       {"f32[0] f32[]", "pad(a, b), padding=1_2_5", "f32[3]"},
       {"f32[4] f32[]", "pad(a, b), padding=-3_-2",
