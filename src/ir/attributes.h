@@ -172,10 +172,12 @@ struct SliceRanges {
 };
 
 // replica_groups={{0,1},{2,3}} or [2,4]<=[8]T(1,0): `iota` holds the second form (its dims are groups x members).
-// Empty means one group of all.
+// Empty means one group of all. Of groups by named axes, mesh['x'=2,'y'=4] {'x'}, `named` is the text, and one of the
+// others says the same.
 struct ReplicaGroups {
   std::vector<std::vector<int64_t>> groups;
   std::optional<TileAssignment> iota;
+  std::string named = {};
   bool operator==(const ReplicaGroups&) const = default;
 };
 
@@ -565,13 +567,14 @@ struct CallAttrs {
   static constexpr auto fields() { return std::tuple{optional("is_composite", &CallAttrs::is_composite)}; }
 };
 
+// async-start. The computation that it calls runs on the thread.
 struct AsyncAttrs {
-  std::optional<int64_t> async_group_id;
   std::string async_execution_thread;
+  RawBraces output_to_operand_aliasing;
   bool operator==(const AsyncAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{optional("async_group_id", &AsyncAttrs::async_group_id),
-                      optional("async_execution_thread", &AsyncAttrs::async_execution_thread)};
+    return std::tuple{optional("async_execution_thread", &AsyncAttrs::async_execution_thread),
+                      optional("output_to_operand_aliasing", &AsyncAttrs::output_to_operand_aliasing)};
   }
 };
 

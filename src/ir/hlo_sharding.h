@@ -4,6 +4,7 @@
 //   {replicated}   {maximal device=3}   {manual}   {devices=[2,1,4]<=[8]}   {devices=[2,2]0,2,1,3}
 //   {devices=[2,1,4]<=[2,4]T(1,0) last_tile_dim_replicate}   {devices=[2,2,2]<=[8] last_tile_dims={manual, replicated}}
 //   {{replicated}, {devices=[8]<=[8]}}   {replicated shard_as 1}
+//   {mesh['x'=2,'y'=4], [{'x'}, {'y':(1)2}], unreduced={'y':(2)2}}
 #pragma once
 
 #include <string>
@@ -39,6 +40,9 @@ struct HloSharding {
   int64_t group_id = 0;
   std::vector<HloSharding> elements;  // of a tuple
   std::string metadata;               // the text inside `metadata={...}`, as written
+  // Of a sharding by named axes of a mesh: the text inside of the braces, as written. The other members then say the
+  // same as tiles.
+  std::string named;
 
   bool operator==(const HloSharding&) const = default;
 };

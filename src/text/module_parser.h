@@ -78,6 +78,7 @@ class ModuleParser {
   std::unique_ptr<Scope> open_scope(std::string name);
   void name_nameless_computations();
   void resolve_pending();
+  void name_threads();
   void order_computations();
   void complete_header();
 

@@ -42,6 +42,7 @@ std::unique_ptr<Module> ModuleParser::parse() {
     parse_computations();
   }
   resolve_pending();
+  name_threads();
   name_nameless_computations();
   order_computations();
   complete_header();
@@ -188,6 +189,16 @@ void ModuleParser::resolve_pending() {
       lexer_.fail_at(pending.callee.position, message);
     }
     pending.user->mutable_callees()[pending.slot] = found->second;
+  }
+}
+
+// What a start calls runs on the thread that it names, whatever the computation says itself.
+void ModuleParser::name_threads() {
+  for (const auto& computation : module_->computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() != Op::async_start || instruction->callees().empty()) continue;
+      instruction->callees()[0]->set_execution_thread(instruction->attrs<AsyncAttrs>().async_execution_thread);
+    }
   }
 }
 

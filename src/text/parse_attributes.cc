@@ -100,17 +100,19 @@ void ModuleParser::parse_attribute(Scope& scope, Draft& draft, std::string_view 
   // The callee of an asynchronous operation written short is made, not named.
   Draft& inner = draft.wrapped != nullptr ? *draft.wrapped : draft;
   if (read_attribute(lexer_, name, inner.attributes, inner.seen_fields)) return;
-  if (parse_callee(inner, name) || skip_meaningless(inner.instruction->op(), name)) return;
+  if (parse_callee(inner, name) || skip_meaningless(draft.instruction->op(), name)) return;
   fail_attribute(draft, name, position);
 }
 
 // Attributes that XLA reads and that say nothing which the others do not say: the mode of a collective follows from
-// channel_id and use_global_device_ids, and the dimension that a reshape inferred is in its type.
+// channel_id and use_global_device_ids, the dimension that a reshape inferred is in its type, and async_group_id is of
+// older versions.
 bool ModuleParser::skip_meaningless(Op op, std::string_view name) {
-  const bool is_mode = name == "mode" && has(row_of(op).traits, Traits::collective);
-  const bool is_inferred = name == "inferred_dimension" && op == Op::reshape;
-  if (is_mode || is_inferred) lexer_.expect_word("a value");
-  return is_mode || is_inferred;
+  const bool is_async = op == Op::async_start || op == Op::async_update || op == Op::async_done;
+  const bool is_known = (name == "mode" && has(row_of(op).traits, Traits::collective)) ||
+                        (name == "inferred_dimension" && op == Op::reshape) || (name == "async_group_id" && is_async);
+  if (is_known) lexer_.expect_word("a value");
+  return is_known;
 }
 
 bool ModuleParser::parse_note(Scope& scope, Draft& draft, std::string_view name, size_t position) {

@@ -195,6 +195,11 @@ void ModuleParser::normalise(Draft& draft) {
       compare->type = ComparisonType::automatic;
     }
   }
+  // What an update or a done runs, and where, is said by its start.
+  if (draft.instruction->op() == Op::async_update || draft.instruction->op() == Op::async_done) {
+    draft.callees.clear();
+    draft.attributes = default_attributes(draft.instruction->op());
+  }
   if (auto* convolution = std::get_if<ConvolutionAttrs>(&draft.attributes)) {
     if (convolution->convolution_kind.text == "unset") convolution->convolution_kind.text.clear();
   }

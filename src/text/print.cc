@@ -135,7 +135,6 @@ class InstructionWriter {
       out_ += ", sharding=";
       write_sharding(out_, *notes.sharding);
     }
-    if (notes.origin != nullptr) out_.append(", origin=").append(*notes.origin);
     if (notes.frontend_attributes != nullptr) {
       out_ += ", frontend_attributes=";
       write_frontend_attributes(out_, *notes.frontend_attributes);
@@ -147,6 +146,7 @@ class InstructionWriter {
       out_ += '}';
     }
     if (notes.statistics != nullptr) out_.append(", statistics=").append(*notes.statistics);
+    if (notes.origin != nullptr) out_.append(", origin=").append(*notes.origin);
     if (options_.metadata && notes.metadata != nullptr) {
       out_ += ", metadata=";
       write_metadata(out_, *notes.metadata);

@@ -27,10 +27,18 @@ Literal read_literal(Lexer& lexer, const Shape& shape);
 HloSharding read_sharding(Lexer& lexer);
 // [2,4]<=[8]T(1,0) or [2,2]0,1,2,3, after `devices=`.
 TileAssignment read_tiles(Lexer& lexer);
+// mesh['x'=2,'y'=4], [{'x'}, {'y'}], ... up to the closing brace.
+HloSharding read_named_sharding(Lexer& lexer);
+// mesh['x'=2,'y'=4] {'x'}.
+ReplicaGroups read_named_groups(Lexer& lexer);
+// T(1,0), or nothing, after the sizes `tiles.reshape_dims`.
+void read_transposition(Lexer& lexer, TileAssignment& tiles);
+// Merges what an iota's reshape and transpose leave together, as XLA does: <=[2,2]T(0,1) is <=[4].
+void simplify(TileAssignment& tiles);
 
 // {op_name="..." source_line=3}.
 Metadata read_metadata(Lexer& lexer);
-// {name="value",name={...}}; both sides of '=' are kept as text, values with their quotes or braces.
+// {name="value",name={...}}, sorted by name. A value is the content of its string, or its JSON object with the braces.
 FrontendAttributes read_frontend_attributes(Lexer& lexer);
 
 // HloModule name, key=value, ...; the header may be missing. Returns the module's name.

@@ -206,6 +206,10 @@ void read_value(Lexer& lexer, ReplicaGroups& value) {
     value.iota = read_tiles(lexer);
     return;
   }
+  if (lexer.next_is("mesh[")) {
+    value = read_named_groups(lexer);
+    return;
+  }
   lexer.expect('{', "before the replica groups");
   if (lexer.accept('}')) return;
   do {

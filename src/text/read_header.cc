@@ -1,5 +1,6 @@
 // The first line of a module, and the tables of source locations.
 #include <array>
+#include <set>
 
 #include "text/read.h"
 
@@ -21,8 +22,12 @@ void read_aliases(Lexer& lexer, ModuleHeader& header) {
     InputOutputAlias alias;
     alias.output = read_tuple_index(lexer);
     lexer.expect(':', "after the output");
-    lexer.expect('(', "before the parameter");
+    const bool is_short = !lexer.accept('(');  // {1}: 0 is {1}: (0, {}, may-alias)
     alias.parameter = lexer.size("a parameter number");
+    if (is_short) {
+      header.input_output_alias.push_back(std::move(alias));
+      continue;
+    }
     lexer.expect(',', "after the parameter");
     alias.parameter_index = read_tuple_index(lexer);
     if (lexer.accept(',')) {
@@ -114,7 +119,10 @@ void read_header_value(Lexer& lexer, std::string_view name, ModuleHeader& header
   for (const auto& [known, read] : kValues) {
     if (known == name) return read(lexer, header);
   }
-  header.others.emplace_back(std::string(name), read_other(lexer));
+  // In the order in which they are printed.
+  std::pair<std::string, std::string> other(name, read_other(lexer));
+  header.others.insert(name == "alias_passthrough_params" ? header.others.begin() : header.others.end(),
+                       std::move(other));
 }
 
 // ---- source tables --------------------------------------------------------------------------------------------------
@@ -190,8 +198,11 @@ bool accept_title(Lexer& lexer, std::string_view title) {
 std::string read_header(Lexer& lexer, ModuleHeader& header) {
   if (!lexer.accept_word("HloModule")) return "module";
   std::string name(lexer.name("the module's name"));
+  std::set<std::string_view> seen;
   while (lexer.accept(',')) {
+    const size_t position = lexer.next_position();
     const std::string_view key = lexer.expect_word("an attribute of the module");
+    if (!seen.insert(key).second) lexer.fail_at(position, "the attribute '" + std::string(key) + "' stands twice");
     lexer.expect('=', "after " + std::string(key));
     read_header_value(lexer, key, header);
   }

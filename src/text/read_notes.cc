@@ -1,4 +1,5 @@
 // metadata={...} and frontend_attributes={...}.
+#include <algorithm>
 #include <array>
 
 #include "text/read.h"
@@ -72,6 +73,8 @@ FrontendAttributes read_frontend_attributes(Lexer& lexer) {
     attributes.emplace_back(std::move(name), std::move(value));
   } while (lexer.accept(','));
   lexer.expect('}', "after the frontend attributes");
+  std::stable_sort(attributes.begin(), attributes.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   return attributes;
 }
 

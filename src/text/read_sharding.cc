@@ -40,17 +40,7 @@ void read_iota(Lexer& lexer, TileAssignment& tiles) {
     lexer.fail_at(position, "the devices number " + std::to_string(product(tiles.reshape_dims)) + "; the tiles have " +
                                 std::to_string(product(tiles.dims)) + " places");
   }
-  if (!lexer.accept('T')) return;
-  const size_t at = lexer.next_position();
-  tiles.transpose_perm = read_numbers(lexer, '(', ')', "the transposition of the device numbers");
-  Dims sorted = tiles.transpose_perm;
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted.size() != tiles.reshape_dims.size() || sorted[i] != static_cast<int64_t>(i)) {
-      lexer.fail_at(at, "the transposition must name each of the " + std::to_string(tiles.reshape_dims.size()) +
-                            " dimensions once");
-    }
-  }
+  read_transposition(lexer, tiles);
 }
 
 using Kind = HloSharding::Kind;
@@ -124,11 +114,58 @@ void check_tiles(Lexer& lexer, size_t position, const HloSharding& sharding) {
 
 }  // namespace
 
+void read_transposition(Lexer& lexer, TileAssignment& tiles) {
+  if (!lexer.accept('T')) return;
+  const size_t at = lexer.next_position();
+  tiles.transpose_perm = read_numbers(lexer, '(', ')', "the transposition of the device numbers");
+  Dims sorted = tiles.transpose_perm;
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted.size() != tiles.reshape_dims.size() || sorted[i] != static_cast<int64_t>(i)) {
+      lexer.fail_at(at, "the transposition must name each of the " + std::to_string(tiles.reshape_dims.size()) +
+                            " dimensions once");
+    }
+  }
+}
+
+void simplify(TileAssignment& tiles) {
+  Dims order = tiles.transpose_perm;
+  if (order.empty()) {
+    for (size_t i = 0; i < tiles.reshape_dims.size(); ++i) order.push_back(static_cast<int64_t>(i));
+  }
+  // Dimensions of one device do not count; runs that stay together are one dimension.
+  const auto size_of = [&](int64_t dim) { return tiles.reshape_dims[static_cast<size_t>(dim)]; };
+  std::vector<std::pair<int64_t, int64_t>> runs;  // the first dimension of a run and its size
+  int64_t last = 0;
+  for (int64_t dim : order) {
+    if (size_of(dim) == 1) continue;
+    bool follows = !runs.empty() && last < dim;
+    for (int64_t between = last + 1; follows && between < dim; ++between) follows = size_of(between) == 1;
+    if (follows) {
+      runs.back().second = saturating_multiply(runs.back().second, size_of(dim));
+    } else {
+      runs.emplace_back(dim, size_of(dim));
+    }
+    last = dim;
+  }
+  if (runs.empty()) runs.emplace_back(0, 1);
+  auto sorted = runs;
+  std::sort(sorted.begin(), sorted.end());
+  tiles.reshape_dims.clear();
+  tiles.transpose_perm.clear();
+  for (const auto& [first, size] : sorted) tiles.reshape_dims.push_back(size);
+  if (runs.size() == 1) return;
+  for (const auto& run : runs) {
+    tiles.transpose_perm.push_back(std::lower_bound(sorted.begin(), sorted.end(), run) - sorted.begin());
+  }
+}
+
 TileAssignment read_tiles(Lexer& lexer) {
   TileAssignment tiles;
   tiles.dims = read_numbers(lexer, '[', ']', "the tile dimensions");
   if (lexer.accept("<=")) {
     read_iota(lexer, tiles);
+    simplify(tiles);
   } else {
     read_device_list(lexer, tiles);
   }
@@ -139,6 +176,11 @@ HloSharding read_sharding(Lexer& lexer) {
   const Lexer::Nesting nesting(lexer);
   const size_t position = lexer.next_position();
   lexer.expect('{', "before the sharding");
+  if (lexer.next_is("mesh[") || lexer.next_is("maximal_mesh[")) {
+    HloSharding named = read_named_sharding(lexer);
+    lexer.expect('}', "at the end of the sharding");
+    return named;
+  }
   HloSharding sharding;
   if (lexer.peek() == '{' || lexer.peek() == '}') {
     sharding.kind = Kind::tuple;

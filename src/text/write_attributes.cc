@@ -150,6 +150,10 @@ void ValueWriter::write(const SliceRanges& value) {
 }
 
 void ValueWriter::write(const ReplicaGroups& value) {
+  if (!value.named.empty()) {
+    out_ += value.named;
+    return;
+  }
   if (value.iota) return write_tiles(out_, *value.iota);
   out_ += '{';
   write_list(out_, value.groups, ",", [&](const std::vector<int64_t>& group) {

@@ -67,6 +67,18 @@ void write_number(std::string& out, std::string_view name, int64_t value, int64_
   write_integer(out, value);
 }
 
+enum class OthersPlace : uint8_t { before_layout, at_end };
+
+// What is only kept. XLA ends the line after the origin recovery table, which has lines of its own.
+void write_others(std::string& out, const ModuleHeader& header, OthersPlace place) {
+  for (const auto& [name, value] : header.others) {
+    const bool is_early = name == "alias_passthrough_params";
+    if (is_early != (place == OthersPlace::before_layout)) continue;
+    out.append(", ").append(name).append("=").append(value);
+    if (name == "origin_recovery_table") out += '\n';
+  }
+}
+
 void write_strings(std::string& out, std::string_view title, const std::vector<std::string>& table) {
   out.append(title) += '\n';
   int64_t id = 0;
@@ -87,7 +99,7 @@ void write_header(std::string& out, const Module& module) {
   if (header.is_scheduled) out += ", is_scheduled=true";
   write_aliases(out, header.input_output_alias);
   write_donors(out, header.buffer_donor);
-  for (const auto& [name, value] : header.others) out.append(", ").append(name).append("=").append(value);
+  write_others(out, header, OthersPlace::before_layout);
   write_entry_layout(out, module);
   write_flags(out, "allow_spmd_sharding_propagation_to_parameters",
               header.allow_spmd_sharding_propagation_to_parameters);
@@ -98,6 +110,7 @@ void write_header(std::string& out, const Module& module) {
     out += ", frontend_attributes=";
     write_frontend_attributes(out, header.frontend_attributes);
   }
+  write_others(out, header, OthersPlace::at_end);
   out += "\n\n";
 }
 

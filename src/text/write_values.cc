@@ -113,6 +113,10 @@ void write_kind(std::string& out, const HloSharding& sharding) {
 
 void write_sharding(std::string& out, const HloSharding& sharding) {
   out += '{';
+  if (!sharding.named.empty()) {
+    out.append(sharding.named) += '}';
+    return;
+  }
   if (sharding.kind == HloSharding::Kind::tuple) {
     write_indexed_list(out, sharding.elements, [&](const HloSharding& element) { write_sharding(out, element); });
     out += '}';
