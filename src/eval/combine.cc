@@ -1,8 +1,6 @@
 #include "eval/combine.h"
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
 
 #include "eval/dispatch.h"
 #include "eval/elements.h"
@@ -10,85 +8,80 @@
 namespace gshard {
 namespace {
 
-// Reducers may compute in another type than their operands have (bf16 summed in f32).
-Literal argument_of(const Computation& reducer, size_t number, Literal value, int64_t count) {
-  const DType type = reducer.parameter(number)->shape().type();
-  return convert_elements(std::move(value), type).reshaped(Shape(type, {count}));
-}
+constexpr auto kLanes = static_cast<int64_t>(LaneProgram::kLanes);
 
-void set_elements(Literal& array, const std::vector<int64_t>& indices, const Literal& values) {
-  with_bytes(array.shape().type(), [&]<class T>() {
-    const auto to = array.mutable_values<T>();
-    const auto from = values.values<T>();
-    for (size_t i = 0; i < indices.size(); ++i) to[static_cast<size_t>(indices[i])] = from[i];
+void copy_strided(DType type, std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step, int64_t count) {
+  with_bytes(type, [&]<class T>() {
+    T* target = reinterpret_cast<T*>(to);
+    const T* source = reinterpret_cast<const T*>(from);
+    for (int64_t i = 0; i < count; ++i) target[i * to_step] = source[i * from_step];
   });
-}
-
-void combine_wave(const Computation& reducer, Evaluator& evaluator, const Updates& wave, std::vector<Literal>& to,
-                  const std::vector<Literal>& from) {
-  std::vector<Literal> a;
-  std::vector<Literal> b;
-  for (const Literal& array : to) a.push_back(elements_at(array, wave.targets));
-  for (const Literal& array : from) b.push_back(elements_at(array, wave.sources));
-  const std::vector<Literal> results = combine(reducer, evaluator, std::move(a), std::move(b));
-  for (size_t k = 0; k < to.size(); ++k) set_elements(to[k], wave.targets, results[k]);
-}
-
-// How many updates of the same target come before each update.
-std::vector<int64_t> ranks_of(const std::vector<int64_t>& targets) {
-  std::vector<int64_t> order(targets.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto target = [&](int64_t i) { return targets[static_cast<size_t>(i)]; };
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return target(a) < target(b); });
-  std::vector<int64_t> ranks(targets.size(), 0);
-  for (size_t k = 1; k < order.size(); ++k) {
-    const bool same = target(order[k]) == target(order[k - 1]);
-    ranks[static_cast<size_t>(order[k])] = same ? ranks[static_cast<size_t>(order[k - 1])] + 1 : 0;
-  }
-  return ranks;
 }
 
 }  // namespace
 
-Literal elements_at(const Literal& array, const std::vector<int64_t>& indices) {
-  Literal result = Literal::uninitialized(array.shape().with_dims({static_cast<int64_t>(indices.size())}));
-  with_bytes(array.shape().type(), [&]<class T>() {
-    const auto from = array.values<T>();
-    const auto to = result.mutable_values<T>();
-    for (size_t i = 0; i < indices.size(); ++i) to[i] = from[static_cast<size_t>(indices[i])];
+void convert_for(const LaneProgram& reducer, std::span<Literal> to, std::span<Literal> from) {
+  const std::vector<DType>& types = reducer.argument_types();
+  for (size_t k = 0; k < to.size(); ++k) to[k] = convert_elements(to[k], types[k]);
+  for (size_t k = 0; k < from.size(); ++k) from[k] = convert_elements(from[k], types[to.size() + k]);
+}
+
+Combiner::Combiner(LaneProgram& reducer, std::span<Literal> to, std::span<const Literal> from)
+    : reducer_(reducer), arguments_(2 * to.size()), results_(to.size()) {
+  GSHARD_CHECK(reducer.argument_types().size() == 2 * to.size() && reducer.result_types().size() == to.size());
+  for (size_t k = 0; k < to.size(); ++k) {
+    const DType to_type = to[k].shape().type();
+    const DType from_type = from[k].shape().type();
+    GSHARD_CHECK(to_type == reducer.argument_types()[k] && to_type == reducer.result_types()[k]);
+    GSHARD_CHECK(from_type == reducer.argument_types()[to.size() + k]);
+    sides_.push_back({to[k].mutable_bytes(), from[k].bytes(), to_type, from_type, {}, {}});
+  }
+}
+
+void Combiner::run(const CombineRun& run) {
+  CombineRun block = run;
+  for (int64_t done = 0; done < run.count; done += kLanes) {
+    block.count = std::min(kLanes, run.count - done);
+    run_block(block);
+    block.to += kLanes * run.to_step;
+    block.from += kLanes * run.from_step;
+  }
+}
+
+void Combiner::run_block(const CombineRun& run) {
+  const bool to_strided = run.to_step != 1 && run.count > 1;
+  const bool from_strided = run.from_step != 1 && run.count > 1;
+  for (size_t k = 0; k < sides_.size(); ++k) {
+    Side& side = sides_[k];
+    std::byte* to = side.to + run.to * bytes_of(side.to_type);
+    const std::byte* from = side.from + run.from * bytes_of(side.from_type);
+    if (to_strided) {
+      side.to_block.resize(static_cast<size_t>(kLanes * bytes_of(side.to_type)));
+      copy_strided(side.to_type, side.to_block.data(), 1, to, run.to_step, run.count);
+      to = side.to_block.data();
+    }
+    if (from_strided) {
+      side.from_block.resize(static_cast<size_t>(kLanes * bytes_of(side.from_type)));
+      copy_strided(side.from_type, side.from_block.data(), 1, from, run.from_step, run.count);
+      from = side.from_block.data();
+    }
+    arguments_[k] = results_[k] = to;
+    arguments_[sides_.size() + k] = from;
+  }
+  reducer_.run(arguments_, results_, static_cast<size_t>(run.count));
+  if (!to_strided) return;
+  for (Side& side : sides_) {
+    copy_strided(side.to_type, side.to + run.to * bytes_of(side.to_type), run.to_step, side.to_block.data(), 1,
+                 run.count);
+  }
+}
+
+void Combiner::run_box(const Dims& sizes, const View& to, const View& from) {
+  const StridedLoop<2> loop(sizes, {to.strides, from.strides});
+  const auto [to_step, from_step] = loop.run_strides();
+  loop.run({to.offset, from.offset}, [&](const std::array<int64_t, 2>& at) {
+    run({at[0], to_step, at[1], from_step, loop.run_length()});
   });
-  return result;
-}
-
-std::vector<Literal> combine(const Computation& reducer, Evaluator& evaluator, std::vector<Literal> a,
-                             std::vector<Literal> b) {
-  const int64_t count = a[0].shape().element_count();
-  std::vector<Shape> shapes;
-  std::vector<Literal> arguments;
-  for (Literal& value : a) {
-    shapes.push_back(value.shape());
-    arguments.push_back(argument_of(reducer, arguments.size(), std::move(value), count));
-  }
-  for (Literal& value : b) arguments.push_back(argument_of(reducer, arguments.size(), std::move(value), count));
-  std::vector<Literal> results = evaluator.call_lifted(reducer, std::move(arguments), count);
-  for (size_t k = 0; k < results.size(); ++k) {
-    results[k] = convert_elements(std::move(results[k]), shapes[k].type()).reshaped(shapes[k]);
-  }
-  return results;
-}
-
-void combine_in_order(const Computation& reducer, Evaluator& evaluator, const Updates& updates,
-                      std::vector<Literal>& to, const std::vector<Literal>& from) {
-  if (updates.targets.empty()) return;
-  // Wave w holds the update number w of every target, so that no target occurs twice in one wave.
-  const std::vector<int64_t> ranks = ranks_of(updates.targets);
-  std::vector<Updates> waves(static_cast<size_t>(*std::max_element(ranks.begin(), ranks.end()) + 1));
-  for (size_t i = 0; i < ranks.size(); ++i) {
-    Updates& wave = waves[static_cast<size_t>(ranks[i])];
-    wave.targets.push_back(updates.targets[i]);
-    wave.sources.push_back(updates.sources[i]);
-  }
-  for (const Updates& wave : waves) combine_wave(reducer, evaluator, wave, to, from);
 }
 
 }  // namespace gshard

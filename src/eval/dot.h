@@ -70,11 +70,4 @@ void multiply(const MatrixOperand& a, const MatrixOperand& b, T* out) {
   }
 }
 
-// The part of a matrix that begins at a row and column.
-template <class T>
-MatrixView<T> part_of(MatrixView<T> matrix, int64_t row, int64_t column) {
-  return {matrix.data + row * matrix.row_stride + column * matrix.column_stride, matrix.row_stride,
-          matrix.column_stride};
-}
-
 }  // namespace gshard

@@ -167,21 +167,30 @@ void convert_block(DType from_type, const std::byte* from, DType to_type, std::b
   }
 }
 
+namespace {
+
+template <class T>
+int64_t saturated(T value) {
+  if constexpr (std::is_same_v<T, uint64_t>) {
+    return static_cast<int64_t>(std::min<uint64_t>(value, std::numeric_limits<int64_t>::max()));
+  } else {
+    return static_cast<int64_t>(value);
+  }
+}
+
+}  // namespace
+
 int64_t integer_at(const Literal& x, size_t i) {
-  return with_integer(x.shape().type(), [&]<class T>() {
-    const T value = x.values<T>()[i];
-    if constexpr (std::is_same_v<T, uint64_t>) {
-      return static_cast<int64_t>(std::min<uint64_t>(value, std::numeric_limits<int64_t>::max()));
-    } else {
-      return static_cast<int64_t>(value);
-    }
-  });
+  return with_integer(x.shape().type(), [&]<class T>() { return saturated(x.values<T>()[i]); });
 }
 
 std::vector<int64_t> integers_of(const Literal& x) {
-  std::vector<int64_t> values(static_cast<size_t>(x.shape().element_count()));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = integer_at(x, i);
-  return values;
+  std::vector<int64_t> integers(static_cast<size_t>(x.shape().element_count()));
+  with_integer(x.shape().type(), [&]<class T>() {
+    const auto values = x.values<T>();
+    std::transform(values.begin(), values.end(), integers.begin(), saturated<T>);
+  });
+  return integers;
 }
 
 Literal filled(const Shape& shape, const Literal& value) {

@@ -15,36 +15,35 @@ struct Tile {
   static constexpr int64_t rows = 4;
   static constexpr int64_t columns = sizeof(T) >= 16 ? 2 : 32 / static_cast<int64_t>(sizeof(T));
 };
-// Packed strips of a (kRowBlock x kDepth) stay in the second cache, one strip of b (Tile columns x kDepth) in the
-// first.
+// A packed block of a (kRowBlock x kDepth) and one of b (kDepth x kColumnBlock) stay in the second cache, one strip of
+// b in the first.
 constexpr int64_t kRowBlock = 128;
+constexpr int64_t kColumnBlock = 256;
 constexpr int64_t kDepth = 256;
 // Below this many products packing costs more than it saves.
 constexpr int64_t kSmall = 1024;
 
-// to[p * width + i] = from(i, p) for i < count, zeros for count <= i < width.
+// Packs count x depth elements into strips of `width` rows, one behind the other; element (i, p) of a strip stands at
+// p * width + i. Rows that are missing in the last strip are zeros. `from` is read along its contiguous side.
 template <class T>
-void pack_strip(MatrixView<const T> from, int64_t count, int64_t depth, int64_t width, T* to) {
-  if (count < width) std::fill_n(to, width * depth, T{});
+void pack(MatrixView<const T> from, int64_t count, int64_t depth, int64_t width, std::vector<T>& to) {
+  const int64_t padded = (count + width - 1) / width * width;
+  to.resize(static_cast<size_t>(padded * depth));
+  const auto strip_of = [&](int64_t i) { return to.data() + i / width * width * depth; };
+  if (padded > count) std::fill_n(strip_of(count), width * depth, T{});
   if (from.row_stride == 1) {
     for (int64_t p = 0; p < depth; ++p) {
-      for (int64_t i = 0; i < count; ++i) to[p * width + i] = from.data[i + p * from.column_stride];
+      const T* line = from.data + p * from.column_stride;
+      for (int64_t i = 0; i < count; i += width) {
+        std::copy_n(line + i, std::min(width, count - i), strip_of(i) + p * width);
+      }
     }
     return;
   }
   for (int64_t i = 0; i < count; ++i) {
     const T* line = from.data + i * from.row_stride;
-    for (int64_t p = 0; p < depth; ++p) to[p * width + i] = line[p * from.column_stride];
-  }
-}
-
-// All strips of `width` rows of a matrix of count x depth, one behind the other.
-template <class T>
-void pack(MatrixView<const T> from, int64_t count, int64_t depth, int64_t width, std::vector<T>& to) {
-  to.resize(static_cast<size_t>((count + width - 1) / width * width * depth));
-  for (int64_t i = 0; i < count; i += width) {
-    pack_strip<T>({from.data + i * from.row_stride, from.row_stride, from.column_stride}, std::min(width, count - i),
-                  depth, width, to.data() + i * depth);
+    T* strip = strip_of(i) + i % width;
+    for (int64_t p = 0; p < depth; ++p) strip[p * width] = line[p * from.column_stride];
   }
 }
 
@@ -78,6 +77,17 @@ void add_tile(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
   }
 }
 
+// The product of a packed block of a and one of b.
+template <class T>
+void add_block(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
+  for (int64_t j = 0; j < size.n; j += Tile<T>::columns) {
+    for (int64_t i = 0; i < size.m; i += Tile<T>::rows) {
+      const MatmulSize tile = {std::min(Tile<T>::rows, size.m - i), std::min(Tile<T>::columns, size.n - j), size.k};
+      add_tile<T>(tile, a + i * size.k, b + j * size.k, part_of(c, i, j));
+    }
+  }
+}
+
 template <class T>
 void multiply_small(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
   for (int64_t i = 0; i < size.m; ++i) {
@@ -91,6 +101,33 @@ void multiply_small(MatmulSize size, MatrixView<const T> a, MatrixView<const T> 
   }
 }
 
+// One row of a: every element of b is used once, so that packing it does not pay. Columns are taken a few at a time,
+// each with its own sum, or all along a row of b.
+template <class T>
+void multiply_row(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
+  constexpr int64_t kColumns = 8;
+  if (b.column_stride == 1 && c.column_stride == 1) {
+    for (int64_t p = 0; p < size.k; ++p) {
+      const T factor = a.data[p * a.column_stride];
+      const T* row = b.data + p * b.row_stride;
+      for (int64_t j = 0; j < size.n; ++j) c.data[j] += factor * row[j];
+    }
+    return;
+  }
+  for (int64_t j = 0; j < size.n; j += kColumns) {
+    const int64_t count = std::min(kColumns, size.n - j);
+    std::array<T, kColumns> sums{};
+    for (int64_t i = 0; i < count; ++i) sums[i] = c.data[(j + i) * c.column_stride];
+    const T* columns = b.data + j * b.column_stride;
+    for (int64_t p = 0; p < size.k; ++p) {
+      const T factor = a.data[p * a.column_stride];
+      const T* row = columns + p * b.row_stride;
+      for (int64_t i = 0; i < count; ++i) sums[i] += factor * row[i * b.column_stride];
+    }
+    for (int64_t i = 0; i < count; ++i) c.data[(j + i) * c.column_stride] = sums[i];
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -100,22 +137,18 @@ void matmul_add(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, M
   if (size.n < Tile<T>::columns && size.m > size.n) {
     return matmul_add<T>({size.n, size.m, size.k}, b.transposed(), a.transposed(), c.transposed());
   }
+  if (size.m == 1) return multiply_row(size, a, b, c);
   std::vector<T> rows;
   std::vector<T> columns;
   for (int64_t p = 0; p < size.k; p += kDepth) {
     const int64_t depth = std::min(kDepth, size.k - p);
-    for (int64_t i = 0; i < size.m; i += kRowBlock) {
-      const int64_t height = std::min(kRowBlock, size.m - i);
-      pack<T>({a.data + i * a.row_stride + p * a.column_stride, a.row_stride, a.column_stride}, height, depth,
-              Tile<T>::rows, rows);
-      for (int64_t j = 0; j < size.n; j += Tile<T>::columns) {
-        const int64_t width = std::min(Tile<T>::columns, size.n - j);
-        pack<T>({b.data + p * b.row_stride + j * b.column_stride, b.column_stride, b.row_stride}, width, depth,
-                Tile<T>::columns, columns);
-        for (int64_t r = 0; r < height; r += Tile<T>::rows) {
-          add_tile<T>({std::min(Tile<T>::rows, height - r), width, depth}, rows.data() + r * depth, columns.data(),
-                      {c.data + (i + r) * c.row_stride + j * c.column_stride, c.row_stride, c.column_stride});
-        }
+    for (int64_t j = 0; j < size.n; j += kColumnBlock) {
+      const int64_t width = std::min(kColumnBlock, size.n - j);
+      pack<T>(part_of(b, p, j).transposed(), width, depth, Tile<T>::columns, columns);
+      for (int64_t i = 0; i < size.m; i += kRowBlock) {
+        const int64_t height = std::min(kRowBlock, size.m - i);
+        pack<T>(part_of(a, i, p), height, depth, Tile<T>::rows, rows);
+        add_block<T>({height, width, depth}, rows.data(), columns.data(), part_of(c, i, j));
       }
     }
   }

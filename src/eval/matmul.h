@@ -44,6 +44,13 @@ struct MatrixView {
   MatrixView transposed() const { return {data, column_stride, row_stride}; }
 };
 
+// The part of a matrix that begins at a row and column.
+template <class T>
+MatrixView<T> part_of(MatrixView<T> matrix, int64_t row, int64_t column) {
+  return {matrix.data + row * matrix.row_stride + column * matrix.column_stride, matrix.row_stride,
+          matrix.column_stride};
+}
+
 // c[m,n] += a[m,k] * b[k,n]. T is float, double, uint32_t, uint64_t (for all integers, which wrap) or ComplexNumber.
 template <class T>
 void matmul_add(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c);

@@ -1,5 +1,5 @@
 // reduce-window: every output starts from the init value and takes in the elements under its window, in row-major
-// order of the window. Padding is passed over.
+// order of the window. Padding is passed over. Small windows are done tap by tap, all outputs at once.
 #include <algorithm>
 #include <utility>
 
@@ -12,100 +12,70 @@ namespace {
 
 using Values = std::vector<Literal>;
 
-struct Reduction {
-  const Computation& reducer;
-  Evaluator& evaluator;
-  Values operator()(Values a, Values b) const { return combine(reducer, evaluator, std::move(a), std::move(b)); }
-};
-
-Values boxes_of(const Values& values, const Dims& sizes, const View& view) {
-  Values boxes;
-  for (const Literal& value : values) {
-    const Shape shape = value.shape().with_dims(sizes);
-    boxes.push_back(Literal::uninitialized(shape));
-    copy_box(sizes, boxes.back(), View::whole(shape), value, view);
-  }
-  return boxes;
-}
-
-void set_boxes(Values& values, const View& view, const Values& boxes) {
-  for (size_t k = 0; k < values.size(); ++k) {
-    const Shape& shape = boxes[k].shape();
-    copy_box(shape.dims(), values[k], view, boxes[k], View::whole(shape));
-  }
-}
-
 Values filled_all(const Dims& dims, const Values& inits) {
   Values values;
   for (const Literal& init : inits) values.push_back(filled(init.shape().with_dims(dims), init));
   return values;
 }
 
-// ---- small windows: tap by tap, all outputs at once ---------------------------------------------------------------
-
-Values reduce_taps(const TapBoxes& taps, const Values& operands, Values results, const Reduction& reduce) {
-  const Dims dims = results[0].shape().dims();
-  taps.for_each([&](const TapBox& box) {
-    Values elements = boxes_of(operands, box.sizes, box.inputs);
-    if (box.sizes == dims) {
-      results = reduce(std::move(results), std::move(elements));
-    } else {
-      set_boxes(results, box.outputs, reduce(boxes_of(results, box.sizes, box.outputs), std::move(elements)));
-    }
-  });
-  return results;
-}
-
-// ---- large windows: by doubling, one dimension after the other ------------------------------------------------------
+// ---- large windows: by doubling, one dimension after the other ----------------------------------------------------
 //
 // Runs of 1, 2, 4, ... elements are reduced for every place where they can begin, each from two of half its length.
 // A window is made of few such runs. The order of elements is kept, their grouping is not: reducers are associative.
 
-// The rows `indices` of dimension d.
-Values rows_of(const Values& values, size_t d, const std::vector<int64_t>& indices) {
-  Values rows;
-  for (const Literal& value : values) {
-    Dims dims = value.shape().dims();
-    dims[d] = static_cast<int64_t>(indices.size());
-    Literal taken = Literal::uninitialized(value.shape().with_dims(dims));
-    const Dims to_strides = row_major_strides(dims);
-    const Dims from_strides = row_major_strides(value.shape().dims());
-    const int64_t bytes = bytes_of(value.shape().type());
-    dims[d] = 1;
-    const StridedCopy row(dims, to_strides, from_strides, bytes);
-    std::byte* to = taken.mutable_bytes();
-    for (size_t i = 0; i < indices.size(); ++i) {
-      row.run(to + static_cast<int64_t>(i) * to_strides[d] * bytes,
-              value.bytes() + indices[i] * from_strides[d] * bytes);
-    }
-    rows.push_back(std::move(taken));
-  }
-  return rows;
-}
+// Rows of a dimension of two arrays that belong together.
+struct RowPairs {
+  std::vector<int64_t> to;
+  std::vector<int64_t> from;
+};
 
-void set_rows(Values& values, size_t d, const std::vector<int64_t>& indices, const Values& rows) {
-  for (size_t k = 0; k < values.size(); ++k) {
-    Dims dims = rows[k].shape().dims();
-    const Dims to_strides = row_major_strides(values[k].shape().dims());
-    const Dims from_strides = row_major_strides(dims);
-    const int64_t bytes = bytes_of(rows[k].shape().type());
-    dims[d] = 1;
-    const StridedCopy row(dims, to_strides, from_strides, bytes);
-    std::byte* to = values[k].mutable_bytes();
-    for (size_t i = 0; i < indices.size(); ++i) {
-      row.run(to + indices[i] * to_strides[d] * bytes,
-              rows[k].bytes() + static_cast<int64_t>(i) * from_strides[d] * bytes);
-    }
+// Calls body(sizes, to_view, from_view) for each run of neighbouring rows of dimension d.
+template <class Body>
+void for_each_run(const RowPairs& rows, size_t d, const Shape& to, const Shape& from, Body&& body) {
+  View to_view = View::whole(to);
+  View from_view = View::whole(from);
+  Dims sizes = to.dims();
+  for (size_t i = 0; i < rows.to.size();) {
+    size_t end = i + 1;
+    while (end < rows.to.size() && rows.to[end] == rows.to[end - 1] + 1 && rows.from[end] == rows.from[end - 1] + 1)
+      ++end;
+    sizes[d] = static_cast<int64_t>(end - i);
+    to_view.offset = rows.to[i] * to_view.strides[d];
+    from_view.offset = rows.from[i] * from_view.strides[d];
+    body(sizes, to_view, from_view);
+    i = end;
   }
 }
 
-// `size` rows of dimension d from `first` on.
-Values row_range(const Values& values, size_t d, int64_t first, int64_t size) {
-  View view = View::whole(values[0].shape());
-  view.offset = first * view.strides[d];
-  Dims dims = values[0].shape().dims();
-  dims[d] = size;
-  return boxes_of(values, dims, view);
+void copy_rows(const RowPairs& rows, size_t d, Values& to, const Values& from) {
+  for_each_run(rows, d, to[0].shape(), from[0].shape(),
+               [&](const Dims& sizes, const View& to_view, const View& from_view) {
+                 for (size_t k = 0; k < to.size(); ++k) copy_box(sizes, to[k], to_view, from[k], from_view);
+               });
+}
+
+void combine_rows(const RowPairs& rows, size_t d, Values& to, const Values& from, LaneProgram& reducer) {
+  Combiner combiner(reducer, to, from);
+  for_each_run(rows, d, to[0].shape(), from[0].shape(),
+               [&](const Dims& sizes, const View& to_view, const View& from_view) {
+                 combiner.run_box(sizes, to_view, from_view);
+               });
+}
+
+// From runs of elements that are `distance` long along dimension d, those that are twice as long.
+Values doubled(const Values& runs, size_t d, int64_t distance, LaneProgram& reducer) {
+  const Shape& shape = runs[0].shape();
+  Dims sizes = shape.dims();
+  sizes[d] -= distance;
+  View later = View::whole(shape);
+  later.offset = distance * later.strides[d];
+  Values result;
+  for (const Literal& run : runs) {
+    result.push_back(Literal::uninitialized(run.shape().with_dims(sizes)));
+    copy_box(sizes, result.back(), View::whole(result.back().shape()), run, View::whole(shape));
+  }
+  Combiner(reducer, result, runs).run_box(sizes, View::whole(result[0].shape()), later);
+  return result;
 }
 
 // What one window takes along a dimension: `count` elements from `next` on.
@@ -114,62 +84,73 @@ struct Span {
   int64_t count;
 };
 
-// values[.., k, ..] becomes the reduction of the elements that spans[k] names; `step` elements lie between them.
-Values reduce_spans(Values level, size_t d, std::vector<Span> spans, int64_t step, const Reduction& reduce) {
+// values[.., k, ..] becomes the reduction of the elements that spans[k] names, which lie `step` apart.
+Values reduce_spans(Values runs, size_t d, std::vector<Span> spans, int64_t step, LaneProgram& reducer) {
   Values results;
-  for (const Literal& value : level) {
+  for (const Literal& value : runs) {
     Dims dims = value.shape().dims();
     dims[d] = static_cast<int64_t>(spans.size());
-    results.emplace_back(value.shape().with_dims(dims));
+    results.push_back(Literal::uninitialized(value.shape().with_dims(dims)));
   }
   for (int64_t length = 1;; length *= 2) {
-    std::vector<int64_t> first_rows, first_starts, later_rows, later_starts;
+    RowPairs first;
+    RowPairs later;
     bool more = false;
     for (size_t k = 0; k < spans.size(); ++k) {
       more |= spans[k].count >= 2 * length;
       if ((spans[k].count & length) == 0) continue;
-      const bool first = (spans[k].count & (length - 1)) == 0;
-      (first ? first_rows : later_rows).push_back(static_cast<int64_t>(k));
-      (first ? first_starts : later_starts).push_back(spans[k].next);
+      RowPairs& rows = (spans[k].count & (length - 1)) == 0 ? first : later;
+      rows.to.push_back(static_cast<int64_t>(k));
+      rows.from.push_back(spans[k].next);
       spans[k].next += length * step;
     }
-    if (!first_rows.empty()) set_rows(results, d, first_rows, rows_of(level, d, first_starts));
-    if (!later_rows.empty()) {
-      set_rows(results, d, later_rows, reduce(rows_of(results, d, later_rows), rows_of(level, d, later_starts)));
-    }
+    copy_rows(first, d, results, runs);
+    combine_rows(later, d, results, runs, reducer);
     if (!more) return results;
-    const int64_t size = level[0].shape().dim(d) - length * step;
-    level = reduce(row_range(level, d, 0, size), row_range(level, d, length * step, size));
+    runs = doubled(runs, d, length * step, reducer);
   }
 }
 
+bool is_plain(const WindowedDim& dim) { return dim.window == WindowDim{} && dim.input == dim.output; }
+
 Values reduce_by_doubling(const std::vector<WindowedDim>& dims, Values values, const Values& inits,
-                          const Reduction& reduce) {
+                          LaneProgram& reducer) {
   // Outputs whose window holds elements, in each dimension; only these are computed.
-  std::vector<std::vector<int64_t>> outputs(dims.size());
+  std::vector<RowPairs> outputs(dims.size());
   // The last dimension first, so that elements stay in row-major order.
   for (size_t d = dims.size(); d-- > 0;) {
+    if (is_plain(dims[d])) continue;
     std::vector<Span> spans;
     int64_t step = 1;
     for (int64_t at = 0; at < dims[d].output; ++at) {
       const Meeting meeting = dims[d].taps_of(at);
       if (meeting.count == 0) continue;
-      outputs[d].push_back(at);
+      outputs[d].to.push_back(at);
+      outputs[d].from.push_back(static_cast<int64_t>(spans.size()));
       spans.push_back({meeting.first_i, meeting.count});
       step = meeting.step_i;
     }
-    values = reduce_spans(std::move(values), d, std::move(spans), step, reduce);
+    values = reduce_spans(std::move(values), d, std::move(spans), step, reducer);
   }
-  values = reduce(filled_all(values[0].shape().dims(), inits), std::move(values));
+  const View whole = View::whole(values[0].shape());
+  Values results = filled_all(values[0].shape().dims(), inits);
+  Combiner(reducer, results, values).run_box(values[0].shape().dims(), whole, whole);
   for (size_t d = 0; d < dims.size(); ++d) {
-    if (static_cast<int64_t>(outputs[d].size()) == dims[d].output) continue;
-    Dims spread = values[0].shape().dims();
+    Dims spread = results[0].shape().dims();
+    if (spread[d] == dims[d].output) continue;
     spread[d] = dims[d].output;
     Values all = filled_all(spread, inits);
-    set_rows(all, d, outputs[d], values);
-    values = std::move(all);
+    copy_rows(outputs[d], d, all, results);
+    results = std::move(all);
   }
-  return values;
+  return results;
+}
+
+// Whether elements can be combined with each other before they meet the init value.
+bool combines_elements(const LaneProgram& reducer) {
+  const std::vector<DType>& types = reducer.argument_types();
+  return std::equal(types.begin(), types.begin() + static_cast<std::ptrdiff_t>(types.size() / 2),
+                    types.begin() + static_cast<std::ptrdiff_t>(types.size() / 2));
 }
 
 bool is_small(int64_t taps, int64_t inputs, int64_t outputs) {
@@ -179,28 +160,29 @@ bool is_small(int64_t taps, int64_t inputs, int64_t outputs) {
 }  // namespace
 
 Literal eval_reduce_window(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {
-  const size_t count = operands.size() / 2;
+  const auto count = static_cast<std::ptrdiff_t>(operands.size() / 2);
   const Shape& shape = instruction.shape().is_tuple() ? instruction.shape().element(0) : instruction.shape();
   const auto dims =
       windowed_dims(instruction, instruction.attrs<WindowAttrs>().window, operands[0].shape().dims(), shape.dims());
-  const Reduction reduce{*instruction.callees()[0], evaluator};
-  Values values(operands.begin(), operands.begin() + static_cast<std::ptrdiff_t>(count));
-  const Values inits(operands.begin() + static_cast<std::ptrdiff_t>(count), operands.end());
-  // Elements may be narrower than what they are reduced to.
-  for (size_t k = 0; k < count; ++k) values[k] = convert_elements(values[k], inits[k].shape().type());
-
   const TapBoxes taps(dims);
-  const int64_t outputs = shape.element_count();
+  LaneProgram& reducer = evaluator.lanes_of(*instruction.callees()[0]);
+  Values values(operands.begin(), operands.begin() + count);
+  Values inits(operands.begin() + count, operands.end());
+  convert_for(reducer, inits, values);
+
+  const int64_t inputs = values[0].shape().element_count();
   Values results;
-  if (outputs == 0 || taps.count() == 0) {
+  if (is_small(taps.count(), inputs, shape.element_count()) || !combines_elements(reducer)) {
     results = filled_all(shape.dims(), inits);
-  } else if (is_small(taps.count(), values[0].shape().element_count(), outputs)) {
-    results = reduce_taps(taps, values, filled_all(shape.dims(), inits), reduce);
+    Combiner combiner(reducer, results, values);
+    taps.for_each([&](const TapBox& box) { combiner.run_box(box.sizes, box.outputs, box.inputs); });
   } else {
-    results = reduce_by_doubling(dims, std::move(values), inits, reduce);
+    results = reduce_by_doubling(dims, std::move(values), inits, reducer);
   }
-  if (!instruction.shape().is_tuple()) return std::move(results[0]);
-  return Literal::tuple(std::move(results));
+  for (size_t k = 0; k < results.size(); ++k) {
+    results[k] = convert_elements(results[k], operands[static_cast<size_t>(count) + k].shape().type());
+  }
+  return instruction.shape().is_tuple() ? Literal::tuple(std::move(results)) : std::move(results[0]);
 }
 
 }  // namespace gshard

@@ -1,14 +1,12 @@
 #include <utility>
 
 #include "eval/combine.h"
+#include "eval/elements.h"
 #include "eval/indices.h"
 #include "eval/movement.h"
 
 namespace gshard {
 namespace {
-
-// Updates are applied in batches of about this many elements, which bounds the memory that their lists take.
-constexpr size_t kBatch = size_t{1} << 18;
 
 // Where windows of the updates go in the operands.
 struct Windows {
@@ -48,54 +46,59 @@ bool overwrites(const Computation& combiner) {
   return combiner.parameters().size() == 2 && root == combiner.parameter(1);
 }
 
+// Calls body(target, source) for every window that lies inside of the operand, with the places where it begins in the
+// operand and in the updates.
+template <class Body>
+void for_each_window(const Windows& windows, const StartIndices& indices, const Shape& operand, Body&& body) {
+  indices.for_each([&](const Dims& position, const Dims& starts) {
+    if (!is_inside(starts, windows.sizes, operand)) return;
+    body(offset_of(starts, windows.target_strides), offset_of(position, windows.position_strides));
+  });
+}
+
+void overwrite(const Windows& windows, const StartIndices& indices, Literal& to, const Literal& from) {
+  const int64_t bytes = bytes_of(to.shape().type());
+  const StridedCopy window(windows.sizes, windows.target_strides, windows.source_strides, bytes);
+  std::byte* target = to.mutable_bytes();
+  for_each_window(windows, indices, to.shape(), [&](int64_t to_at, int64_t from_at) {
+    window.run(target + to_at * bytes, from.bytes() + from_at * bytes);
+  });
+}
+
+void combine_windows(const Windows& windows, const StartIndices& indices, LaneProgram& reducer,
+                     std::vector<Literal>& to, std::vector<Literal> from) {
+  convert_for(reducer, to, from);
+  Combiner combiner(reducer, to, from);
+  const StridedLoop<2> window(windows.sizes, {windows.target_strides, windows.source_strides});
+  const auto [to_step, from_step] = window.run_strides();
+  for_each_window(windows, indices, to[0].shape(), [&](int64_t to_at, int64_t from_at) {
+    window.run({to_at, from_at}, [&](const std::array<int64_t, 2>& run) {
+      combiner.run({run[0], to_step, run[1], from_step, window.run_length()});
+    });
+  });
+}
+
 }  // namespace
 
 Literal eval_scatter(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {
   const auto& attrs = instruction.attrs<ScatterAttrs>();
   const Computation& combiner = *instruction.callees()[0];
-  const size_t count = operands.size() / 2;
-  std::vector<Literal> to(std::make_move_iterator(operands.begin()),
-                          std::make_move_iterator(operands.begin() + static_cast<std::ptrdiff_t>(count)));
-  const std::vector<Literal> from(operands.begin() + static_cast<std::ptrdiff_t>(count) + 1, operands.end());
-  const Shape operand = to[0].shape();
-  const Windows windows = windows_of(attrs, operand, from[0].shape());
-  const StartIndices indices(operands[count],
+  const auto count = static_cast<std::ptrdiff_t>(operands.size() / 2);
+  // Taken out of the operands, so that they are written in place where nothing else holds them.
+  std::vector<Literal> to(std::make_move_iterator(operands.begin()), std::make_move_iterator(operands.begin() + count));
+  std::vector<Literal> from(operands.begin() + count + 1, operands.end());
+  const Windows windows = windows_of(attrs, to[0].shape(), from[0].shape());
+  const StartIndices indices(operands[static_cast<size_t>(count)],
                              {attrs.scatter_dims_to_operand_dims, attrs.input_batching_dims,
                               attrs.scatter_indices_batching_dims, attrs.index_vector_dim},
-                             operand.rank());
-
-  const auto for_each_window = [&](auto&& body) {
-    indices.for_each([&](const Dims& position, const Dims& starts) {
-      if (!is_inside(starts, windows.sizes, operand)) return;
-      body(offset_of(starts, windows.target_strides), offset_of(position, windows.position_strides));
-    });
-  };
+                             to[0].shape().rank());
   if (overwrites(combiner) && to[0].shape().type() == from[0].shape().type()) {
-    const int64_t bytes = bytes_of(operand.type());
-    const StridedCopy window(windows.sizes, windows.target_strides, windows.source_strides, bytes);
-    std::byte* target = to[0].mutable_bytes();
-    for_each_window(
-        [&](int64_t at, int64_t source) { window.run(target + at * bytes, from[0].bytes() + source * bytes); });
+    overwrite(windows, indices, to[0], from[0]);
   } else {
-    const StridedLoop<2> window(windows.sizes, {windows.target_strides, windows.source_strides});
-    const auto [target_step, source_step] = window.run_strides();
-    Updates updates;
-    const auto flush = [&] {
-      combine_in_order(combiner, evaluator, updates, to, from);
-      updates = {};
-    };
-    for_each_window([&](int64_t at, int64_t source) {
-      window.run({at, source}, [&](const std::array<int64_t, 2>& run) {
-        for (int64_t i = 0; i < window.run_length(); ++i) {
-          updates.targets.push_back(run[0] + i * target_step);
-          updates.sources.push_back(run[1] + i * source_step);
-        }
-      });
-      if (updates.targets.size() >= kBatch) flush();
-    });
-    flush();
+    combine_windows(windows, indices, evaluator.lanes_of(combiner), to, std::move(from));
   }
-  if (count == 1) return std::move(to[0]);
+  if (!instruction.shape().is_tuple()) return convert_elements(to[0], instruction.shape().type());
+  for (size_t k = 0; k < to.size(); ++k) to[k] = convert_elements(to[k], instruction.shape().element(k).type());
   return Literal::tuple(std::move(to));
 }
 

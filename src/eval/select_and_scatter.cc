@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "eval/combine.h"
+#include "eval/dispatch.h"
 #include "eval/elements.h"
 #include "eval/window.h"
 
@@ -8,6 +9,17 @@ namespace gshard {
 namespace {
 
 constexpr int64_t kNothing = -1;
+
+// The elements at `indices`.
+Literal elements_at(const Literal& array, const std::vector<int64_t>& indices) {
+  Literal result = Literal::uninitialized(array.shape().with_dims({static_cast<int64_t>(indices.size())}));
+  with_bytes(array.shape().type(), [&]<class T>() {
+    const auto from = array.values<T>();
+    const auto to = result.mutable_values<T>();
+    for (size_t i = 0; i < indices.size(); ++i) to[i] = from[static_cast<size_t>(indices[i])];
+  });
+  return result;
+}
 
 // The elements that one tap of the window offers, and at which output of the window.
 struct Candidates {
@@ -19,6 +31,9 @@ Candidates candidates_of(const TapBox& box) {
   Candidates candidates;
   const StridedLoop<2> loop(box.sizes, {box.outputs.strides, box.inputs.strides});
   const auto [output_step, element_step] = loop.run_strides();
+  const int64_t count = Shape(DType::pred, box.sizes).element_count();
+  candidates.outputs.reserve(static_cast<size_t>(count));
+  candidates.elements.reserve(static_cast<size_t>(count));
   loop.run({box.outputs.offset, box.inputs.offset}, [&](const std::array<int64_t, 2>& run) {
     for (int64_t i = 0; i < loop.run_length(); ++i) {
       candidates.outputs.push_back(run[0] + i * output_step);
@@ -58,16 +73,16 @@ Literal eval_select_and_scatter(const Instruction& instruction, std::span<Litera
     select_among(candidates_of(box), *instruction.callees()[0], evaluator, operand, selected);
   });
 
-  // Windows that lie on padding alone select nothing, and what they would scatter is dropped.
-  Updates updates;
+  LaneProgram& scatter = evaluator.lanes_of(*instruction.callees()[1]);
+  std::vector<Literal> to{filled(instruction.shape(), operands[2])};
+  std::vector<Literal> from{source};
+  convert_for(scatter, to, from);
+  Combiner combiner(scatter, to, from);
   for (size_t i = 0; i < selected.size(); ++i) {
-    if (selected[i] == kNothing) continue;
-    updates.targets.push_back(selected[i]);
-    updates.sources.push_back(static_cast<int64_t>(i));
+    // A window that lies on padding alone selects nothing, and what it would scatter is dropped.
+    if (selected[i] != kNothing) combiner.run({.to = selected[i], .from = static_cast<int64_t>(i)});
   }
-  std::vector<Literal> result{filled(instruction.shape(), operands[2])};
-  combine_in_order(*instruction.callees()[1], evaluator, updates, result, {source});
-  return std::move(result[0]);
+  return convert_elements(to[0], instruction.shape().type());
 }
 
 }  // namespace gshard

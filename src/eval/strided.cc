@@ -95,11 +95,13 @@ StridedCopy::StridedCopy(Dims sizes, Dims to_strides, Dims from_strides, int64_t
       GSHARD_CHECK(element_size == 16);
       copy_block_ = copy_for<16>(block_);
   }
+  one_block_ = sizes.empty();
   outer_ = StridedLoop<2>(std::move(sizes), std::move(strides));
 }
 
 void StridedCopy::run(std::byte* to, const std::byte* from) const {
   if (empty_) return;
+  if (one_block_) return copy_block_(block_, to, from);
   const int64_t run = outer_.run_length();
   const int64_t to_step = outer_.run_strides()[0] * element_size_;
   const int64_t from_step = outer_.run_strides()[1] * element_size_;
@@ -112,11 +114,16 @@ void StridedCopy::run(std::byte* to, const std::byte* from) const {
 
 template <size_t Size>
 StridedCopy::CopyBlock StridedCopy::copy_for(const Block& block) {
-  if (block.columns == 1 && block.rows == 1) return copy_elements<Size>;
+  if (block.columns == 1 && block.rows == 1) return copy_one<Size>;
   if (block.to_column == 1 && block.from_column == 1) return copy_rows<Size>;
   if (block.to_column == 1 && block.from_column == 0) return fill_rows<Size>;
   if (block.from_row == 1 && block.rows > 1) return copy_tiles<Size>;
   return copy_elements<Size>;
+}
+
+template <size_t Size>
+void StridedCopy::copy_one(const Block&, std::byte* to, const std::byte* from) {
+  copy_element<Size>(to, from);
 }
 
 template <size_t Size>

@@ -99,6 +99,8 @@ class StridedCopy {
   };
   using CopyBlock = void (*)(const Block& block, std::byte* to, const std::byte* from);
   template <size_t Size>
+  static void copy_one(const Block& block, std::byte* to, const std::byte* from);
+  template <size_t Size>
   static void copy_rows(const Block& block, std::byte* to, const std::byte* from);
   template <size_t Size>
   static void fill_rows(const Block& block, std::byte* to, const std::byte* from);
@@ -111,6 +113,7 @@ class StridedCopy {
 
   int64_t element_size_;
   bool empty_ = false;
+  bool one_block_ = false;
   Block block_;
   CopyBlock copy_block_;
   StridedLoop<2> outer_{{}, {}};

@@ -174,7 +174,7 @@ constexpr int64_t kMaxDepth = 100;
 
 constexpr bool in_order() {
   for (size_t i = 0; i < kRows.size(); ++i) {
-    if (kRows[i].op != static_cast<Op>(i)) return false;
+    if (kRows[i].op != static_cast<Op>(i) || kRows[i].infer == nullptr) return false;
   }
   return true;
 }
