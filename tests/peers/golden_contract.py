@@ -8,7 +8,9 @@ from xla_cpu import DTYPES
 
 
 def small(case, element_type, dims):
-    low = 0 if element_type[0] in "up" else -3
+    if element_type == "pred":
+        return case.random.integers(0, 2, dims).astype(bool)
+    low = 0 if element_type[0] == "u" else -3
     values = case.random.integers(low, 4, dims)
     if element_type in ("c64", "c128"):
         values = values + 1j * case.random.integers(low, 4, dims)
@@ -56,6 +58,18 @@ DOT_TYPES = [
     ("u32", "u32", "u32"),
     ("s64", "s64", "s64"),
     ("u64", "u64", "u64"),
+    ("pred", "pred", "pred"),
+    ("bf16", "f32", "f32"),
+    ("f16", "bf16", "f32"),
+    ("f32", "f32", "bf16"),
+    ("f32", "f32", "f64"),
+    ("c64", "f32", "c64"),
+    ("s8", "u8", "s32"),
+    ("s16", "s16", "s32"),
+    ("s32", "s32", "f32"),
+    ("f8e4m3fn", "f8e5m2", "f32"),
+    ("f8e4m3fn", "f8e4m3fn", "f8e4m3fn"),
+    ("f8e5m2", "f8e5m2", "bf16"),
 ]
 
 

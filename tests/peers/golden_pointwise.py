@@ -119,6 +119,19 @@ def float_binary(element_type):
     return case
 
 
+def narrow_binary(element_type):
+    case = Case("pointwise", f"binary_{element_type}", f"binary ops of {element_type} round once, for pairs of all values")
+    codes = edge_values.all_codes(element_type)
+    x, y = (case.parameter(case.random.choice(codes, 1500)) for _ in range(2))
+    for op in ("add", "subtract", "multiply", "divide"):
+        case.output(case.op(x.shape, op, x, y), "0 ulp")
+    for direction in DIRECTIONS:
+        case.output(case.op(with_type(x.shape, "pred"), "compare", x, y, attributes=f"direction={direction}"))
+    choice = case.parameter(case.random.integers(0, 2, 1500).astype(bool))
+    case.output(case.op(x.shape, "select", choice, x, y))
+    return case
+
+
 def float_power(element_type):
     case = Case(
         "pointwise", f"power_{element_type}", f"power and atan2 of {element_type}: zeros, infinities, NaN, odd powers"
@@ -240,7 +253,7 @@ def complex_functions(element_type):
     y = case.parameter(
         (case.random.normal(size=(48,)) + 1j * case.random.normal(size=(48,))).astype(DTYPES[element_type])
     )
-    for op in ("divide", "power", "atan2"):
+    for op in ("multiply", "divide", "power", "atan2"):
         case.output(case.op(x.shape, op, x, y), tolerance)
     return case
 
@@ -294,7 +307,7 @@ def cases():
         yield from (make(t) for make in (integer_unary, integer_binary, integer_shifts, integer_ternary))
     yield predicates()
     for t in FLOATS_8[:2]:
-        yield from (make(t) for make in (float_unary,))
+        yield from (make(t) for make in (float_unary, narrow_binary))
     for t in COMPLEXES:
         yield from (make(t) for make in (complex_functions, complex_exact))
     yield reduce_precision("f32", [(8, 7), (5, 10), (8, 23), (4, 3), (5, 2), (2, 1), (1, 0), (8, 0), (3, 20)])
