@@ -113,10 +113,15 @@ void Computation::sort_topologically() {
       }
     }
   }
-  std::vector<std::unique_ptr<Instruction>> sorted;
-  sorted.reserve(order.size());
-  for (size_t i : order) sorted.push_back(std::move(instructions_[i]));
-  instructions_ = std::move(sorted);
+  reorder(order);
+}
+
+void Computation::reorder(std::span<const size_t> order) {
+  GSHARD_CHECK(order.size() == instructions_.size(), name_);
+  std::vector<std::unique_ptr<Instruction>> ordered;
+  ordered.reserve(order.size());
+  for (size_t i : order) ordered.push_back(std::move(instructions_[i]));
+  instructions_ = std::move(ordered);
   renumber();
 }
 

@@ -56,6 +56,8 @@ class Computation {
   // Puts the instructions into an order in which operands and control predecessors come before users, keeping the
   // present order where it can. Throws Error(program) on a cycle.
   void sort_topologically();
+  // Puts the instructions into this order, a permutation of their indices in which operands come before users.
+  void reorder(std::span<const size_t> order);
   // Replaces `old` as an operand, control predecessor and root everywhere in this computation. O(size).
   void replace_uses(const Instruction* old, Instruction* replacement);
   // Recomputes indices and parameters() after instructions were changed from outside.
