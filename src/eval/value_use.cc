@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -13,8 +12,12 @@ namespace {
 
 // Joins only get stricter, so the walk ends by itself; a module made to make it slow is cut off here.
 constexpr int kMostWalks = 32;
+// Tuples of tuples of tuples make a short text with many values; a module with more than these is not analysed.
+constexpr int64_t kMostLeaves = int64_t{1} << 22;
 // How far the analysis looks through an operand for a constant or an iota.
 constexpr int kMostSteps = 16;
+
+size_t leaves_of(const Shape& shape) { return static_cast<size_t>(shape.leaf_count()); }
 
 bool is_annotation(const Instruction& instruction) {
   if (instruction.op() != Op::custom_call || instruction.operand_count() != 1) return false;
@@ -174,7 +177,7 @@ UseAnalysis::UseAnalysis(const Module& module) : module_(module) {
     Frame& frame = frames_[computation.get()];
     frame.starts.push_back(0);
     for (const auto& i : computation->instructions())
-      frame.starts.push_back(frame.starts.back() + leaf_count(i->shape()));
+      frame.starts.push_back(frame.starts.back() + leaves_of(i->shape()));
     frame.uses.resize(frame.starts.back());
   }
   for (const auto& computation : module.computations()) {
@@ -211,8 +214,8 @@ std::vector<std::vector<ValueUse>> UseAnalysis::parameter_uses() const {
 
 UseAnalysis::Uses UseAnalysis::uses_of_element(const Instruction& tuple, int64_t index) {
   size_t first = 0;
-  for (int64_t i = 0; i < index; ++i) first += leaf_count(tuple.shape().element(static_cast<size_t>(i)));
-  return uses_of(tuple).subspan(first, leaf_count(tuple.shape().element(static_cast<size_t>(index))));
+  for (int64_t i = 0; i < index; ++i) first += leaves_of(tuple.shape().element(static_cast<size_t>(i)));
+  return uses_of(tuple).subspan(first, leaves_of(tuple.shape().element(static_cast<size_t>(index))));
 }
 
 bool UseAnalysis::join(Uses into, Uses from) {
@@ -571,13 +574,16 @@ bool ValueUse::join(const ValueUse& other) {
   return !(*this == before);
 }
 
-size_t leaf_count(const Shape& shape) {
-  if (!shape.is_tuple()) return 1;
-  return std::accumulate(shape.elements().begin(), shape.elements().end(), size_t{0},
-                         [](size_t sum, const Shape& element) { return sum + leaf_count(element); });
-}
-
 std::vector<std::vector<ValueUse>> parameter_uses(const Module& module) {
+  int64_t leaves = 0;
+  for (const auto& computation : module.computations()) {
+    for (const auto& i : computation->instructions()) leaves += i->shape().leaf_count();
+  }
+  if (leaves > kMostLeaves) {
+    std::vector<std::vector<ValueUse>> none;
+    for (const Instruction* parameter : module.entry()->parameters()) none.emplace_back(leaves_of(parameter->shape()));
+    return none;
+  }
   UseAnalysis analysis(module);
   analysis.run();
   return analysis.parameter_uses();

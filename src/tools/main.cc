@@ -13,7 +13,7 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints and checks HLO modules.\n"
+    "gshard reads, prints, checks and evaluates HLO modules.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
@@ -21,9 +21,9 @@ constexpr const char* kFooter =
     "4 too large for the memory.\n"
     "\n"
     "Examples:\n"
-    "  gshard verify model.hlo\n"
-    "  gshard print model.hlo\n"
-    "  gshard help print";
+    "  gshard stats model.hlo\n"
+    "  gshard run model.hlo --seed 1\n"
+    "  gshard help run";
 
 int run(int argc, const char* const* argv) {
   set_verbosity(Verbosity::normal);
@@ -31,7 +31,7 @@ int run(int argc, const char* const* argv) {
   root.footer(kFooter);
   root.set_version_flag("--version", "gshard " GSHARD_VERSION " (" GSHARD_COMMIT ")",
                         "Show the version and the commit");
-  const Command commands[] = {add_print(root), add_verify(root), add_help(root)};
+  const Command commands[] = {add_print(root), add_verify(root), add_stats(root), add_run(root), add_help(root)};
   return parse_and_run(root, commands, argc, argv);
 }
 

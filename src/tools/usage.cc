@@ -75,25 +75,12 @@ bool is_near(std::string_view word, std::string_view candidate) {
   return letters.size() >= 3 && candidate.find(letters) != std::string_view::npos;
 }
 
-// Names the candidates that are near, or all of them where none is.
-Error unknown(std::string_view what, const std::string& typed, std::vector<std::string> candidates,
-              const CLI::App& app) {
-  const std::string word = typed.substr(0, kMostLetters);
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
-  const auto near = std::find_if(candidates.begin(), candidates.end(), [&](auto& c) { return is_near(word, c); });
-  const std::string advice = near != candidates.end() ? fmt::format("did you mean '{}'?", *near)
-                                                      : fmt::format("it is none of {}", fmt::join(candidates, ", "));
-  return Error::usage(fmt::format("unknown {} '{}'; {} (see '{}')", what, word, advice, help_command(app)));
-}
-
 // The first word that the subcommand (or the root) has no place for.
 std::optional<Error> unexpected(const CLI::App& app) {
   const std::vector<std::string> words = app.remaining();
   if (words.empty()) return std::nullopt;
   const std::string word = words[0].substr(0, words[0].find('='));
-  if (word.starts_with("-") && word.size() > 1) return unknown("option", word, option_names(app), app);
+  if (word.starts_with("-") && word.size() > 1) return unknown_word("option", word, option_names(app), app);
   if (app.get_parent() == nullptr) return unknown_subcommand(app, word);
   return Error::usage(fmt::format("unexpected argument '{}' (see '{}')", word, help_command(app)));
 }
@@ -127,8 +114,20 @@ std::string help_of(const CLI::App& app) {
   return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
 }
 
+Error unknown_word(std::string_view what, const std::string& typed, std::vector<std::string> candidates,
+                   const CLI::App& app) {
+  const std::string word = typed.substr(0, kMostLetters);
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  const auto near = std::find_if(candidates.begin(), candidates.end(), [&](auto& c) { return is_near(word, c); });
+  const std::string advice = near != candidates.end() ? fmt::format("did you mean '{}'?", *near)
+                                                      : fmt::format("it is none of {}", fmt::join(candidates, ", "));
+  return Error::usage(fmt::format("unknown {} '{}'; {} (see '{}')", what, word, advice, help_command(app)));
+}
+
 Error unknown_subcommand(const CLI::App& root, const std::string& word) {
-  return unknown("subcommand", word, subcommand_names(root), root);
+  return unknown_word("subcommand", word, subcommand_names(root), root);
 }
 
 CLI::App* add_subcommand(CLI::App& root, const std::string& name, const std::string& description,

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "tools/command.h"
@@ -24,7 +26,11 @@ int parse_and_run(CLI::App& root, std::span<const Command> commands, int argc, c
 // The help of the root or of a subcommand.
 std::string help_of(const CLI::App& app);
 
-// "unknown subcommand 'rum'; did you mean 'run'?"
+// "unknown pass 'inlin-calls'; did you mean 'inline-calls'? (see 'gshard help print')": names the nearest candidate, or
+// all where none is near.
+Error unknown_word(std::string_view what, const std::string& word, std::vector<std::string> candidates,
+                   const CLI::App& app);
+// The same for a subcommand of `root`.
 Error unknown_subcommand(const CLI::App& root, const std::string& word);
 
 }  // namespace gshard

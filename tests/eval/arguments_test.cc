@@ -386,6 +386,19 @@ TEST(Arguments, ATerabyteIsAnError) {
   }
 }
 
+TEST(Arguments, ManyCopiesOfALargeTupleAreNotAnalysed) {
+  std::string entry = "  t0 = f32[2] parameter(0)\n";
+  std::string last = "t0";
+  for (int level = 1; level <= 17; ++level) {
+    const std::string next = "t" + std::to_string(level);
+    entry += "  " + next + " = tuple(" + last + ", " + last + ")\n";
+    last = next;
+  }
+  for (int copy = 0; copy < 1000; ++copy) entry += "  c" + std::to_string(copy) + " = copy(" + last + ")\n";
+  const auto module = module_of(entry + "  ROOT r = f32[2] copy(t0)");
+  EXPECT_EQ(random_arguments(*module, 1).size(), 1);
+}
+
 TEST(Arguments, LeavesAreConvertedToAnotherShapesTypes) {
   const auto module = module_of("  ROOT p = (bf16[20], s32[3]) parameter(0)");
   const Literal narrow = random_arguments(*module, 1)[0];

@@ -47,6 +47,53 @@ TEST(Print, MetadataIsLeftOutWhereAsked) {
   EXPECT_THAT(o.out, HasSubstr("add(%x, %x)\n"));
 }
 
+// A call of a function, and a value that nobody uses.
+constexpr const char* kCalling = R"(HloModule calling
+
+%twice (v: f32[4]) -> f32[4] {
+  %v = f32[4]{0} parameter(0)
+  ROOT %sum = f32[4]{0} add(%v, %v)
+}
+
+ENTRY %main (x: f32[4]) -> f32[4] {
+  %x = f32[4]{0} parameter(0)
+  %unused = f32[4]{0} tanh(%x)
+  ROOT %y = f32[4]{0} call(%x), to_apply=%twice
+}
+)";
+
+TEST(Print, SimplifyingLeavesWhatIsNeeded) {
+  const Folder folder;
+  folder.write("m.hlo", kCalling);
+  const Outcome o = folder.gshard("print m.hlo --simplify");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, Not(HasSubstr("call(")));
+  EXPECT_THAT(o.out, Not(HasSubstr("tanh(")));
+  EXPECT_THAT(o.out, HasSubstr("add("));
+  folder.write("small.hlo", o.out);
+  EXPECT_EQ(folder.gshard("run small.hlo --seed 1").out, folder.gshard("run m.hlo --seed 1").out);
+}
+
+TEST(Print, PassesRunInOrderAndAreDumped) {
+  const Folder folder;
+  folder.write("m.hlo", kCalling);
+  const Outcome o = folder.gshard("print --passes inline-calls,eliminate-dead-code m.hlo --dump-to steps");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(folder.shell("ls steps").out, "00-read.hlo\n01-inline-calls.hlo\n02-eliminate-dead-code.hlo\n");
+  EXPECT_THAT(folder.read("steps/00-read.hlo"), HasSubstr("call("));
+  EXPECT_THAT(folder.read("steps/01-inline-calls.hlo"), HasSubstr("tanh("));
+  EXPECT_EQ(folder.read("steps/02-eliminate-dead-code.hlo"), o.out);
+  EXPECT_THAT(folder.gshard("print m.hlo --passes inline-calls --verbose").err, HasSubstr("inline-calls: changed in "));
+}
+
+TEST(Print, AnUnknownPassIsWrongUsage) {
+  const Folder folder;
+  folder.write("m.hlo", kCalling);
+  const Outcome o = folder.gshard("print m.hlo --passes inlin-calls");
+  EXPECT_EQ(o.exit_code, 2);
+  EXPECT_EQ(o.err, "error: unknown pass 'inlin-calls'; did you mean 'inline-calls'? (see 'gshard help print')\n");
+}
+
 TEST(Print, AFileThatCannotBeWrittenIsAnError) {
   const Folder folder;
   folder.write("m.hlo", kDouble);

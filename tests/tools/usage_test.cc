@@ -22,13 +22,13 @@ TEST(Usage, HelpListsTheSubcommands) {
   const Folder folder;
   const Outcome o = folder.gshard("help");
   EXPECT_EQ(o.exit_code, 0);
-  for (const char* name : {"print", "verify", "help"}) EXPECT_THAT(o.out, HasSubstr(name));
+  for (const char* name : {"print", "verify", "stats", "run", "help"}) EXPECT_THAT(o.out, HasSubstr(name));
   EXPECT_EQ(folder.gshard("--help").out, o.out);
   EXPECT_EQ(folder.gshard("-h").out, o.out);
 }
 
 class EverySubcommand : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand, testing::Values("print", "verify", "help"),
+INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand, testing::Values("print", "verify", "stats", "run", "help"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EverySubcommand, HasHelpWithAnExample) {
@@ -57,15 +57,18 @@ TEST_P(EveryWrongUsage, IsOneLineAndExitCode2) {
 
 INSTANTIATE_TEST_SUITE_P(
     Usage, EveryWrongUsage,
-    testing::Values(WrongUsage{"", "a subcommand is missing; 'gshard help' lists them"},
-                    WrongUsage{"prnit m.hlo", "unknown subcommand 'prnit'; did you mean 'print'? (see 'gshard help')"},
-                    WrongUsage{"help verfy", "unknown subcommand 'verfy'; did you mean 'verify'? (see 'gshard help')"},
-                    WrongUsage{"--versoin",
-                               "unknown option '--versoin'; did you mean '--version'? (see 'gshard help')"},
-                    WrongUsage{"print m.hlo --metadata",
-                               "unknown option '--metadata'; did you mean '--no-metadata'? (see 'gshard help print')"},
-                    WrongUsage{"print m.hlo n.hlo", "unexpected argument 'n.hlo' (see 'gshard help print')"},
-                    WrongUsage{"verify", "FILE is required (see 'gshard help verify')"}));
+    testing::Values(
+        WrongUsage{"", "a subcommand is missing; 'gshard help' lists them"},
+        WrongUsage{"prnit m.hlo", "unknown subcommand 'prnit'; did you mean 'print'? (see 'gshard help')"},
+        WrongUsage{"help verfy", "unknown subcommand 'verfy'; did you mean 'verify'? (see 'gshard help')"},
+        WrongUsage{"--versoin", "unknown option '--versoin'; did you mean '--version'? (see 'gshard help')"},
+        WrongUsage{"print m.hlo --metadata",
+                   "unknown option '--metadata'; did you mean '--no-metadata'? (see 'gshard help print')"},
+        WrongUsage{"print m.hlo n.hlo", "unexpected argument 'n.hlo' (see 'gshard help print')"},
+        WrongUsage{"verify", "FILE is required (see 'gshard help verify')"},
+        WrongUsage{"run m.hlo --seed", "--seed: 1 required N missing (see 'gshard help run')"},
+        WrongUsage{"run m.hlo --seed=-1", "--seed: '-1' is no whole number from 0 to 2^64-1"},
+        WrongUsage{"run m.hlo --sed=1", "unknown option '--sed'; did you mean '--seed'? (see 'gshard help run')"}));
 
 TEST(Usage, AnUnknownSubcommandFarFromAllListsAll) {
   EXPECT_THAT(Folder().gshard("model.hlo").err,

@@ -1,0 +1,144 @@
+// gshard run: evaluates a module and shows what came out.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "eval/arguments.h"
+#include "eval/evaluate.h"
+#include "runtime/load.h"
+#include "runtime/memory.h"
+#include "runtime/npz.h"
+#include "runtime/results.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+#include "transform/widen_floats.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "Random arguments make sense: floats lie in (0.5, 1.5)/sqrt(fan-in), integers in the range of their use, indices\n"
+    "are sorted or unique where an op was promised that. Deep networks without normalisation may overflow with\n"
+    "floats that are all positive; --signed keeps them small.\n"
+    "\n"
+    "Arrays of DATA.npz are found by the parameter's name, or as arg0, 0 or arr_0 by its number; parts of tuples as\n"
+    "arg0.1. Types that numpy has not are written as the next that holds them exactly (bf16 and f8 as float32) and\n"
+    "read back from it; ml_dtypes arrays are read too.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard run model.hlo --seed 7\n"
+    "  gshard run model.hlo --args data.npz --out result.npz\n"
+    "  gshard run model.hlo --f64          the same random arguments, evaluated in double precision";
+
+constexpr size_t kFirstShown = 4;
+
+struct RunOptions {
+  std::string file;
+  std::string args;
+  uint64_t seed = 0;
+  std::string out;
+  bool f64 = false;
+  bool signs = false;
+  bool make_up_constants = false;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Arguments that do not fit are better refused before the first of them is made.
+void check_fits(const Module& module, int64_t limit) {
+  std::vector<Shape> shapes;
+  for (const Instruction* parameter : module.entry()->parameters()) shapes.push_back(parameter->shape());
+  const int64_t bytes = Shape::tuple(std::move(shapes)).byte_size();
+  if (bytes <= limit) return;
+  throw Error::memory(
+      fmt::format("the parameters take {}, of {} that may be used on this machine; 'gshard stats' needs no memory",
+                  human_bytes(bytes), human_bytes(limit)));
+}
+
+std::vector<Literal> arguments_for(const Module& module, const Module& evaluated, const RunOptions& options,
+                                   bool seeded) {
+  std::vector<Literal> random;
+  if (options.args.empty() || seeded) {
+    random = random_arguments(module, options.seed, {options.signs ? Signs::both : Signs::positive});
+    for (size_t i = 0; i < random.size(); ++i) {
+      random[i] = convert_leaves(random[i], evaluated.entry()->parameter(i)->shape());
+    }
+  }
+  if (options.args.empty()) return random;
+  ReadArguments read = read_arguments(options.args, evaluated, std::move(random));
+  for (const std::string& name : read.unused) spdlog::warn("{}: array '{}' is no parameter", options.args, name);
+  return std::move(read.values);
+}
+
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+// Returns how many elements of the result are not finite.
+int64_t show(const Literal& result) {
+  int64_t non_finite = 0;
+  Table table({{"result"},
+               {"shape"},
+               {"min", Align::right},
+               {"max", Align::right},
+               {"mean", Align::right},
+               {"non-finite", Align::right},
+               {"first values"}});
+  for_each_leaf(result, [&](const std::string& name, const Literal& array) {
+    const Summary s = summarize(array, kFirstShown);
+    non_finite += s.non_finite;
+    std::string first = fmt::format("{}", fmt::join(s.first, " "));
+    if (array.shape().element_count() > static_cast<int64_t>(kFirstShown)) first += " ...";
+    table.add({name, array.shape().to_string(), number(s.min), number(s.max), number(s.mean),
+               with_separators(s.non_finite), first});
+  });
+  put(table.text());
+  return non_finite;
+}
+
+int run(const RunOptions& options, bool seeded) {
+  const Program program = load(options.file);
+  return with_lines(program, [&] {
+    const std::unique_ptr<Module> wide = options.f64 ? widen_floats(*program.module) : nullptr;
+    const Module& module = wide != nullptr ? *wide : *program.module;
+    const int64_t limit = memory_limit();
+    check_fits(module, limit);
+    const auto arguments = arguments_for(*program.module, module, options, seeded);
+    EvaluateOptions evaluation;
+    evaluation.make_up_constants = options.make_up_constants;
+    evaluation.seed = options.seed;
+    evaluation.memory_limit = limit;
+    const auto start = std::chrono::steady_clock::now();
+    const Literal result = evaluate(module, arguments, evaluation);
+    spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
+    if (!options.out.empty()) write_results(options.out, result);
+    if (const int64_t non_finite = show(result); non_finite > 0) {
+      spdlog::warn("{} elements of the results are not finite", with_separators(non_finite));
+    }
+    return 0;
+  });
+}
+
+}  // namespace
+
+Command add_run(CLI::App& root) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* app = add_subcommand(root, "run", "Evaluate a module with given or random arguments", kNotes);
+  app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
+  app->add_option("--args", options->args, "Read the arguments from a .npz (or .npy) file")->type_name("DATA.npz");
+  add_count_option(*app, "--seed", options->seed,
+                   "Make up the arguments from this seed (default 0);\nwith --args, those that the file lacks");
+  app->add_option("--out", options->out, "Write the results to a .npz file: 'result', or 'result.0', ...")
+      ->type_name("RESULT.npz");
+  app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
+  app->add_flag("--signed", options->signs, "Random floats of both signs");
+  app->add_flag("--make-up-constants", options->make_up_constants,
+                "Give random values to constants that the text left out ('{...}')");
+  return {app, [app, options] { return run(*options, app->count("--seed") > 0); }};
+}
+
+}  // namespace gshard

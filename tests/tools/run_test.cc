@@ -1,0 +1,146 @@
+// gshard run: arguments, results and what goes wrong on the way.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "run_tool.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Parameters that another module's results can be: `result`, and parts of a tuple.
+constexpr const char* kTuple = R"(HloModule tuples
+
+ENTRY %main (result: f32[4]) -> (f32[4], (s32[2], pred[])) {
+  %result = f32[4]{0} parameter(0)
+  %numbers = s32[2]{0} constant({7, -8})
+  %yes = pred[] constant(true)
+  %pair = (s32[2]{0}, pred[]) tuple(%numbers, %yes)
+  ROOT %all = (f32[4]{0}, (s32[2]{0}, pred[])) tuple(%result, %pair)
+}
+)";
+
+constexpr const char* kElided = R"(HloModule elided
+
+ENTRY %main () -> f32[1000] {
+  ROOT %c = f32[1000]{0} constant({...})
+}
+)";
+
+TEST(Run, ResultsAreShownInATable) {
+  const Folder folder;
+  folder.write("m.hlo", kTuple);
+  const Outcome o = folder.gshard("run m.hlo --seed 3");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, ContainsRegex("result +shape +min +max +mean +non-finite +first values\n"));
+  EXPECT_THAT(o.out, ContainsRegex("result\\.0 +f32\\[4\\] +[01]\\.[0-9]+ +[01]\\.[0-9]+ +[01]\\.[0-9]+ +0 "));
+  EXPECT_THAT(o.out, ContainsRegex("result\\.1\\.0 +s32\\[2\\] +-8 +7 +-0\\.5 +0 +7 -8\n"));
+  EXPECT_THAT(o.out, ContainsRegex("result\\.1\\.1 +pred\\[\\] +1 +1 +1 +0 +1\n"));
+  EXPECT_EQ(o.err, "");
+}
+
+TEST(Run, TheSeedDecides) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const std::string first = folder.gshard("run m.hlo --seed 1").out;
+  EXPECT_EQ(folder.gshard("run m.hlo --seed 1").out, first);
+  EXPECT_NE(folder.gshard("run m.hlo --seed 2").out, first);
+  EXPECT_EQ(folder.gshard("run m.hlo").out, folder.gshard("run m.hlo --seed 0").out);
+  EXPECT_THAT(folder.gshard("run m.hlo --seed 1 --signed").out, Not(first));
+}
+
+TEST(Run, ResultsOfOneRunAreArgumentsOfAnother) {
+  const Folder folder;
+  folder.write("double.hlo", kDouble);
+  folder.write("tuple.hlo", kTuple);
+  EXPECT_EQ(folder.gshard("run double.hlo --seed 1 --out r.npz").exit_code, 0);
+  const Outcome once = folder.gshard("run tuple.hlo --args r.npz --out t.npz");
+  EXPECT_EQ(once.exit_code, 0) << once.err;
+  const std::string values = folder.gshard("run double.hlo --seed 1").out;
+  const std::string mean = values.substr(values.find("f32[4]"));
+  EXPECT_THAT(once.out, HasSubstr(mean.substr(0, mean.find('\n'))));
+}
+
+TEST(Run, ArgumentsThatDoNotFitAreNamed) {
+  const Folder folder;
+  folder.write("double.hlo", kDouble);
+  folder.write("tuple.hlo", kTuple);
+  std::string eight = kDouble;
+  for (size_t at; (at = eight.find("f32[4]")) != std::string::npos;) eight.replace(at, 6, "f32[8]");
+  for (size_t at; (at = eight.find("%x")) != std::string::npos;) eight.replace(at, 2, "%result");
+  eight.replace(eight.find("(x:"), 3, "(result:");
+  folder.write("eight.hlo", eight);
+  ASSERT_EQ(folder.gshard("run double.hlo --out r.npz").exit_code, 0);
+
+  const Outcome wrong = folder.gshard("run eight.hlo --args r.npz");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_EQ(wrong.err,
+            "error: r.npz: array 'result' for parameter result: it is float32[4], the parameter is f32[8]\n");
+
+  const Outcome missing = folder.gshard("run double.hlo --args r.npz");
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_EQ(missing.err,
+            "error: r.npz: no array for parameter x of shape f32[4]: none is called 'x', 'arg0', '0' or 'arr_0'; there "
+            "are result\n");
+
+  const Outcome filled = folder.gshard("run double.hlo --args r.npz --seed 1");
+  EXPECT_EQ(filled.exit_code, 0);
+  EXPECT_EQ(filled.out, folder.gshard("run double.hlo --seed 1").out);
+  EXPECT_EQ(filled.err, "warning: r.npz: array 'result' is no parameter\n");
+  EXPECT_EQ(folder.gshard("run double.hlo --args r.npz --seed 1 --quiet").err, "");
+
+  EXPECT_EQ(folder.gshard("run double.hlo --args none.npz").exit_code, 3);
+  EXPECT_EQ(folder.gshard("run double.hlo --args double.hlo").exit_code, 3);
+}
+
+TEST(Run, DoublePrecisionWidensParametersAndResults) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome o = folder.gshard("run m.hlo --seed 1 --f64 --out wide.npz");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("f64[4]"));
+  // The same random values: those of f32 are exact in f64.
+  std::string narrow = folder.gshard("run m.hlo --seed 1").out;
+  narrow.replace(narrow.find("f32"), 3, "f64");
+  EXPECT_EQ(o.out, narrow);
+}
+
+TEST(Run, LeftOutConstantsAreAnErrorUnlessMadeUp) {
+  const Folder folder;
+  folder.write("m.hlo", kElided);
+  const Outcome o = folder.gshard("run m.hlo");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_THAT(o.err, HasSubstr("m.hlo:4:"));
+  EXPECT_THAT(o.err, HasSubstr("\n  ROOT %c = f32[1000]{0} constant({...})\n"));
+  EXPECT_EQ(folder.gshard("run m.hlo --make-up-constants").exit_code, 0);
+}
+
+TEST(Run, ATerabyteIsAnErrorOfMemory) {
+  const Folder folder;
+  folder.write("m.hlo", R"(HloModule huge
+ENTRY %main () -> f32[] {
+  %zero = f32[] constant(0)
+  %huge = f32[1048576,1048576] broadcast(%zero), dimensions={}
+  %part = f32[1,1] slice(%huge), slice={[0:1], [0:1]}
+  ROOT %r = f32[] reshape(%part)
+}
+)");
+  const Outcome o = folder.gshard("run m.hlo");
+  EXPECT_EQ(o.exit_code, 4);
+  EXPECT_THAT(o.err, HasSubstr("f32[1048576,1048576]"));
+  EXPECT_EQ(folder.gshard("stats m.hlo").exit_code, 0);
+}
+
+TEST(Run, VerboseTellsTimesOnStandardError) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome o = folder.gshard("run m.hlo --verbose");
+  EXPECT_EQ(o.out, folder.gshard("run m.hlo").out);
+  EXPECT_THAT(o.err, ContainsRegex("info: evaluated in [0-9.]+ s, peak memory [0-9.]+ [KMG]iB\n"));
+}
+
+}  // namespace
+}  // namespace gshard
