@@ -143,6 +143,29 @@ constexpr uint32_t encode(const SmallFloatFormat& format, T value) {
   return rounded == 0 && format.has_sign() ? format.zero(sign) : sign | rounded;
 }
 
+// encode() for float without branches, so that loops of it become vectors. Not for f8e8m0fnu.
+constexpr uint32_t encode_float(const SmallFloatFormat& format, float value) {
+  const int dropped = 23 - format.mantissa_bits;
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = bits >> 31 << (format.exponent_bits + format.mantissa_bits);
+  const uint32_t magnitude = bits & 0x7fffffffU;
+  // Rounds the mantissa; a carry runs into the exponent, as it should.
+  const uint32_t odd = (magnitude >> dropped) & 1;
+  const uint32_t rebias = static_cast<uint32_t>(127 - format.bias) << 23;
+  const uint32_t normal = (magnitude - rebias + (1U << (dropped - 1)) - 1 + odd) >> dropped;
+  // Adding a number whose last bit is worth the smallest subnormal one rounds to subnormals.
+  const uint32_t aligner = static_cast<uint32_t>(127 + 1 - format.bias - format.mantissa_bits + 23) << 23;
+  const float aligned = std::bit_cast<float>(magnitude) + std::bit_cast<float>(aligner);
+  const uint32_t subnormal = std::bit_cast<uint32_t>(aligned) - aligner;
+  const bool is_subnormal = magnitude < rebias + (1U << 23);
+  const uint32_t rounded = is_subnormal ? subnormal : normal;
+  const uint32_t number = rounded == 0 ? format.zero(sign) : sign | rounded;
+  // The comparison is of floats, where the magnitude of an overflow may have any exponent.
+  const bool is_too_large = magnitude >= 0x7f800000U || (!is_subnormal && rounded > format.largest());
+  const uint32_t finite = is_too_large ? format.overflow(sign) : number;
+  return magnitude > 0x7f800000U ? format.nan(sign) : finite;
+}
+
 constexpr double decode(const SmallFloatFormat& format, uint32_t code) {
   const bool negative = (code & format.sign_mask()) != 0;
   const uint32_t magnitude = code & format.magnitude_mask();
@@ -196,7 +219,7 @@ class SmallFloat {
     } else if constexpr (sizeof(Bits) == 1) {
       return table_[bits_];
     } else {
-      return static_cast<float>(small_float::decode(format, bits_));
+      return f16_to_float(bits_);
     }
   }
   constexpr explicit operator double() const { return static_cast<double>(static_cast<float>(*this)); }
@@ -204,13 +227,23 @@ class SmallFloat {
  private:
   static constexpr bool is_bf16() { return ExponentBits == 8 && MantissaBits == 7; }
 
+  // The exponent moves by a multiplication, which makes subnormals right too; infinity and NaN get the highest one.
+  static constexpr float f16_to_float(uint32_t code) {
+    const uint32_t magnitude = (code & 0x7fffU) << 13;
+    const uint32_t scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
+    const uint32_t special = (code & 0x7c00U) == 0x7c00U ? 0x7f800000U : 0;
+    return std::bit_cast<float>(scaled | special | (code & 0x8000U) << 16);
+  }
+
   static constexpr uint32_t from_float(float value) {
     if constexpr (is_bf16()) {
       const uint32_t bits = std::bit_cast<uint32_t>(value);
       if ((bits & 0x7fffffffU) > 0x7f800000U) return format.nan(bits >> 31 << 15);
       return (bits + 0x7fffU + ((bits >> 16) & 1)) >> 16;
-    } else {
+    } else if constexpr (Specials == SmallFloatSpecials::scale) {
       return small_float::encode(format, value);
+    } else {
+      return small_float::encode_float(format, value);
     }
   }
 

@@ -38,19 +38,25 @@ struct Widest<std::complex<T>> {
   using Type = std::complex<double>;
 };
 
-// Clamps to the integers of `bits` bits; NaN is 0.
+// The integers of `bits` bits, to which floats are clamped; NaN is 0.
 template <class T>
-T clamped(double x, int bits) {
-  const int digits = std::is_signed_v<T> ? bits - 1 : bits;
-  const double limit = std::ldexp(1.0, digits);  // one more than the largest
-  if (std::isnan(x)) return 0;
-  if (x >= limit) return static_cast<T>(std::numeric_limits<T>::max() >> (std::numeric_limits<T>::digits - digits));
-  if (std::is_signed_v<T>) return x <= -limit ? static_cast<T>(-limit) : static_cast<T>(x);
-  return x <= 0 ? T{0} : static_cast<T>(x);
-}
+struct Range {
+  double limit;  // one more than the largest
+  T largest;
+  explicit Range(int bits) {
+    const int digits = std::is_signed_v<T> ? bits - 1 : bits;
+    limit = std::ldexp(1.0, digits);
+    largest = static_cast<T>(std::numeric_limits<T>::max() >> (std::numeric_limits<T>::digits - digits));
+  }
+  T clamp(double x) const {
+    const double lowest = std::is_signed_v<T> ? -limit : 0;
+    if (!(x > lowest)) return x != x ? T{0} : static_cast<T>(lowest);
+    return x >= limit ? largest : static_cast<T>(x);
+  }
+};
 
 template <class T, class Wide>
-T narrow(Wide x, int bits) {
+T narrow(Wide x) {
   if constexpr (kIsComplex<T>) {
     if constexpr (kIsComplex<Wide>) {
       return T(static_cast<typename T::value_type>(x.real()), static_cast<typename T::value_type>(x.imag()));
@@ -59,13 +65,7 @@ T narrow(Wide x, int bits) {
     }
   } else if constexpr (kIsComplex<Wide>) {
     return T{};  // refused before
-  } else if constexpr (std::is_integral_v<T>) {
-    if constexpr (std::is_same_v<Wide, double>) {
-      return clamped<T>(x, bits);
-    } else {
-      return static_cast<T>(x);
-    }
-  } else if constexpr (std::is_floating_point_v<T> || std::is_same_v<Wide, double>) {
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<Wide, double>) {
     return static_cast<T>(x);
   } else {
     // Rounded twice, which only integers beyond 2^53 could tell.
@@ -89,10 +89,14 @@ void store_block(DType type, const Wide* from, std::byte* to, size_t n) {
     for (size_t i = 0; i < n; ++i) to[i] = std::byte{from[i] != Wide{0}};
     return;
   }
-  const int bits = bits_of(type);
   with_storage(type, [&]<class T>() {
     T* x = reinterpret_cast<T*>(to);
-    for (size_t i = 0; i < n; ++i) x[i] = narrow<T>(from[i], bits);
+    if constexpr (std::is_integral_v<T> && std::is_same_v<Wide, double>) {
+      const Range<T> range(bits_of(type));
+      for (size_t i = 0; i < n; ++i) x[i] = range.clamp(from[i]);
+    } else {
+      for (size_t i = 0; i < n; ++i) x[i] = narrow<T>(from[i]);
+    }
   });
   wrap_integers(type, to, n);
 }

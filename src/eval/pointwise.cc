@@ -83,28 +83,22 @@ BlockLoop Loops::for_type(DType type) const {
 
 // ---- one op over raw elements -----------------------------------------------------------------------------------
 
-bool PointwiseOp::has_narrow_floats() const {
-  if (as_stored) return false;
-  return is_narrow_float(result) || std::any_of(operands.begin(), operands.begin() + arity, is_narrow_float);
-}
-
 void PointwiseOp::run(std::span<const std::byte* const> in, std::byte* out, size_t n) const {
   Block block{{}, out, n, this};
-  if (!has_narrow_floats()) {
+  if (!has_narrow_floats) {
     std::copy(in.begin(), in.end(), block.in.begin());
     loop(block);
   } else {
     float wide[4][kBlock];
     for (size_t i = 0; i < arity; ++i) {
-      const bool narrow = is_narrow_float(operands[i]);
-      if (narrow) widen_floats(operands[i], in[i], wide[i], n);
-      block.in[i] = narrow ? static_cast<const void*>(wide[i]) : in[i];
+      if (widens[i]) widen_floats(operands[i], in[i], wide[i], n);
+      block.in[i] = widens[i] ? static_cast<const void*>(wide[i]) : in[i];
     }
-    if (is_narrow_float(result)) block.out = wide[3];
+    if (narrows) block.out = wide[3];
     loop(block);
-    if (is_narrow_float(result)) narrow_floats(result, wide[3], out, n);
+    if (narrows) narrow_floats(result, wide[3], out, n);
   }
-  wrap_integers(result, out, n);
+  if (wraps) wrap_integers(result, out, n);
 }
 
 bool is_pointwise(const Instruction& instruction) {
@@ -126,6 +120,13 @@ PointwiseOp pointwise_op(const Instruction& instruction) {
   } else {
     resolve_special(op);
   }
+  op.wraps = op.result == DType::pred || (is_integer(op.result) && bits_of(op.result) < 8);
+  op.narrows = !op.as_stored && is_narrow_float(op.result);
+  op.has_narrow_floats = op.narrows;
+  for (size_t i = 0; i < op.arity; ++i) {
+    op.widens[i] = !op.as_stored && is_narrow_float(op.operands[i]);
+    op.has_narrow_floats |= op.widens[i];
+  }
   if (op.loop == nullptr) {
     throw evaluation_error(instruction, "has no meaning on " + std::string(name_of(op.operands[0])));
   }
@@ -138,7 +139,7 @@ Literal run_pointwise(const Instruction& instruction, std::span<Literal> operand
   const PointwiseOp op = pointwise_op(instruction);
   const Shape shape = result_shape(instruction, operands);
   const auto count = static_cast<size_t>(shape.element_count());
-  bool blocked = op.has_narrow_floats();
+  bool blocked = op.has_narrow_floats;
   std::array<const std::byte*, 3> data{};
   std::array<size_t, 3> steps{};  // in bytes per element; 0 for a scalar that is spread
   std::array<std::vector<std::byte>, 3> spreads;

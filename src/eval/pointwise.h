@@ -42,9 +42,13 @@ struct PointwiseOp {
   // The loop takes narrow floats as they are stored, not as f32.
   bool as_stored = false;
 
-  // The most elements that run() takes at once where an operand or the result is a narrow float.
+  // Set from the above: which operands are to be widened, whether the result is to be narrowed or wrapped.
+  std::array<bool, 3> widens{};
+  bool narrows = false;
+  bool wraps = false;
+  bool has_narrow_floats = false;
+  // The most elements that run() takes at once where has_narrow_floats.
   static constexpr size_t kBlock = 512;
-  bool has_narrow_floats() const;
 
   // `in` and `out` hold elements as literals do; `out` may be one of `in`.
   void run(std::span<const std::byte* const> in, std::byte* out, size_t n) const;

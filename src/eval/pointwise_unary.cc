@@ -15,6 +15,9 @@ using Complex128 = std::complex<double>;
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 double rsqrt(double x) { return 1 / std::sqrt(x); }
 
+// Without the slow path that std::exp takes where a double underflows.
+double exp_for_float(double x) { return x < -120 ? 0 : std::exp(x); }
+
 // Good to far more digits than a float has, at a third of the time of std::tanh.
 double tanh_for_float(double x) {
   if (std::abs(x) < 1e-3) return x - x * x * x / 3;
@@ -190,7 +193,7 @@ constexpr LoopsRow kRows[] = {
     {Op::cosh, loops<1, Function<std::cosh, std::cosh, complex_cosh>>()},
     {Op::count_leading_zeros, loops<1, CountLeadingZeros>()},
     {Op::erf, loops<1, RealFunction<std::erf>>()},
-    {Op::exponential, loops<1, Function<std::exp, std::exp, complex_exp>>()},
+    {Op::exponential, loops<1, Function<exp_for_float, std::exp, complex_exp>>()},
     {Op::exponential_minus_one, loops<1, Function<std::expm1, std::expm1, complex_expm1>>()},
     {Op::floor, loops<1, RealFunction<std::floor>>()},
     {Op::imag, loops<1, ImaginaryPart>()},
