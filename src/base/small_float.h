@@ -83,62 +83,40 @@ struct SmallFloatFormat {
 
 namespace small_float {
 
-// The layout of float and double.
-template <class T>
-struct Wide;
-template <>
-struct Wide<float> {
-  using Bits = uint32_t;
-  static constexpr int mantissa_bits = 23;
-  static constexpr int bias = 127;
-};
-template <>
-struct Wide<double> {
-  using Bits = uint64_t;
-  static constexpr int mantissa_bits = 52;
-  static constexpr int bias = 1023;
-};
-
-// Rounds a nonzero magnitude, given as its exponent code and mantissa, to the format: nearest, ties to even. Shifting
-// the joined code lets a carry run into the exponent, as it should.
-template <class T>
-constexpr uint32_t round_magnitude(const SmallFloatFormat& format, typename Wide<T>::Bits magnitude) {
-  using Bits = typename Wide<T>::Bits;
-  constexpr int kMantissa = Wide<T>::mantissa_bits;
-  const int exponent = static_cast<int>(magnitude >> kMantissa) - Wide<T>::bias + format.bias;
+// Rounds the magnitude of a normal double to the format: nearest, ties to even. Shifting exponent and mantissa joined
+// lets a carry run into the exponent, as it should.
+constexpr uint32_t round_magnitude(const SmallFloatFormat& format, uint64_t magnitude) {
+  constexpr uint64_t kImplicit = uint64_t{1} << 52;
+  const int exponent = static_cast<int>(magnitude >> 52) - 1023 + format.bias;
   const int lowest = format.has_sign() ? 1 : 0;  // lowest exponent with an implicit bit
-  int shift = kMantissa - format.mantissa_bits;
-  Bits code = (magnitude & ((Bits{1} << kMantissa) - 1));
+  int shift = 52 - format.mantissa_bits;
+  uint64_t code = magnitude % kImplicit;
   if (exponent >= lowest) {
-    code |= static_cast<Bits>(exponent) << kMantissa;
-  } else if (format.specials == SmallFloatSpecials::scale) {
+    code |= static_cast<uint64_t>(exponent) << 52;
+  } else if (!format.has_sign()) {
     return 0;  // the smallest number: there is no zero
   } else {
-    code |= Bits{1} << kMantissa;
+    code |= kImplicit;
     shift += lowest - exponent;
-    if (shift > kMantissa + 1) return 0;
+    if (shift > 53) return 0;
   }
   // The last bit that is kept; without a mantissa that is the implicit one, so that ties go up.
-  const Bits odd = format.mantissa_bits == 0 ? 1 : (code >> shift) & 1;
-  return static_cast<uint32_t>((code + (Bits{1} << (shift - 1)) - 1 + odd) >> shift);
+  const uint64_t odd = format.mantissa_bits == 0 ? 1 : (code >> shift) & 1;
+  return static_cast<uint32_t>((code + (uint64_t{1} << (shift - 1)) - 1 + odd) >> shift);
 }
 
-template <class T>
-constexpr uint32_t encode(const SmallFloatFormat& format, T value) {
-  using Bits = typename Wide<T>::Bits;
-  constexpr int kMantissa = Wide<T>::mantissa_bits;
-  constexpr Bits kSign = Bits{1} << (sizeof(Bits) * 8 - 1);
-  constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  const Bits bits = std::bit_cast<Bits>(value);
-  const Bits magnitude = bits & ~kSign;
+constexpr uint32_t encode(const SmallFloatFormat& format, double value) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  constexpr uint64_t kInfinity = uint64_t{2047} << 52;
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const uint64_t magnitude = bits & ~kSign;
   const uint32_t sign = (bits & kSign) != 0 ? format.sign_mask() : 0;
   if (magnitude > kInfinity) return format.nan(sign);
   if (!format.has_sign() && (bits == 0 || (bits & kSign) != 0)) return format.nan(0);
   if (magnitude == kInfinity) return format.overflow(sign);
-  // A subnormal is below half of every format's smallest number, but for a float as bf16, which has its own path,
-  // and as f8e8m0fnu, which has no zero.
-  if (magnitude >> kMantissa == 0) return format.zero(sign);
-  const uint32_t rounded = round_magnitude<T>(format, magnitude);
+  // A subnormal double is below half of every format's smallest number.
+  if (magnitude >> 52 == 0) return format.zero(sign);
+  const uint32_t rounded = round_magnitude(format, magnitude);
   if (rounded > format.largest()) return format.overflow(sign);
   return rounded == 0 && format.has_sign() ? format.zero(sign) : sign | rounded;
 }
@@ -241,7 +219,7 @@ class SmallFloat {
       if ((bits & 0x7fffffffU) > 0x7f800000U) return format.nan(bits >> 31 << 15);
       return (bits + 0x7fffU + ((bits >> 16) & 1)) >> 16;
     } else if constexpr (Specials == SmallFloatSpecials::scale) {
-      return small_float::encode(format, value);
+      return small_float::encode(format, static_cast<double>(value));
     } else {
       return small_float::encode_float(format, value);
     }

@@ -65,25 +65,27 @@ Literal eval_bitcast_convert(const Instruction& instruction, std::span<Literal> 
 }
 
 Literal eval_iota(const Instruction& instruction, std::span<Literal>, Evaluator&) {
+  constexpr int64_t kBlock = 512;
   const Shape& shape = instruction.shape();
   const auto dimension = static_cast<size_t>(instruction.attrs<IotaAttrs>().iota_dimension);
-  const int64_t size = shape.dim(dimension);
-  Literal numbers{Shape(DType::s64, {size})};
-  const std::span<int64_t> counted = numbers.mutable_values<int64_t>();
-  std::iota(counted.begin(), counted.end(), 0);
-  numbers = convert_elements(numbers, shape.type());
-
   Literal result = Literal::uninitialized(shape.without_layout());
-  const auto inner = static_cast<size_t>(row_major_strides(shape.dims())[dimension]);
+  if (shape.element_count() == 0) return result;
+  const int64_t size = shape.dim(dimension);
+  const int64_t inner = row_major_strides(shape.dims())[dimension];
   with_bytes(shape.type(), [&]<class T>() {
-    const std::span<const T> values = numbers.values<T>();
     const std::span<T> out = result.mutable_values<T>();
-    for (size_t i = 0; i < out.size();) {
-      for (const T value : values) {
-        std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(i), inner, value);
-        i += inner;
-      }
+    int64_t numbers[kBlock];
+    T elements[kBlock];
+    for (int64_t first = 0; first < size; first += kBlock) {
+      const int64_t n = std::min(kBlock, size - first);
+      std::iota(numbers, numbers + n, first);
+      convert_block(DType::s64, reinterpret_cast<const std::byte*>(numbers), shape.type(),
+                    reinterpret_cast<std::byte*>(elements), static_cast<size_t>(n));
+      for (int64_t i = 0; i < n; ++i) std::fill_n(out.begin() + (first + i) * inner, inner, elements[i]);
     }
+    // The outer dimensions repeat what stands there now.
+    const size_t period = static_cast<size_t>(size * inner);
+    for (size_t i = period; i < out.size(); i += period) std::copy_n(out.begin(), period, out.data() + i);
   });
   return result;
 }

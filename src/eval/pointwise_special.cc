@@ -38,28 +38,12 @@ const Loops& comparison_loops(Direction direction) {
   return kLoops[static_cast<size_t>(direction)];
 }
 
-// The type as which integers are compared: type=UNSIGNED reads s32 as u32, and the other way round.
-DType compared_type(DType type, ComparisonType how) {
-  constexpr int kDistance = static_cast<int>(DType::u1) - static_cast<int>(DType::s1);
-  static_assert(static_cast<int>(DType::u64) - static_cast<int>(DType::s64) == kDistance);
-  const int number = static_cast<int>(type);
-  if (how == ComparisonType::UNSIGNED && is_signed_int(type)) return static_cast<DType>(number + kDistance);
-  if (how == ComparisonType::SIGNED && is_unsigned_int(type)) return static_cast<DType>(number - kDistance);
-  return type;
-}
-
 void resolve_compare(PointwiseOp& op) {
   const auto& attrs = op.instruction->attrs<CompareAttrs>();
-  const DType type = op.operands[0];
-  if (attrs.type == ComparisonType::TOTALORDER && is_floating(type)) {
-    op.loop = comparison_loops<CompareTotal>(attrs.direction).for_type(type);
-    return;
-  }
-  const DType as = compared_type(type, attrs.type);
-  if (is_unsigned_int(type) && is_signed_int(as) && bits_of(type) < 8) {
-    throw evaluation_error(*op.instruction, "cannot compare " + std::string(name_of(type)) + " as signed numbers");
-  }
-  op.loop = comparison_loops<Compare>(attrs.direction).for_type(as);
+  const bool total = attrs.type == ComparisonType::TOTALORDER && is_floating(op.operands[0]);
+  const Loops& loops =
+      total ? comparison_loops<CompareTotal>(attrs.direction) : comparison_loops<Compare>(attrs.direction);
+  op.loop = loops.for_type(op.operands[0]);
 }
 
 // ---- select and clamp -------------------------------------------------------------------------------------------

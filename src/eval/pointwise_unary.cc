@@ -20,7 +20,7 @@ double exp_for_float(double x) { return x < -120 ? 0 : std::exp(x); }
 
 // Good to far more digits than a float has, at a third of the time of std::tanh.
 double tanh_for_float(double x) {
-  if (std::abs(x) < 1e-3) return x - x * x * x / 3;
+  if (std::abs(x) < 1e-3) return x * (1 - x * x / 3);
   return 1 - 2 / (std::exp(2 * x) + 1);
 }
 

@@ -71,9 +71,6 @@ std::optional<PlainComparator> plain_comparator(const Computation& comparator) {
   const Instruction* x = behind_copies(root->operand(0));
   const Instruction* y = behind_copies(root->operand(1));
   if (x->op() != Op::parameter || y->op() != Op::parameter) return std::nullopt;
-  const DType type = x->shape().type();
-  const bool own_sign = attrs.type != (is_signed_int(type) ? ComparisonType::UNSIGNED : ComparisonType::SIGNED);
-  if (is_integer(type) && !own_sign) return std::nullopt;
   const int64_t left = x->attrs<ParameterAttrs>().number;
   const int64_t right = y->attrs<ParameterAttrs>().number;
   if (left / 2 != right / 2 || left == right) return std::nullopt;
