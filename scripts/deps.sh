@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt that are missing, as root or through sudo.
+# Installs the Debian packages of packages.txt, or of another list, that are missing, as root or through sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
 while read -r package; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
-done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' packages.txt)
+done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "${1:-packages.txt}")
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 command -v apt-get >/dev/null || {

@@ -176,8 +176,11 @@ class CallOrder {
         close();
         continue;
       }
-      Computation* callee = visit.callees[visit.next++];
-      if (open_.contains(callee)) throw Error::program("computation %" + callee->name() + " calls itself");
+      const auto [caller, callee] = visit.callees[visit.next++];
+      if (open_.contains(callee)) {
+        throw Error::program("computation %" + callee->name() + " calls itself")
+            .at({callee->parent()->file(), caller->text_line(), caller->text_column(), ""});
+      }
       if (!done_.contains(callee)) open(callee);
     }
   }
@@ -186,7 +189,7 @@ class CallOrder {
  private:
   struct Visit {
     Computation* computation;
-    std::vector<Computation*> callees;
+    std::vector<std::pair<const Instruction*, Computation*>> callees;
     size_t next = 0;
   };
 
@@ -194,12 +197,22 @@ class CallOrder {
     open_.insert(computation);
     Visit visit{computation, {}};
     for (const auto& instruction : computation->instructions()) {
-      const auto count = static_cast<std::ptrdiff_t>(instruction->callees().size());
-      visit.callees.insert(visit.callees.end(), instruction->callees().begin(), instruction->callees().end());
-      // XLA's order, in which the text stands, has the body of a loop before its condition.
-      if (instruction->op() == Op::while_) std::reverse(visit.callees.end() - count, visit.callees.end());
+      if (!instruction->callees().empty()) append_callees(*instruction, visit);
     }
     stack_.push_back(std::move(visit));
+  }
+  // In XLA's order, in which the text stands: the body of a loop before its condition, and of a branch that is named
+  // several times the last one.
+  static void append_callees(const Instruction& instruction, Visit& visit) {
+    Instruction::Callees callees = instruction.callees();
+    if (instruction.op() == Op::while_) std::reverse(callees.begin(), callees.end());
+    const auto first = static_cast<std::ptrdiff_t>(visit.callees.size());
+    std::unordered_set<const Computation*> seen;
+    for (size_t i = callees.size(); i-- > 0;) {
+      const bool is_new = callees.size() == 1 || seen.insert(callees[i]).second;
+      if (is_new) visit.callees.emplace_back(&instruction, callees[i]);
+    }
+    std::reverse(visit.callees.begin() + first, visit.callees.end());
   }
   void close() {
     Computation* computation = stack_.back().computation;

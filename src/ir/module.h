@@ -170,6 +170,8 @@ class Module {
   Computation* add_computation(std::string_view name_hint);
   // Appends a computation made before, whose name the caller knows to be unique in the module.
   Computation* append(std::unique_ptr<Computation> computation);
+  // Puts the computations into another order, in which each stands once.
+  void reorder(const std::vector<Computation*>& order);
   // Null where there is none of that name.
   Computation* find(std::string_view name) const;
   // Puts callees before callers, in the order in which the computations that nobody calls reach them. Throws
@@ -190,8 +192,6 @@ class Module {
   std::unique_ptr<Module> clone() const;
 
  private:
-  void reorder(const std::vector<Computation*>& order);
-
   std::string name_;
   std::string file_;
   std::vector<std::unique_ptr<Computation>> computations_;

@@ -39,7 +39,7 @@ Shape infer_map(const Instruction& i) {
     scalars.emplace_back(i.operand(k)->shape().type());
   }
   const Dims& dimensions = i.attrs<DimensionsAttrs>().dimensions;
-  bool all = dimensions.size() == first.rank();
+  bool all = dimensions.size() == first.rank() || dimensions.empty();  // left out, they are all
   for (size_t d = 0; all && d < dimensions.size(); ++d) all = dimensions[d] == static_cast<int64_t>(d);
   require(all, i, "dimensions={} must be all dimensions of {} in order", dimensions, first);
   const Shape& result = callee_result(i, 0, scalars);

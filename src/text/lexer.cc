@@ -277,6 +277,12 @@ TextPosition Lexer::place(size_t position) const {
           std::string(text_.substr(line_start, line_end - line_start))};
 }
 
+size_t Lexer::position_of(int64_t line, int64_t column) const {
+  size_t start = 0;
+  while (--line > 0 && start < text_.size()) start = std::min(text_.find('\n', start), text_.size() - 1) + 1;
+  return std::min(start + static_cast<size_t>(column - 1), text_.size());
+}
+
 std::string Lexer::shown_next() {
   skip_space();
   if (position_ == text_.size()) return "the end of the text";

@@ -83,6 +83,8 @@ class Lexer {
   [[noreturn]] void fail(const std::string& message);
   [[noreturn]] void fail_at(size_t position, const std::string& message) const;
   TextPosition place(size_t position) const;
+  // The position of a line and column, which count from 1.
+  size_t position_of(int64_t line, int64_t column) const;
   // What stands next, for messages: "'foo'" or "the end of the text".
   std::string shown_next();
 
@@ -133,9 +135,11 @@ size_t edit_distance(std::string_view a, std::string_view b);
 
 template <class Range>
 std::string_view nearest(std::string_view word, const Range& known) {
-  size_t best = word.size() / 3 + 2;  // beyond that a likeness is chance
+  if (word.size() > 64) return {};
+  size_t best = (word.size() + 1) / 3 + 1;  // from that on a likeness is chance
   std::string_view found;
-  for (const auto& candidate : known) {
+  for (const std::string_view candidate : known) {
+    if (candidate.size() >= word.size() + best) continue;
     const size_t distance = edit_distance(word, candidate);
     if (distance < best) best = distance, found = candidate;
   }

@@ -80,6 +80,7 @@ class ModuleParser {
   void resolve_pending();
   void name_threads();
   void order_computations();
+  void sort_computations();
   void complete_header();
 
   // ---- instructions (parse_instruction.cc) ----
@@ -116,6 +117,7 @@ class ModuleParser {
   void wrap(Draft& draft);
 
   Lexer lexer_;
+  bool has_header_ = false;
   std::unique_ptr<Module> module_;
   InternedNotes notes_;
   InternedAttributes attributes_;

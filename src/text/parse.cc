@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "text/async.h"
 #include "text/module_parser.h"
 #include "text/read.h"
 #include "text/recognise.h"
@@ -33,6 +34,7 @@ Literal parse_literal(const Shape& shape, std::string_view text) {
 }
 
 std::unique_ptr<Module> ModuleParser::parse() {
+  has_header_ = lexer_.next_is("HloModule");
   module_->set_name(read_header(lexer_, module_->mutable_header()));
   read_source_tables(lexer_, module_->mutable_source_tables());
   if (lexer_.at_end()) lexer_.fail("the module has no computations");
@@ -99,6 +101,9 @@ void ModuleParser::parse_computation() {
   Shape declared_result;
   const bool has_signature = lexer_.peek() == '(';
   if (has_signature) parse_signature(declared_result);
+  if (lexer_.peek() != '{' && !has_header_ && module_->computations().empty()) {
+    lexer_.fail_at(start, "this is no HLO text, which begins with 'HloModule NAME'");
+  }
   lexer_.expect('{', "before the instructions of computation '" + std::string(name) + "'");
   parse_body(*scope, '}');
   if (has_signature) check_result(*scope, declared_result, position);
@@ -196,7 +201,7 @@ void ModuleParser::resolve_pending() {
 void ModuleParser::name_threads() {
   for (const auto& computation : module_->computations()) {
     for (const auto& instruction : computation->instructions()) {
-      if (instruction->op() != Op::async_start || instruction->callees().empty()) continue;
+      if (instruction->op() != Op::async_start) continue;
       instruction->callees()[0]->set_execution_thread(instruction->attrs<AsyncAttrs>().async_execution_thread);
     }
   }
@@ -214,17 +219,30 @@ void ModuleParser::name_nameless_computations() {
   }
 }
 
+// The text's own order stays where callees stand before callers in it.
 void ModuleParser::order_computations() {
+  if (!pending_.empty()) sort_computations();
+  const auto in_place = computations_in_place(*module_);
+  if (in_place.empty()) return;
+  // What is written in place stands before the computation that it is written in, however it was read.
+  std::vector<Computation*> order;
+  for (const auto& computation : module_->computations()) {
+    if (in_place.contains(computation.get())) continue;
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() != Op::async_start || !in_place.contains(instruction->callees()[0])) continue;
+      order.push_back(instruction->callees()[0]);
+    }
+    order.push_back(computation.get());
+  }
+  module_->reorder(order);
+}
+
+void ModuleParser::sort_computations() {
   try {
     module_->sort_computations();
-  } catch (Error& error) {
-    for (const PendingCallee& pending : pending_) {
-      const std::string name(pending.callee.name);
-      if (std::string_view(error.what()).find("%" + name + " ") != std::string_view::npos) {
-        lexer_.fail_at(pending.callee.position, error.what());
-      }
-    }
-    throw;
+  } catch (const Error& error) {
+    if (!error.position()) throw;
+    lexer_.fail_at(lexer_.position_of(error.position()->line, error.position()->column), error.what());
   }
 }
 

@@ -2,6 +2,7 @@
 // of one all-to-all.
 #include <array>
 
+#include "text/async.h"
 #include "text/module_parser.h"
 
 namespace gshard {
@@ -22,7 +23,7 @@ bool ModuleParser::parse_async_opcode(Draft& draft, std::string_view name) {
   for (const auto& [suffix, async] : kSuffixes) {
     if (!draft.keyword.ends_with(suffix)) continue;
     const auto op = op_from_keyword(draft.keyword.substr(0, draft.keyword.size() - suffix.size()));
-    if (!op || *op == Op::parameter || *op == Op::constant) return false;
+    if (!op || !can_be_wrapped(*op)) return false;
     draft.instruction = std::make_unique<Instruction>(async, Shape(), std::string(name));
     draft.attributes = default_attributes(async);
     if (async != Op::async_start) return true;

@@ -4,28 +4,14 @@
 #include <unordered_set>
 
 #include "ops/table.h"
+#include "text/async.h"
 #include "text/quote.h"
 #include "text/write.h"
 
 namespace gshard {
 namespace {
 
-// ---- asynchronous operations ----------------------------------------------------------------------------------------
-
-// The one operation of a computation that an asynchronous start runs, where the whole can be written short
-// (`all-to-all-start`): it uses exactly the parameters, in order. Null otherwise.
-const Instruction* sole_operation(const Computation& computation) {
-  const Instruction* root = computation.root();
-  if (root == nullptr || root->op() == Op::parameter || root->op() == Op::constant) return nullptr;
-  if (op_from_keyword(std::string(keyword_of(root->op())) + "-start")) return nullptr;
-  if (computation.size() != root->operand_count() + 1 || computation.parameters().size() != root->operand_count()) {
-    return nullptr;
-  }
-  for (size_t i = 0; i < root->operand_count(); ++i) {
-    if (root->operand(i) != computation.parameter(i)) return nullptr;
-  }
-  return root;
-}
+using InPlace = std::unordered_set<const Computation*>;
 
 // The async-start at the head of a chain of updates and a done.
 const Instruction* start_of(const Instruction& instruction) {
@@ -37,16 +23,13 @@ const Instruction* start_of(const Instruction& instruction) {
   return at->op() == Op::async_start && at->callees().size() == 1 ? at : nullptr;
 }
 
-const Instruction* wrapped_operation(const Instruction& instruction) {
-  const Instruction* start = start_of(instruction);
-  return start != nullptr ? sole_operation(*start->callees()[0]) : nullptr;
-}
-
 // ---- instructions ---------------------------------------------------------------------------------------------------
 
 class InstructionWriter {
  public:
-  InstructionWriter(std::string& out, const PrintOptions& options) : out_(out), options_(options) {}
+  // Without `in_place`, whatever can be written short is.
+  InstructionWriter(std::string& out, const PrintOptions& options, const InPlace* in_place)
+      : out_(out), options_(options), in_place_(in_place) {}
 
   void write(const Instruction& instruction) {
     out_.append("%").append(instruction.name()).append(" = ");
@@ -67,6 +50,14 @@ class InstructionWriter {
   }
 
  private:
+  // The operation that an asynchronous instruction stands for, where the text is to name it instead.
+  const Instruction* wrapped_operation(const Instruction& instruction) const {
+    const Instruction* start = start_of(instruction);
+    if (start == nullptr) return nullptr;
+    const Computation* callee = start->callees()[0];
+    return in_place_ == nullptr || in_place_->contains(callee) ? sole_operation(*callee) : nullptr;
+  }
+
   void write_opcode(const Instruction& instruction, const Instruction* wrapped) {
     if (wrapped == nullptr) {
       out_ += keyword_of(instruction.op());
@@ -156,6 +147,7 @@ class InstructionWriter {
 
   std::string& out_;
   const PrintOptions& options_;
+  const InPlace* in_place_;
 };
 
 // ---- computations ---------------------------------------------------------------------------------------------------
@@ -170,12 +162,13 @@ void write_signature(std::string& out, const Computation& computation) {
   write_shape(out, computation.root()->shape(), ShapeStyle::bare);
 }
 
-void write_computation(std::string& out, const Computation& computation, const PrintOptions& options) {
+void write_computation(std::string& out, const Computation& computation, const PrintOptions& options,
+                       const InPlace& in_place) {
   if (computation.parent()->entry() == &computation) out += "ENTRY ";
   out.append("%").append(computation.name());
   write_signature(out, computation);
   out += " {\n";
-  InstructionWriter writer(out, options);
+  InstructionWriter writer(out, options, &in_place);
   for (const auto& instruction : computation.instructions()) {
     out += instruction.get() == computation.root() ? "  ROOT " : "  ";
     writer.write(*instruction);
@@ -189,19 +182,6 @@ void write_computation(std::string& out, const Computation& computation, const P
   out += "\n\n";
 }
 
-// Computations that are only written as part of the asynchronous instructions that run them.
-std::unordered_set<const Computation*> computations_in_place(const Module& module) {
-  std::unordered_set<const Computation*> in_place;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      if (instruction->op() == Op::async_start && wrapped_operation(*instruction) != nullptr) {
-        in_place.insert(instruction->callees()[0]);
-      }
-    }
-  }
-  return in_place;
-}
-
 }  // namespace
 
 std::string print(const Module& module, const PrintOptions& options) {
@@ -210,14 +190,14 @@ std::string print(const Module& module, const PrintOptions& options) {
   if (options.metadata) write_source_tables(out, module.source_tables());
   const auto in_place = computations_in_place(module);
   for (const auto& computation : module.computations()) {
-    if (!in_place.contains(computation.get())) write_computation(out, *computation, options);
+    if (!in_place.contains(computation.get())) write_computation(out, *computation, options, in_place);
   }
   return out;
 }
 
 std::string print(const Instruction& instruction, const PrintOptions& options) {
   std::string out;
-  InstructionWriter(out, options).write(instruction);
+  InstructionWriter(out, options, nullptr).write(instruction);
   return out;
 }
 

@@ -38,18 +38,8 @@ const Shape& parameter_part(const Module& module, int64_t number, const TupleInd
   return *part;
 }
 
-// Every part of a parameter is given away once, by an alias or as a donor.
-using GivenAway = std::set<std::pair<int64_t, TupleIndex>>;
-
-void give_away(const Module& module, GivenAway& given, int64_t number, const TupleIndex& index,
-               const std::string& what) {
-  if (given.emplace(number, index).second) return;
-  throw error_in(
-      module, what + ": part " + text_of(index) + " of parameter " + std::to_string(number) + " is given away twice");
-}
-
 void verify_aliases(const Module& module) {
-  GivenAway given;
+  std::set<std::pair<int64_t, TupleIndex>> inputs;
   std::set<TupleIndex> outputs;
   const Shape& result = module.entry()->root()->shape();
   for (const InputOutputAlias& alias : module.header().input_output_alias) {
@@ -62,17 +52,18 @@ void verify_aliases(const Module& module) {
       throw error_in(module, what + ": part " + text_of(alias.output) + " of the result stands twice");
     }
     const Shape& input = parameter_part(module, alias.parameter, alias.parameter_index, what);
+    if (!inputs.emplace(alias.parameter, alias.parameter_index).second) {
+      throw error_in(module, what + ": part " + text_of(alias.parameter_index) + " of parameter " +
+                                 std::to_string(alias.parameter) + " stands twice");
+    }
     if (input.byte_size() != output->byte_size()) {
       throw error_in(module, what + ": part " + text_of(alias.output) + " of the result is " + output->to_string() +
                                  ", part " + text_of(alias.parameter_index) + " of parameter " +
                                  std::to_string(alias.parameter) + " is " + input.to_string());
     }
-    give_away(module, given, alias.parameter, alias.parameter_index, what);
   }
   for (const BufferDonor& donor : module.header().buffer_donor) {
-    const std::string what = "buffer_donor";
-    parameter_part(module, donor.parameter, donor.parameter_index, what);
-    give_away(module, given, donor.parameter, donor.parameter_index, what);
+    parameter_part(module, donor.parameter, donor.parameter_index, "buffer_donor");
   }
 }
 

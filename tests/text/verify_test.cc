@@ -109,8 +109,12 @@ TEST(Verify, AliasesAndDonorsNameWhatExists) {
             "input_output_alias: parameter 1 is (f32[4], s32[]), which has no part {5}");
   EXPECT_EQ(header_report("input_output_alias={ {1}: (0, {}, may-alias) }"),
             "input_output_alias: part {1} of the result is f32[2], part {} of parameter 0 is f32[4]");
-  EXPECT_EQ(header_report("input_output_alias={ {0}: (0, {}, may-alias) }, buffer_donor={ (0, {}) }"),
-            "buffer_donor: part {} of parameter 0 is given away twice");
+  EXPECT_EQ(header_report("input_output_alias={ {0}: (0, {}, may-alias), {1}: (0, {}, may-alias) }"),
+            "input_output_alias: part {} of parameter 0 stands twice");
+  EXPECT_EQ(header_report("input_output_alias={ {0}: (0, {}, may-alias), {0}: (1, {0}, may-alias) }"),
+            "input_output_alias: part {0} of the result stands twice");
+  EXPECT_EQ(header_report("buffer_donor={ (7, {}) }"),
+            "buffer_donor: there is no parameter 7, the entry computation has 2");
 }
 
 TEST(Verify, EntryLayoutIsThatOfTheEntry) {
