@@ -18,7 +18,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 try() {
   printf '$ %s\n' "$*"
   local code=0
-  eval "$*" || code=$?
+  eval "$*" 2>&1 || code=$?
   [ "$code" -eq "${EXPECTED:-0}" ] || {
     printf 'error: exit code %s, expected %s\n' "$code" "${EXPECTED:-0}" >&2
     exit 1
@@ -33,12 +33,13 @@ try "gshard verify $model"
 try "gshard print $model -o $work/once.hlo"
 try "gshard print $work/once.hlo | cmp - $work/once.hlo"
 
-say "GShard's mixture-of-experts layer, and the same simplified"
-try "gshard print $example --no-metadata | head -n 20"
-try "gshard print $example --no-metadata --simplify | grep -c ' = '"
+say "GShard's mixture-of-experts layer as written, its products, and its size with calls inlined and simplified"
+try "sed -n 3,6p $example"
+try "gshard print $example --no-metadata | grep dot"
+try "gshard print $example --simplify | gshard verify $example -"
 
-say "Running it on one device, with random arguments that make sense"
-try "gshard run $model --seed 1 --verbose | head -n 12"
+say "Running a training step on one device, with random arguments that make sense"
+try "gshard run $model --seed 1 --verbose | tail -n 6"
 
 say "The same in double precision: what rounding changed"
 try "gshard run $example --seed 1"
