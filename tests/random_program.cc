@@ -449,7 +449,7 @@ std::unique_ptr<Module> random_program(const RandomProgramOptions& options) {
     generator.add_known(entry->add(Op::parameter, Shape(dice.pick(kTypes), dice.dims()), {}, ParameterAttrs{i}));
   }
   generator.fill(options.parameters + options.instructions);
-  entry->set_root(generator.tuple_of(generator.some_values(3)));
+  entry->set_root(generator.tuple_of(generator.some_values(8)));
   module->sort_and_prune_computations();
   return module;
 }

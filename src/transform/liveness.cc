@@ -63,9 +63,9 @@ const char* Liveness::slots(const Instruction& x) const {
 }
 
 const std::vector<CallSite>& Liveness::call_sites(const Computation& computation) const {
-  static const std::vector<CallSite> kNone;
+  static const std::vector<CallSite> kUncalled;
   const auto found = call_sites_.find(&computation);
-  return found == call_sites_.end() ? kNone : found->second;
+  return found == call_sites_.end() ? kUncalled : found->second;
 }
 
 void Liveness::find_call_sites(const Module& module) {
@@ -139,8 +139,6 @@ void Liveness::propagate(const Instruction& x, size_t slot) {
       [[fallthrough]];
     case Op::call:
     case Op::fusion:
-      // Each operand is handed over, so it must be there; which of its elements matter the callee tells.
-      for (const Instruction* operand : x.operands()) mark(operand, kNone);
       for (const Computation* callee : x.callees()) mark(callee->root(), kNone);
       return propagate_from_callees(x);
     default:
@@ -177,13 +175,13 @@ void Liveness::propagate_to_caller(const CallSite& site, const Instruction& para
   }
 }
 
-// The same for a caller that has become live after its callees.
+// What a caller that has become live has to give: each operand must be there, and have the elements that are read.
 void Liveness::propagate_from_callees(const Instruction& caller) {
   for (size_t i = 0; i < caller.callees().size(); ++i) {
     const CallSite site = {&caller, i};
     for (const Instruction* parameter : caller.callees()[i]->parameters()) {
-      if (!is_live(*parameter)) continue;
-      propagate_to_caller(site, *parameter, kNone);
+      mark(parameter, kNone);
+      propagate_to_caller(site, *parameter, is_divisible(*parameter) ? kNone : kWhole);
       for (size_t e = 0; e < parameter->shape().tuple_size(); ++e) {
         if (is_live(*parameter, e)) propagate_to_caller(site, *parameter, e);
       }

@@ -221,6 +221,7 @@ Instruction* sort_of_one(Instruction& x) {
   return x.parent()->add(Op::tuple, x.shape(), {x.operands().data(), x.operand_count()});
 }
 
+// clang-format off: one rule per line.
 constexpr OpRule kRules[] = {
     {Op::reshape, reshape_to_same},
     {Op::reshape, reshape_of_reshape},
@@ -252,6 +253,7 @@ constexpr OpRule kRules[] = {
     {Op::iota, iota_of_one},
     {Op::sort, sort_of_one},
 };
+// clang-format on
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // The algebra of ops that compute, where it depends on types, attributes or called computations: convert, compare,
-// reduce, conditional, while, ...
+// reduce, conditional, ...
 #include <algorithm>
 
 #include "eval/elements.h"
@@ -169,7 +169,7 @@ Instruction* reduce_of_one(Instruction& x) {
   return x.parent()->add(op_of(reducer_of(*x.callees()[0])), x.shape(), {{initial_everywhere(x), value}});
 }
 
-// ---- sizes, branches and loops ----------------------------------------------------------------------------------
+// ---- sizes and branches -----------------------------------------------------------------------------------------
 
 Instruction* size_of_dimension(Instruction& x) {
   const int64_t size = x.operand(0)->shape().dim(static_cast<size_t>(x.attrs<DimensionSizeAttrs>().dimensions[0]));
@@ -196,19 +196,16 @@ Instruction* branch_of_constant(Instruction& x) {
   return call;
 }
 
-Instruction* loop_never_entered(Instruction& x) {
-  const auto condition = constant_of(*x.callees()[0]->root());
-  return condition == 0 ? x.operand(0) : nullptr;
-}
-
+// clang-format off: one rule per line.
 constexpr OpRule kRules[] = {
     {Op::copy, copy_is_its_operand},       {Op::convert, convert_to_same},
     {Op::convert, convert_of_convert},     {Op::bitcast_convert, bitcast_convert_to_same},
     {Op::compare, compare_with_itself},    {Op::not_, not_of_compare},
     {Op::select, select_of_predicates},    {Op::reduce, reduce_of_nothing},
     {Op::reduce, reduce_of_one},           {Op::get_dimension_size, size_of_dimension},
-    {Op::conditional, branch_of_constant}, {Op::while_, loop_never_entered},
+    {Op::conditional, branch_of_constant},
 };
+// clang-format on
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "transform/fold_constants.h"
 #include "transform/inline_calls.h"
 #include "transform/simplify_algebra.h"
+#include "transform/simplify_loops.h"
 #include "transform/simplify_tuples.h"
 
 namespace gshard {
@@ -13,6 +14,7 @@ std::span<const Pass> simplify_passes() {
   static const auto* const kPasses = new std::vector<Pass>{
       {"inline-calls", [](Module& module) { return inline_calls(module); }},
       {"simplify-tuples", simplify_tuples},
+      {"simplify-loops", simplify_loops},
       {"simplify-algebra", simplify_algebra},
       {"fold-constants", [](Module& module) { return fold_constants(module); }},
       {"eliminate-common-subexpressions", eliminate_common_subexpressions},

@@ -7,7 +7,7 @@
 
 namespace gshard {
 
-// inline-calls, simplify-tuples, simplify-algebra, fold-constants, eliminate-common-subexpressions,
+// inline-calls, simplify-tuples, simplify-loops, simplify-algebra, fold-constants, eliminate-common-subexpressions,
 // eliminate-dead-code.
 std::span<const Pass> simplify_passes();
 

@@ -23,7 +23,33 @@ Term shift_left(Term a, Term b) { return Term::of(Op::shift_left, {a, b}); }
 Term shift_right_logical(Term a, Term b) { return Term::of(Op::shift_right_logical, {a, b}); }
 Term shift_right_arithmetic(Term a, Term b) { return Term::of(Op::shift_right_arithmetic, {a, b}); }
 
-const std::vector<AlgebraRule>& algebra() {
+// Everything that can be tried on an op, in order.
+class RuleBook {
+ public:
+  RuleBook() {
+    for (const AlgebraRule& rule : rules_of_algebra()) algebra_[static_cast<size_t>(rule.from.op())].push_back(&rule);
+    for (const OpRule& rule : rules_of_shapes()) functions_[static_cast<size_t>(rule.op)].push_back(rule.apply);
+    for (const OpRule& rule : rules_of_values()) functions_[static_cast<size_t>(rule.op)].push_back(rule.apply);
+  }
+
+  Instruction* apply(Instruction& x) const {
+    for (const AlgebraRule* rule : algebra_[static_cast<size_t>(x.op())]) {
+      if (Instruction* simpler = rule->apply(x)) return simpler;
+    }
+    for (const auto function : functions_[static_cast<size_t>(x.op())]) {
+      if (Instruction* simpler = function(x)) return simpler;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::array<std::vector<const AlgebraRule*>, kOpCount> algebra_;
+  std::array<std::vector<Instruction* (*)(Instruction&)>, kOpCount> functions_;
+};
+
+}  // namespace
+
+std::span<const AlgebraRule> rules_of_algebra() {
   using enum Types;
   using enum Number;
   static const auto* const kRules = [] {
@@ -76,8 +102,8 @@ const std::vector<AlgebraRule>& algebra() {
         {shift_right_logical(zero, x), zero, integer},
         {shift_right_arithmetic(zero, x), zero, integer},
 
-        {max(x, x), x, any},
-        {min(x, x), x, any},
+        {max(x, x), x, bits | floating},
+        {min(x, x), x, bits | floating},
         {max(max(x, y), y), max(x, y), bits},
         {min(min(x, y), y), min(x, y), bits},
         {clamp(x, y, x), x, integer},
@@ -101,32 +127,6 @@ const std::vector<AlgebraRule>& algebra() {
   }();
   return *kRules;
 }
-
-// Everything that can be tried on an op, in order.
-class RuleBook {
- public:
-  RuleBook() {
-    for (const AlgebraRule& rule : algebra()) algebra_[static_cast<size_t>(rule.from.op())].push_back(&rule);
-    for (const OpRule& rule : rules_of_shapes()) functions_[static_cast<size_t>(rule.op)].push_back(rule.apply);
-    for (const OpRule& rule : rules_of_values()) functions_[static_cast<size_t>(rule.op)].push_back(rule.apply);
-  }
-
-  Instruction* apply(Instruction& x) const {
-    for (const AlgebraRule* rule : algebra_[static_cast<size_t>(x.op())]) {
-      if (Instruction* simpler = rule->apply(x)) return simpler;
-    }
-    for (const auto function : functions_[static_cast<size_t>(x.op())]) {
-      if (Instruction* simpler = function(x)) return simpler;
-    }
-    return nullptr;
-  }
-
- private:
-  std::array<std::vector<const AlgebraRule*>, kOpCount> algebra_;
-  std::array<std::vector<Instruction* (*)(Instruction&)>, kOpCount> functions_;
-};
-
-}  // namespace
 
 bool simplify_algebra(Module& module) {
   static const auto* const kBook = new RuleBook;

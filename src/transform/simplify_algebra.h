@@ -14,10 +14,13 @@
 #include <span>
 
 #include "ir/module.h"
+#include "transform/term.h"
 
 namespace gshard {
 
 bool simplify_algebra(Module& module);
+
+std::span<const AlgebraRule> rules_of_algebra();
 
 // A value that can stand for the instruction, made as transform/rewrite.h says; null where the rule does not apply.
 struct OpRule {

@@ -10,8 +10,6 @@
 namespace gshard {
 namespace {
 
-constexpr int64_t kMaxSteps = 10'000;
-
 using Wide = __int128;
 
 // {"known_trip_count":{"n":"32"}}, whose quotes may be escaped.
@@ -152,9 +150,9 @@ std::optional<int64_t> count(const Counting& c) {
 }
 
 // Runs the slice step by step.
-std::optional<int64_t> count_by_running(const LoopSlice& slice) {
+std::optional<int64_t> count_by_running(const LoopSlice& slice, int64_t max_steps) {
   std::vector<Literal> state = evaluate(*slice.start, {}).elements();
-  for (int64_t steps = 0; steps <= kMaxSteps; ++steps) {
+  for (int64_t steps = 0; steps <= max_steps; ++steps) {
     std::vector<Literal> next = evaluate(*slice.step, state).elements();
     if (next[0].values<uint8_t>()[0] == 0) return steps;
     state.assign(std::make_move_iterator(next.begin() + 1), std::make_move_iterator(next.end()));
@@ -164,7 +162,7 @@ std::optional<int64_t> count_by_running(const LoopSlice& slice) {
 
 }  // namespace
 
-std::optional<int64_t> trip_count(const Instruction& loop) {
+std::optional<int64_t> trip_count(const Instruction& loop, int64_t max_steps) {
   if (const auto known = known_trip_count(loop)) return known;
   const LoopSlice slice = slice_of_loop(loop);
   if (slice.step == nullptr) return std::nullopt;
@@ -172,7 +170,7 @@ std::optional<int64_t> trip_count(const Instruction& loop) {
     if (const auto steps = count(*counting)) return steps;
   }
   try {
-    return count_by_running(slice);
+    return count_by_running(slice, max_steps);
   } catch (const Error&) {
     return std::nullopt;  // the evaluator refuses some op of the slice
   }

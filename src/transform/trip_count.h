@@ -13,7 +13,7 @@ namespace gshard {
 // The number of times that the body of a `while` runs: as its backend_config says (known_trip_count), or as follows
 // from what the condition depends on, where that is simple arithmetic on values that start as constants. Counting up
 // or down to a bound takes no time, however far; other loops are run, without the rest of their bodies, for up to
-// 10,000 steps. Nothing where that does not tell.
-std::optional<int64_t> trip_count(const Instruction& loop);
+// `max_steps` steps. Nothing where that does not tell.
+std::optional<int64_t> trip_count(const Instruction& loop, int64_t max_steps = 10'000);
 
 }  // namespace gshard
