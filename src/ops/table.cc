@@ -172,9 +172,10 @@ constexpr std::array kRows = {
 constexpr int64_t kMaxLeaves = int64_t{1} << 18;
 constexpr int64_t kMaxDepth = 100;
 
+// Function pointers are not compared: under UBSan that is no constant expression. The tests do it.
 constexpr bool in_order() {
   for (size_t i = 0; i < kRows.size(); ++i) {
-    if (kRows[i].op != static_cast<Op>(i) || kRows[i].infer == nullptr) return false;
+    if (kRows[i].op != static_cast<Op>(i)) return false;
   }
   return true;
 }
