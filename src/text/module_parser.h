@@ -101,6 +101,7 @@ class ModuleParser {
   void add_parameter(Scope& scope, const Draft& draft);
 
   // ---- attributes of instructions (parse_attributes.cc) ----
+  bool accept_comma_before_attribute();
   void parse_attributes(Scope& scope, Draft& draft);
   void parse_attribute(Scope& scope, Draft& draft, std::string_view name, size_t position);
   bool parse_note(Scope& scope, Draft& draft, std::string_view name, size_t position);

@@ -85,8 +85,20 @@ std::string read_backend_config(Lexer& lexer) {
 
 }  // namespace
 
+// After an operation in place of an operand, a comma may also stand before the next operand.
+bool ModuleParser::accept_comma_before_attribute() {
+  const Lexer::Mark mark = lexer_.mark();
+  if (lexer_.accept(',') && !lexer_.word().empty() && lexer_.peek() == '=') {
+    lexer_.reset(mark);
+    return lexer_.accept(',');
+  }
+  lexer_.reset(mark);
+  return false;
+}
+
 void ModuleParser::parse_attributes(Scope& scope, Draft& draft) {
-  while (lexer_.accept(',')) {
+  const bool is_operand = draft.instruction->name().empty();
+  while (is_operand ? accept_comma_before_attribute() : lexer_.accept(',')) {
     const size_t position = lexer_.next_position();
     const std::string_view name = lexer_.expect_word("an attribute");
     lexer_.expect('=', "after the attribute '" + std::string(name) + "'");
