@@ -95,6 +95,12 @@ int64_t product_of(const Shape& shape, const Dims& dimensions) {
   return product;
 }
 
+// How many starts a part has in the whole.
+int64_t starts(int64_t whole, int64_t part) {
+  const int64_t rest = whole - part;
+  return rest < ValueUse::kNoLimit ? rest + 1 : rest;
+}
+
 ValueUse with_limit(int64_t limit) {
   ValueUse use;
   use.limit = std::max<int64_t>(limit, 1);
@@ -454,7 +460,7 @@ void UseAnalysis::contraction(const Instruction& i) {
     fan_in = product_of(lhs, attrs.lhs_contracting_dims);
     // The groups together are no longer than the ragged dimension.
     const int64_t groups = std::max<int64_t>(i.operand(2)->shape().element_count(), 1);
-    demand(*i.operand(2), with_limit(product_of(lhs, attrs.lhs_ragged_dims) / groups + 1));
+    demand(*i.operand(2), with_limit(starts(product_of(lhs, attrs.lhs_ragged_dims) / groups, 0)));
   } else {
     const auto& labels = i.attrs<ConvolutionAttrs>().dim_labels;
     fan_in = saturating_multiply(rhs.dim(static_cast<size_t>(labels.kernel_input_feature)),
@@ -467,7 +473,7 @@ void UseAnalysis::contraction(const Instruction& i) {
 void UseAnalysis::start_indices(const Instruction& i, size_t first, const Shape& slice) {
   const Shape& whole = i.operand(0)->shape();
   for (size_t d = 0; d < whole.rank() && first + d < i.operand_count(); ++d) {
-    demand(*i.operand(first + d), with_limit(whole.dim(d) - slice.dim(d) + 1));
+    demand(*i.operand(first + d), with_limit(starts(whole.dim(d), slice.dim(d))));
   }
 }
 
@@ -499,7 +505,7 @@ void UseAnalysis::gather(const Instruction& i) {
   const Shape& whole = i.operand(0)->shape();
   Dims limits;
   for (int64_t d : attrs.start_index_map) {
-    limits.push_back(whole.dim(static_cast<size_t>(d)) - attrs.slice_sizes[static_cast<size_t>(d)] + 1);
+    limits.push_back(starts(whole.dim(static_cast<size_t>(d)), attrs.slice_sizes[static_cast<size_t>(d)]));
   }
   ValueUse use;
   use.sorted = attrs.indices_are_sorted;
@@ -524,7 +530,7 @@ void UseAnalysis::scatter(const Instruction& i) {
   }
   Dims limits;
   for (int64_t d : attrs.scatter_dims_to_operand_dims) {
-    limits.push_back(whole.dim(static_cast<size_t>(d)) - window[static_cast<size_t>(d)] + 1);
+    limits.push_back(starts(whole.dim(static_cast<size_t>(d)), window[static_cast<size_t>(d)]));
   }
   ValueUse use;
   use.sorted = attrs.indices_are_sorted;

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "runtime/npy.h"
 #include "runtime/results.h"
-#include "runtime/zip.h"
 
 namespace gshard {
 namespace {
@@ -147,10 +146,9 @@ ReadArguments read_arguments(const std::string& path, const Module& module, std:
   return arguments;
 }
 
-void write_results(const std::string& path, const Literal& result) {
-  ZipWriter archive(path);
-  for_each_leaf(result, [&](const std::string& name, const Literal& array) { write_array(archive, name, array); });
-  archive.finish();
+void ResultWriter::write(const Literal& result) {
+  for_each_leaf(result, [&](const std::string& name, const Literal& array) { write_array(archive_, name, array); });
+  archive_.finish();
 }
 
 }  // namespace gshard

@@ -1,7 +1,7 @@
 // Arguments from and results to numpy's archives of arrays.
 //
 //   std::vector<Literal> arguments = read_arguments("data.npz", module, {});
-//   write_results("result.npz", result);      // numpy.load("result.npz")["result"]
+//   ResultWriter("result.npz").write(result);      // numpy.load("result.npz")["result"]
 //
 // Which array is which parameter: `x` where the parameter is called %x, `arg0`, `0` or numpy.savez's own `arr_0` by
 // its number. The parts of a tuple have their positions appended: `arg0.1`, `x.2.0`. A single .npy file is `arr_0`.
@@ -13,6 +13,7 @@
 
 #include "ir/literal.h"
 #include "ir/module.h"
+#include "runtime/zip.h"
 
 namespace gshard {
 
@@ -26,7 +27,16 @@ struct ReadArguments {
 // parameter, and stands in for what is missing.
 ReadArguments read_arguments(const std::string& path, const Module& module, std::vector<Literal> defaults);
 
-// Throws Error(program) where the file cannot be written.
-void write_results(const std::string& path, const Literal& result);
+// Made before the work whose results it is to write: a path that cannot be written is found out first.
+class ResultWriter {
+ public:
+  // Throws Error(program) where the file cannot be created.
+  explicit ResultWriter(const std::string& path) : archive_(path) {}
+  // Once. Throws Error(program) where writing fails.
+  void write(const Literal& result);
+
+ private:
+  ZipWriter archive_;
+};
 
 }  // namespace gshard

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -250,14 +252,19 @@ std::vector<std::byte> ZipReader::read(const ZipMember& member) const {
   return bytes;
 }
 
-ZipWriter::ZipWriter(std::string path) : path_(std::move(path)), file_(std::fopen(path_.c_str(), "wbe")) {
+ZipWriter::ZipWriter(std::string path) : path_(std::move(path)), partial_(path_) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path_, ignored);
+  if (std::filesystem::is_directory(status)) fail(path_, "it is a directory, not a file");
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) partial_ += ".partial";
+  file_ = std::fopen(partial_.c_str(), "wbe");
   if (file_ == nullptr) fail(path_, fmt::format("cannot create it: {}", std::strerror(errno)));
 }
 
 ZipWriter::~ZipWriter() {
   if (file_ == nullptr) return;
   std::fclose(file_);
-  std::remove(path_.c_str());
+  if (partial_ != path_) std::remove(partial_.c_str());
 }
 
 void ZipWriter::write(std::span<const std::byte> bytes) {
@@ -309,9 +316,10 @@ void ZipWriter::finish() {
   const uint64_t count_16 = std::min(count, kManyMembers);
   end.u32(kDirectoryEnd).u16(0).u16(0).u16(count_16).u16(count_16).u32(field_32(size)).u32(field_32(directory)).u16(0);
   write(end.bytes());
-  const bool closed = std::fclose(file_) == 0;
-  file_ = nullptr;
-  if (!closed) fail(path_, fmt::format("cannot write it: {}", std::strerror(errno)));
+  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+  if (!closed || (partial_ != path_ && std::rename(partial_.c_str(), path_.c_str()) != 0)) {
+    fail(path_, fmt::format("cannot write it: {}", std::strerror(errno)));
+  }
 }
 
 }  // namespace gshard

@@ -43,8 +43,8 @@ class ZipReader {
   std::vector<ZipMember> members_;
 };
 
-// Writes stored members one after another. Throws Error(program) with the path where writing fails. A file that was
-// not finished is removed.
+// Writes stored members one after another. Throws Error(program) with the path where writing fails. The file stands
+// under its name only once it is finished; until then it is PATH.partial, which is removed when that never happens.
 class ZipWriter {
  public:
   explicit ZipWriter(std::string path);
@@ -60,7 +60,8 @@ class ZipWriter {
   void write(std::span<const std::byte> bytes);
 
   std::string path_;
-  std::FILE* file_;
+  std::string partial_;  // where it is written: the path itself for devices and pipes
+  std::FILE* file_ = nullptr;
   int64_t offset_ = 0;
   std::vector<ZipMember> members_;
 };

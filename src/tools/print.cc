@@ -7,9 +7,9 @@
 #include <filesystem>
 
 #include "runtime/file.h"
-#include "runtime/load.h"
 #include "text/print.h"
 #include "text/verify.h"
+#include "tools/program.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 #include "transform/simplify.h"
@@ -19,6 +19,9 @@ namespace {
 
 constexpr const char* kNotes =
     "The text is what XLA itself would print: printing it again changes nothing.\n"
+    "\n"
+    "Passes:\n"
+    "  {}\n"
     "\n"
     "Examples:\n"
     "  gshard print model.hlo\n"
@@ -92,7 +95,7 @@ void run_passes_of(Module& module, const Options& options, const CLI::App& app) 
 }
 
 int print_file(const Options& options, const CLI::App& app) {
-  const Program program = load(options.file);
+  const Program program = read_program(options.file);
   with_lines(program, [&] { run_passes_of(*program.module, options, app); });
   const std::string text = print(*program.module, print_options(options));
   if (options.out.empty() || options.out == "-") {
@@ -107,13 +110,13 @@ int print_file(const Options& options, const CLI::App& app) {
 
 Command add_print(CLI::App& root) {
   auto options = std::make_shared<Options>();
-  CLI::App* app = add_subcommand(root, "print", "Write a module as canonical HLO text", kNotes);
+  CLI::App* app = add_subcommand(root, "print", "Write a module as canonical HLO text",
+                                 fmt::format(kNotes, fmt::join(pass_names(), "\n  ")));
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   app->add_option("-o,--out", options->out, "Write to this file instead of standard output")->type_name("OUT.hlo");
   app->add_flag("--no-metadata", options->no_metadata, "Leave out metadata and the tables of source files");
-  app->add_flag("--simplify", options->simplify, "Simplify first: inline, fold, remove what is dead or double");
-  app->add_option("--passes", options->passes,
-                  fmt::format("Run these passes first, in order: {}", fmt::join(pass_names(), ", ")))
+  app->add_flag("--simplify", options->simplify, "Run all passes again and again first, until nothing changes");
+  app->add_option("--passes", options->passes, "Run these passes first, in this order")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("A,B,C");

@@ -5,13 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "eval/arguments.h"
 #include "eval/evaluate.h"
-#include "runtime/load.h"
 #include "runtime/memory.h"
 #include "runtime/npz.h"
 #include "runtime/results.h"
+#include "tools/program.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -21,13 +22,13 @@ namespace gshard {
 namespace {
 
 constexpr const char* kNotes =
-    "Random arguments make sense: floats lie in (0.5, 1.5)/sqrt(fan-in), integers in the range of their use, indices\n"
-    "are sorted or unique where an op was promised that. Deep networks without normalisation may overflow with\n"
-    "floats that are all positive; --signed keeps them small.\n"
+    "Random arguments make sense: floats lie in (0.5, 1.5)/sqrt(fan-in), integers in the range of\n"
+    "their use, indices are sorted or unique where an op was promised that. Deep networks without\n"
+    "normalisation may overflow with floats that are all positive; --signed keeps them small.\n"
     "\n"
-    "Arrays of DATA.npz are found by the parameter's name, or as arg0, 0 or arr_0 by its number; parts of tuples as\n"
-    "arg0.1. Types that numpy has not are written as the next that holds them exactly (bf16 and f8 as float32) and\n"
-    "read back from it; ml_dtypes arrays are read too.\n"
+    "Arrays of DATA.npz are found by the parameter's name, or as arg0, 0 or arr_0 by its number,\n"
+    "parts of tuples as arg0.1. Types that numpy has not are written as the next that holds them\n"
+    "exactly (bf16 and f8 as float32) and read back from it; ml_dtypes arrays are read too.\n"
     "\n"
     "Examples:\n"
     "  gshard run model.hlo --seed 7\n"
@@ -101,12 +102,14 @@ int64_t show(const Literal& result) {
 }
 
 int run(const RunOptions& options, bool seeded) {
-  const Program program = load(options.file);
+  const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> wide = options.f64 ? widen_floats(*program.module) : nullptr;
     const Module& module = wide != nullptr ? *wide : *program.module;
     const int64_t limit = memory_limit();
     check_fits(module, limit);
+    std::optional<ResultWriter> out;
+    if (!options.out.empty()) out.emplace(options.out);
     const auto arguments = arguments_for(*program.module, module, options, seeded);
     EvaluateOptions evaluation;
     evaluation.make_up_constants = options.make_up_constants;
@@ -115,7 +118,7 @@ int run(const RunOptions& options, bool seeded) {
     const auto start = std::chrono::steady_clock::now();
     const Literal result = evaluate(module, arguments, evaluation);
     spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
-    if (!options.out.empty()) write_results(options.out, result);
+    if (out) out->write(result);
     if (const int64_t non_finite = show(result); non_finite > 0) {
       spdlog::warn("{} elements of the results are not finite", with_separators(non_finite));
     }

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "ir/op.h"
-#include "runtime/load.h"
 #include "runtime/statistics.h"
+#include "tools/program.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -16,9 +16,9 @@ namespace gshard {
 namespace {
 
 constexpr const char* kNotes =
-    "FLOPs count a multiply-add of dot and convolution as two and each element of other arithmetic as one; elements\n"
-    "of exponential, log, tanh, ... are counted apart. The bodies of loops count as often as they run (once where\n"
-    "that depends on data), the branches of a conditional as taken equally often.\n"
+    "FLOPs count a multiply-add of dot and convolution as two and each element of other arithmetic\n"
+    "as one; elements of exponential, log, tanh, ... are counted apart. The bodies of loops count as\n"
+    "often as they run (once where that depends on data), branches as taken equally often.\n"
     "\n"
     "Examples:\n"
     "  gshard stats model.hlo\n"
@@ -109,7 +109,7 @@ std::string collectives_table(const Statistics& s) {
   Table table({{"collective"}, {"count", Align::right}, {"runs", Align::right}, {"operand bytes", Align::right}});
   for (const auto& collective : s.collectives) {
     table.add({std::string(keyword_of(collective.op)), with_separators(collective.count), human_count(collective.runs),
-               human_bytes(static_cast<int64_t>(collective.bytes))});
+               human_bytes(collective.bytes)});
   }
   return table.empty() ? "" : heading("collectives") + table.text();
 }
@@ -175,7 +175,7 @@ nlohmann::ordered_json json_of(const Program& program, const Statistics& s) {
 }
 
 int show(const std::string& file, bool as_json) {
-  const Program program = load(file);
+  const Program program = read_program(file);
   const Statistics s = statistics_of(*program.module);
   if (as_json) {
     put(json_of(program, s).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");

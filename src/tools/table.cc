@@ -62,9 +62,9 @@ std::string with_separators(int64_t value) {
   return digits;
 }
 
-std::string human_bytes(int64_t bytes) {
+std::string human_bytes(double bytes) {
   static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  return scaled(static_cast<double>(bytes), 1024, kUnits);
+  return scaled(bytes, 1024, kUnits);
 }
 
 std::string human_count(double value) {

@@ -37,7 +37,7 @@ class Table {
 // "1,234,567".
 std::string with_separators(int64_t value);
 // "1.5 KiB", "3.25 GiB".
-std::string human_bytes(int64_t bytes);
+std::string human_bytes(double bytes);
 // "12.3 G", with the letters of powers of 1000.
 std::string human_count(double value);
 

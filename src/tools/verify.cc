@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "runtime/load.h"
+#include "tools/program.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 
@@ -14,7 +14,7 @@ namespace {
 // Returns the exit code for this file.
 int verify_file(const std::string& path) {
   try {
-    const Program program = load(path);
+    const Program program = read_program(path);
     put(fmt::format("{} {}: {} instructions in {} computations\n", styled(Style::good, "ok", Stream::out), program.name,
                     program.module->instruction_count(), program.module->computations().size()));
     return 0;

@@ -138,7 +138,7 @@ TEST(Npz, WhatIsWrittenIsReadBack) {
   const Literal z = literal_of<int8_t>(Shape(DType::s4, {3}), {-8, 7, 0});
   const Literal scalar = literal_of<uint8_t>(Shape(DType::pred), {1});
   const std::string path = temporary("round_trip.npz");
-  write_results(path, Literal::tuple({x, Literal::tuple({y, z, Literal(Shape::token())}), scalar}));
+  ResultWriter(path).write(Literal::tuple({x, Literal::tuple({y, z, Literal(Shape::token())}), scalar}));
   EXPECT_EQ(to_literal(array_of(path, "result.0"), x.shape()), x);
   EXPECT_EQ(to_literal(array_of(path, "result.1.0"), y.shape()), y);
   EXPECT_EQ(to_literal(array_of(path, "result.1.1"), z.shape()), z);
@@ -318,11 +318,22 @@ TEST(HostileArray, BadHeadersAreRefused) {
   EXPECT_THAT(refusal([] { parse_npy(npy_bytes("", 0)); }), HasSubstr("expected"));
 }
 
-TEST(ZipWriter, AFileThatIsNotFinishedIsRemoved) {
+TEST(ZipWriter, AFileThatIsNotFinishedLeavesWhatWasThere) {
   const std::string path = temporary("unfinished.npz");
+  write_file(path, "before");
   { ZipWriter zip(path); }
-  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(read_file(path), "before");
+  EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
+  ZipWriter zip(path);
+  zip.finish();
+  EXPECT_TRUE(ZipReader(path).members().empty());
+  EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
+}
+
+TEST(ZipWriter, PathsThatCannotBeWrittenAreNamed) {
   EXPECT_THAT(refusal([] { ZipWriter zip("/nowhere/x.npz"); }), HasSubstr("/nowhere/x.npz: cannot create it"));
+  EXPECT_THAT(refusal([] { ZipWriter zip(testing::TempDir()); }), HasSubstr("it is a directory"));
+  ZipWriter("/dev/null").finish();
 }
 
 }  // namespace

@@ -134,11 +134,27 @@ ENTRY %main () -> f32[] {
   EXPECT_EQ(folder.gshard("stats m.hlo").exit_code, 0);
 }
 
+TEST(Run, AnErrorLeavesEarlierResultsAlone) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  folder.write("bad.hlo", kElided);
+  ASSERT_EQ(folder.gshard("run m.hlo --out r.npz").exit_code, 0);
+  const std::string before = folder.read("r.npz");
+  EXPECT_EQ(folder.gshard("run bad.hlo --out r.npz").exit_code, 3);
+  EXPECT_EQ(folder.read("r.npz"), before);
+  EXPECT_EQ(folder.shell("ls r.npz*").out, "r.npz\n");
+  const Outcome o = folder.gshard("run m.hlo --out nowhere/r.npz");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(o.err, "error: nowhere/r.npz: cannot create it: No such file or directory\n");
+}
+
 TEST(Run, VerboseTellsTimesOnStandardError) {
   const Folder folder;
   folder.write("m.hlo", kDouble);
   const Outcome o = folder.gshard("run m.hlo --verbose");
   EXPECT_EQ(o.out, folder.gshard("run m.hlo").out);
+  EXPECT_THAT(o.err, ContainsRegex("info: m.hlo: read and verified [0-9]+ B in [0-9.]+ s\n"));
   EXPECT_THAT(o.err, ContainsRegex("info: evaluated in [0-9.]+ s, peak memory [0-9.]+ [KMG]iB\n"));
 }
 
