@@ -100,7 +100,8 @@ Instruction* annotate(Instruction* value, const HloSharding& sharding, const Ins
     }
     return computation.add(Op::tuple, shape, elements);
   }
-  if (!shape.is_array() || sharding.kind == HloSharding::Kind::unknown) return value;
+  const bool says_nothing = sharding.kind == HloSharding::Kind::unknown && sharding.group == HloSharding::Group::none;
+  if (!shape.is_array() || says_nothing) return value;
   Instruction* call = add_annotated(value, from);
   call->mutable_notes().sharding = std::make_shared<const HloSharding>(sharding);
   call->mutable_notes().frontend_attributes = nullptr;

@@ -9,9 +9,10 @@
 
 namespace gshard {
 
-// Kept whatever becomes of them: parameters of the entry, the entry's result, and what acts on the outside world
-// (infeed, send, custom-calls that say so, random numbers with hidden state). Loops that do no such thing are taken to
-// end, so an unused one goes. Computations that nothing calls go too.
+// Kept whatever becomes of them: parameters of the entry, the entry's result, what acts on the outside world (infeed,
+// send, custom-calls that say so, random numbers with hidden state), and values that others are to be sharded like
+// (shard_as, shard_like). Loops that do no such thing are taken to end, so an unused one goes. Computations that
+// nothing calls go too.
 bool eliminate_dead_code(Module& module);
 
 }  // namespace gshard

@@ -28,6 +28,11 @@ bool is_described_by_position(const Instruction& x) {
          (notes.backend_config && notes.backend_config->find("tuple_index") != std::string::npos);
 }
 
+// One of a group of values that are to be sharded alike matters to the others, even if nothing reads it.
+bool is_in_group(const Instruction& x) {
+  return x.notes().sharding != nullptr && x.notes().sharding->group != HloSharding::Group::none;
+}
+
 }  // namespace
 
 Liveness::Liveness(const Module& module) {
@@ -45,7 +50,7 @@ Liveness::Liveness(const Module& module) {
   }
   for (const auto& computation : module.computations()) {
     for (const auto& x : computation->instructions()) {
-      if (effects.has_effect(*x)) mark(x.get(), kNone);
+      if (effects.has_effect(*x) || is_in_group(*x)) mark(x.get(), kNone);
     }
   }
   for (const Instruction* parameter : module.entry()->parameters()) mark(parameter, kWhole);

@@ -98,7 +98,8 @@ class Walk {
     }
     std::vector<Instruction*> unused;
     for (size_t i = range.first; i < range.last; ++i) {
-      if (!used[i - range.first]) unused.push_back(computation_.at(i));
+      const bool is_superseded = std::binary_search(superseded_.begin(), superseded_.end(), i);
+      if (!used[i - range.first] && !is_superseded) unused.push_back(computation_.at(i));
     }
     return unused;
   }
@@ -141,7 +142,7 @@ class Walk {
   const size_t count_;
   std::vector<Instruction*> now_;
   std::vector<Range> added_;
-  std::vector<size_t> superseded_;  // new instructions that a rule has replaced again
+  std::vector<size_t> superseded_;  // new instructions that a rule has replaced again, ascending
   bool changed_ = false;
 };
 
