@@ -47,6 +47,10 @@ Literal scaled(const Literal& operand, const Literal& scale, DType type) {
 
 }  // namespace
 
+bool any_empty(std::initializer_list<Shape> shapes) {
+  return std::any_of(shapes.begin(), shapes.end(), [](const Shape& shape) { return shape.element_count() == 0; });
+}
+
 DType accumulator_type(DType result, DType lhs, DType rhs) {
   const auto any = [&](auto holds) { return holds(result) || holds(lhs) || holds(rhs); };
   const auto any_is = [&](DType type) { return any([&](DType other) { return other == type; }); };
@@ -77,6 +81,7 @@ MatrixOperand::MatrixOperand(const Literal& operand, const Dims& batch, const Di
 namespace {
 
 Literal dot(const Shape& shape, const DotAttrs& attrs, const Literal& lhs, const Literal& rhs, DType type) {
+  if (any_empty({shape, lhs.shape(), rhs.shape()})) return Literal(shape);
   const MatrixOperand a(lhs, attrs.lhs_batch_dims, attrs.lhs_contracting_dims, type);
   const MatrixOperand b(rhs, attrs.rhs_batch_dims, attrs.rhs_contracting_dims, type);
   Literal sums(shape.with_type(type));

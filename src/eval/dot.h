@@ -2,12 +2,17 @@
 // matrices of that type.
 #pragma once
 
+#include <initializer_list>
 #include <utility>
 
 #include "eval/matmul.h"
 #include "ir/literal.h"
 
 namespace gshard {
+
+// Whether a product is all zeros, or nothing, because one of the shapes has no elements. Then there may be very many
+// empty matrices, through which no loop should go.
+bool any_empty(std::initializer_list<Shape> shapes);
 
 // The type in which products of `lhs` and `rhs` are added up for a result of type `result`: f32 or f64 for real
 // floats, which are rounded once at the end; u32 or u64 for integers, which wrap as the result would; c64 or c128.

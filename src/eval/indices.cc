@@ -10,6 +10,32 @@ int64_t clamp_start(int64_t start, int64_t size, int64_t window) {
   return std::clamp<int64_t>(start, 0, std::max<int64_t>(size - window, 0));
 }
 
+IndexDimensions IndexDimensions::of(const GatherAttrs& attrs) {
+  return {attrs.offset_dims,           attrs.collapsed_slice_dims,        attrs.start_index_map,
+          attrs.operand_batching_dims, attrs.start_indices_batching_dims, attrs.index_vector_dim};
+}
+
+IndexDimensions IndexDimensions::of(const ScatterAttrs& attrs) {
+  return {attrs.update_window_dims,  attrs.inserted_window_dims,          attrs.scatter_dims_to_operand_dims,
+          attrs.input_batching_dims, attrs.scatter_indices_batching_dims, attrs.index_vector_dim};
+}
+
+WindowStrides::WindowStrides(const IndexDimensions& dimensions, const Shape& array, size_t operand_rank)
+    : sizes(operand_rank, 1), window(operand_rank, 0) {
+  const Dims strides = row_major_strides(array.dims());
+  size_t next = 0;
+  for (size_t d = 0; d < operand_rank; ++d) {
+    const auto dim = static_cast<int64_t>(d);
+    if (is_among(dim, dimensions.dropped_dims) || is_among(dim, dimensions.operand_batching_dims)) continue;
+    const auto from = static_cast<size_t>(dimensions.window_dims[next++]);
+    sizes[d] = array.dim(from);
+    window[d] = strides[from];
+  }
+  for (size_t d = 0; d < array.rank(); ++d) {
+    if (!is_among(static_cast<int64_t>(d), dimensions.window_dims)) positions.push_back(strides[d]);
+  }
+}
+
 StartIndices::StartIndices(const Literal& indices, IndexDimensions dimensions, size_t operand_rank)
     : values_(integers_of(indices)), dimensions_(std::move(dimensions)), operand_rank_(operand_rank) {
   sizes_ = indices.shape().dims();
@@ -35,14 +61,6 @@ void StartIndices::read(const Dims& position, Dims& starts) const {
     starts[static_cast<size_t>(dimensions_.operand_batching_dims[i])] =
         position[static_cast<size_t>(batching_positions_[i])];
   }
-}
-
-bool StartIndices::next_position(Dims& position) const {
-  for (size_t d = position.size(); d-- > 0;) {
-    if (++position[d] < sizes_[d]) return true;
-    position[d] = 0;
-  }
-  return false;
 }
 
 }  // namespace gshard

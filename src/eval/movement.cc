@@ -44,7 +44,7 @@ Kept kept_by(const PaddingDim& padding, int64_t size, int64_t result_size) {
 }  // namespace
 
 void copy_box(const Dims& sizes, Literal& to, const View& to_view, const Literal& from, const View& from_view) {
-  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return;
+  if (is_among(0, sizes)) return;
   const int64_t bytes = bytes_of(to.shape().type());
   const StridedCopy copy(sizes, to_view.strides, from_view.strides, bytes);
   copy.run(to.mutable_bytes() + to_view.offset * bytes, from.bytes() + from_view.offset * bytes);
@@ -73,7 +73,7 @@ Literal broadcast_to(const Shape& shape, const Literal& operand, const Dims& dim
 // ---- kernels ----------------------------------------------------------------------------------------------------
 
 Literal eval_reshape(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
-  return operands[0].reshaped(instruction.shape());
+  return std::move(operands[0]).reshaped(instruction.shape());
 }
 
 Literal eval_dynamic_reshape(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
@@ -82,7 +82,7 @@ Literal eval_dynamic_reshape(const Instruction& instruction, std::span<Literal> 
     throw evaluation_error(instruction, operands[0].shape().to_string() + " cannot become " +
                                             instruction.shape().to_string() + ": dynamic sizes are not supported");
   }
-  return operands[0].reshaped(instruction.shape());
+  return std::move(operands[0]).reshaped(instruction.shape());
 }
 
 Literal eval_bitcast(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
@@ -92,13 +92,10 @@ Literal eval_bitcast(const Instruction& instruction, std::span<Literal> operands
     throw evaluation_error(instruction, from.to_string() + " and " + shape.to_string() + " differ in bytes");
   }
   // A bitcast keeps the bytes in memory, so it transposes where the layouts of the text differ.
-  const Shape& layout = instruction.operand_count() > 0 ? instruction.operand(0)->shape() : from;
-  const Literal physical = transposed(operands[0], physical_order(layout.rank() == from.rank() ? layout : from));
   const Dims order = physical_order(shape);
-  if (shape.type() == from.type() && std::is_sorted(order.begin(), order.end())) return physical.reshaped(shape);
-  Literal reordered = Literal::uninitialized(shape.with_dims(select_dims(shape.dims(), order)));
-  std::copy_n(physical.bytes(), physical.byte_size(), reordered.mutable_bytes());
-  return transposed(reordered, inverse_permutation(order)).reshaped(shape);
+  Literal physical = transposed(operands[0], physical_order(instruction.operand(0)->shape()));
+  physical = std::move(physical).reinterpreted(shape.with_dims(select_dims(shape.dims(), order)));
+  return transposed(physical, inverse_permutation(order)).reshaped(shape);
 }
 
 Literal eval_broadcast(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
@@ -110,6 +107,7 @@ Literal eval_transpose(const Instruction& instruction, std::span<Literal> operan
 }
 
 Literal eval_reverse(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
+  if (instruction.shape().element_count() == 0) return Literal(instruction.shape());
   View from = View::whole(operands[0].shape());
   for (int64_t d : instruction.attrs<DimensionsAttrs>().dimensions) {
     int64_t& stride = from.strides[static_cast<size_t>(d)];
@@ -136,6 +134,7 @@ Literal eval_slice(const Instruction& instruction, std::span<Literal> operands, 
 Literal eval_concatenate(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
   const auto dimension = static_cast<size_t>(instruction.attrs<DimensionsAttrs>().dimensions[0]);
   Literal result = Literal::uninitialized(instruction.shape());
+  if (instruction.shape().element_count() == 0) return result;
   View to = View::whole(instruction.shape());
   for (const Literal& operand : operands) {
     copy_box(operand.shape().dims(), result, to, operand, View::whole(operand.shape()));

@@ -104,6 +104,7 @@ void multiply_contracted_groups(const MatrixOperand& a, const MatrixOperand& b, 
 Literal eval_ragged_dot(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
   const auto& attrs = instruction.attrs<RaggedDotAttrs>();
   const Shape& lhs = operands[0].shape();
+  if (any_empty({instruction.shape(), lhs, operands[1].shape()})) return Literal(instruction.shape());
   const DType type = accumulator_type(instruction.shape().type(), lhs.type(), operands[1].shape().type());
   Dims rhs_batch = attrs.rhs_group_dims;
   rhs_batch.append({attrs.rhs_batch_dims.data(), attrs.rhs_batch_dims.size()});

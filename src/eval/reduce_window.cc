@@ -153,8 +153,15 @@ bool combines_elements(const LaneProgram& reducer) {
                     types.begin() + static_cast<std::ptrdiff_t>(types.size() / 2));
 }
 
-bool is_small(int64_t taps, int64_t inputs, int64_t outputs) {
-  return taps <= 64 || (taps <= 1024 && saturating_multiply(taps, outputs) <= saturating_multiply(4, inputs));
+// Whether tap by tap is the way: few taps, or windows that hardly overlap.
+bool is_small(const std::vector<WindowedDim>& dims, int64_t inputs) {
+  int64_t taps = 1;
+  int64_t pairs = 1;
+  for (const WindowedDim& dim : dims) {
+    taps = saturating_multiply(taps, dim.window.size);
+    pairs = saturating_multiply(pairs, dim.pair_count());
+  }
+  return pairs == 0 || taps <= 64 || (taps <= 1024 && pairs <= saturating_multiply(4, inputs));
 }
 
 }  // namespace
@@ -164,18 +171,21 @@ Literal eval_reduce_window(const Instruction& instruction, std::span<Literal> op
   const Shape& shape = instruction.shape().is_tuple() ? instruction.shape().element(0) : instruction.shape();
   const auto dims =
       windowed_dims(instruction, instruction.attrs<WindowAttrs>().window, operands[0].shape().dims(), shape.dims());
-  const TapBoxes taps(dims);
   LaneProgram& reducer = evaluator.lanes_of(*instruction.callees()[0]);
   Values values(operands.begin(), operands.begin() + count);
   Values inits(operands.begin() + count, operands.end());
   convert_for(reducer, inits, values);
 
   const int64_t inputs = values[0].shape().element_count();
-  Values results;
-  if (is_small(taps.count(), inputs, shape.element_count()) || !combines_elements(reducer)) {
-    results = filled_all(shape.dims(), inits);
+  Values results = filled_all(shape.dims(), inits);
+  if (inputs == 0 || shape.element_count() == 0) {
+    // No window holds anything, but there may be very many places for one.
+  } else if (is_small(dims, inputs) || !combines_elements(reducer)) {
     Combiner combiner(reducer, results, values);
-    taps.for_each([&](const TapBox& box) { combiner.run_box(box.sizes, box.outputs, box.inputs); });
+    TapBoxes(dims).for_each([&](const TapBox& box) {
+      evaluator.check_stop();
+      combiner.run_box(box.sizes, box.outputs, box.inputs);
+    });
   } else {
     results = reduce_by_doubling(dims, std::move(values), inits, reducer);
   }

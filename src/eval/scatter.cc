@@ -9,29 +9,16 @@ namespace gshard {
 namespace {
 
 // Where windows of the updates go in the operands.
-struct Windows {
-  Dims sizes;             // in each dimension of the operand
-  Dims target_strides;    // of the operand
-  Dims source_strides;    // of the updates, by dimension of the operand
-  Dims position_strides;  // of the updates, by dimension of the array of indices
-};
+struct Placement {
+  StartIndices indices;
+  WindowStrides updates;
+  Dims operand_strides;
 
-Windows windows_of(const ScatterAttrs& attrs, const Shape& operand, const Shape& updates) {
-  const Dims strides = row_major_strides(updates.dims());
-  Windows windows{Dims(operand.rank(), 1), row_major_strides(operand.dims()), Dims(operand.rank(), 0), {}};
-  size_t window_dim = 0;
-  for (size_t d = 0; d < operand.rank(); ++d) {
-    const auto dim = static_cast<int64_t>(d);
-    if (is_among(dim, attrs.inserted_window_dims) || is_among(dim, attrs.input_batching_dims)) continue;
-    const auto from = static_cast<size_t>(attrs.update_window_dims[window_dim++]);
-    windows.sizes[d] = updates.dim(from);
-    windows.source_strides[d] = strides[from];
-  }
-  for (size_t d = 0; d < updates.rank(); ++d) {
-    if (!is_among(static_cast<int64_t>(d), attrs.update_window_dims)) windows.position_strides.push_back(strides[d]);
-  }
-  return windows;
-}
+  Placement(const ScatterAttrs& attrs, const Shape& operand, const Literal& indices, const Shape& updates)
+      : indices(indices, IndexDimensions::of(attrs), operand.rank()),
+        updates(IndexDimensions::of(attrs), updates, operand.rank()),
+        operand_strides(row_major_strides(operand.dims())) {}
+};
 
 bool is_inside(const Dims& starts, const Dims& sizes, const Shape& operand) {
   for (size_t d = 0; d < starts.size(); ++d) {
@@ -46,32 +33,32 @@ bool overwrites(const Computation& combiner) {
   return combiner.parameters().size() == 2 && root == combiner.parameter(1);
 }
 
-// Calls body(target, source) for every window that lies inside of the operand, with the places where it begins in the
-// operand and in the updates.
+// Calls body(to, from) for every window that lies inside of the operand, with the places where it begins in the operand
+// and in the updates.
 template <class Body>
-void for_each_window(const Windows& windows, const StartIndices& indices, const Shape& operand, Body&& body) {
-  indices.for_each([&](const Dims& position, const Dims& starts) {
-    if (!is_inside(starts, windows.sizes, operand)) return;
-    body(offset_of(starts, windows.target_strides), offset_of(position, windows.position_strides));
+void for_each_window(const Placement& placement, const Shape& operand, Body&& body) {
+  placement.indices.for_each([&](const Dims& position, const Dims& starts) {
+    if (!is_inside(starts, placement.updates.sizes, operand)) return;
+    body(offset_of(starts, placement.operand_strides), offset_of(position, placement.updates.positions));
   });
 }
 
-void overwrite(const Windows& windows, const StartIndices& indices, Literal& to, const Literal& from) {
+void overwrite(const Placement& placement, Literal& to, const Literal& from) {
   const int64_t bytes = bytes_of(to.shape().type());
-  const StridedCopy window(windows.sizes, windows.target_strides, windows.source_strides, bytes);
+  const StridedCopy window(placement.updates.sizes, placement.operand_strides, placement.updates.window, bytes);
   std::byte* target = to.mutable_bytes();
-  for_each_window(windows, indices, to.shape(), [&](int64_t to_at, int64_t from_at) {
+  for_each_window(placement, to.shape(), [&](int64_t to_at, int64_t from_at) {
     window.run(target + to_at * bytes, from.bytes() + from_at * bytes);
   });
 }
 
-void combine_windows(const Windows& windows, const StartIndices& indices, LaneProgram& reducer,
-                     std::vector<Literal>& to, std::vector<Literal> from) {
+void combine_windows(const Placement& placement, LaneProgram& reducer, std::vector<Literal>& to,
+                     std::vector<Literal> from) {
   convert_for(reducer, to, from);
   Combiner combiner(reducer, to, from);
-  const StridedLoop<2> window(windows.sizes, {windows.target_strides, windows.source_strides});
+  const StridedLoop<2> window(placement.updates.sizes, {placement.operand_strides, placement.updates.window});
   const auto [to_step, from_step] = window.run_strides();
-  for_each_window(windows, indices, to[0].shape(), [&](int64_t to_at, int64_t from_at) {
+  for_each_window(placement, to[0].shape(), [&](int64_t to_at, int64_t from_at) {
     window.run({to_at, from_at}, [&](const std::array<int64_t, 2>& run) {
       combiner.run({run[0], to_step, run[1], from_step, window.run_length()});
     });
@@ -87,15 +74,13 @@ Literal eval_scatter(const Instruction& instruction, std::span<Literal> operands
   // Taken out of the operands, so that they are written in place where nothing else holds them.
   std::vector<Literal> to(std::make_move_iterator(operands.begin()), std::make_move_iterator(operands.begin() + count));
   std::vector<Literal> from(operands.begin() + count + 1, operands.end());
-  const Windows windows = windows_of(attrs, to[0].shape(), from[0].shape());
-  const StartIndices indices(operands[static_cast<size_t>(count)],
-                             {attrs.scatter_dims_to_operand_dims, attrs.input_batching_dims,
-                              attrs.scatter_indices_batching_dims, attrs.index_vector_dim},
-                             to[0].shape().rank());
-  if (overwrites(combiner) && to[0].shape().type() == from[0].shape().type()) {
-    overwrite(windows, indices, to[0], from[0]);
+  const Placement placement(attrs, to[0].shape(), operands[static_cast<size_t>(count)], from[0].shape());
+  if (from[0].shape().element_count() == 0) {
+    // Nothing to do, but perhaps very many windows to do it in.
+  } else if (overwrites(combiner) && to[0].shape().type() == from[0].shape().type()) {
+    overwrite(placement, to[0], from[0]);
   } else {
-    combine_windows(windows, indices, evaluator.lanes_of(combiner), to, std::move(from));
+    combine_windows(placement, evaluator.lanes_of(combiner), to, std::move(from));
   }
   if (!instruction.shape().is_tuple()) return convert_elements(to[0], instruction.shape().type());
   for (size_t k = 0; k < to.size(); ++k) to[k] = convert_elements(to[k], instruction.shape().element(k).type());

@@ -61,25 +61,29 @@ void select_among(const Candidates& candidates, const Computation& select, Evalu
   }
 }
 
+// The element that the window at each output selects; kNothing where it lies on padding alone.
+std::vector<int64_t> selected_elements(const Instruction& instruction, const Literal& operand, const Shape& outputs,
+                                       Evaluator& evaluator) {
+  std::vector<int64_t> selected(static_cast<size_t>(outputs.element_count()), kNothing);
+  if (selected.empty()) return selected;
+  const Window& window = instruction.attrs<WindowAttrs>().window;
+  TapBoxes(windowed_dims(instruction, window, operand.shape().dims(), outputs.dims())).for_each([&](const TapBox& box) {
+    evaluator.check_stop();
+    select_among(candidates_of(box), *instruction.callees()[0], evaluator, operand, selected);
+  });
+  return selected;
+}
+
 }  // namespace
 
 Literal eval_select_and_scatter(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {
-  const Literal& operand = operands[0];
-  const Literal& source = operands[1];
-  const TapBoxes taps(windowed_dims(instruction, instruction.attrs<WindowAttrs>().window, operand.shape().dims(),
-                                    source.shape().dims()));
-  std::vector<int64_t> selected(static_cast<size_t>(source.shape().element_count()), kNothing);
-  taps.for_each([&](const TapBox& box) {
-    select_among(candidates_of(box), *instruction.callees()[0], evaluator, operand, selected);
-  });
-
+  const std::vector<int64_t> selected = selected_elements(instruction, operands[0], operands[1].shape(), evaluator);
   LaneProgram& scatter = evaluator.lanes_of(*instruction.callees()[1]);
   std::vector<Literal> to{filled(instruction.shape(), operands[2])};
-  std::vector<Literal> from{source};
+  std::vector<Literal> from{operands[1]};
   convert_for(scatter, to, from);
   Combiner combiner(scatter, to, from);
   for (size_t i = 0; i < selected.size(); ++i) {
-    // A window that lies on padding alone selects nothing, and what it would scatter is dropped.
     if (selected[i] != kNothing) combiner.run({.to = selected[i], .from = static_cast<int64_t>(i)});
   }
   return convert_elements(to[0], instruction.shape().type());

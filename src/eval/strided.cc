@@ -18,6 +18,84 @@ inline void copy_element(std::byte* to, const std::byte* from) {
   std::memcpy(to, from, Size);
 }
 
+using CopyFunction = void (*)(const CopyBlock& block, std::byte* to, const std::byte* from);
+
+template <size_t Size>
+void copy_one(const CopyBlock&, std::byte* to, const std::byte* from) {
+  copy_element<Size>(to, from);
+}
+
+template <size_t Size>
+void copy_rows(const CopyBlock& block, std::byte* to, const std::byte* from) {
+  const size_t bytes = static_cast<size_t>(block.columns) * Size;
+  constexpr auto kSize = static_cast<int64_t>(Size);
+  for (int64_t row = 0; row < block.rows; ++row) {
+    std::memcpy(to + row * block.to_row * kSize, from + row * block.from_row * kSize, bytes);
+  }
+}
+
+template <size_t Size>
+void fill_rows(const CopyBlock& block, std::byte* to, const std::byte* from) {
+  constexpr auto kSize = static_cast<int64_t>(Size);
+  for (int64_t row = 0; row < block.rows; ++row) {
+    std::byte* row_to = to + row * block.to_row * kSize;
+    std::byte value[Size];
+    copy_element<Size>(value, from + row * block.from_row * kSize);
+    for (int64_t i = 0; i < block.columns; ++i) copy_element<Size>(row_to + i * kSize, value);
+  }
+}
+
+template <size_t Size>
+void copy_elements(const CopyBlock& block, std::byte* to, const std::byte* from) {
+  constexpr auto kSize = static_cast<int64_t>(Size);
+  for (int64_t row = 0; row < block.rows; ++row) {
+    std::byte* row_to = to + row * block.to_row * kSize;
+    const std::byte* row_from = from + row * block.from_row * kSize;
+    for (int64_t i = 0; i < block.columns; ++i) {
+      copy_element<Size>(row_to + i * block.to_column * kSize, row_from + i * block.from_column * kSize);
+    }
+  }
+}
+
+template <size_t Size>
+void copy_tiles(const CopyBlock& block, std::byte* to, const std::byte* from) {
+  constexpr auto kSize = static_cast<int64_t>(Size);
+  CopyBlock tile = block;
+  for (int64_t row = 0; row < block.rows; row += kTile) {
+    tile.rows = std::min(kTile, block.rows - row);
+    for (int64_t column = 0; column < block.columns; column += kTile) {
+      tile.columns = std::min(kTile, block.columns - column);
+      copy_elements<Size>(tile, to + (row * block.to_row + column * block.to_column) * kSize,
+                          from + (row * block.from_row + column * block.from_column) * kSize);
+    }
+  }
+}
+
+template <size_t Size>
+CopyFunction copy_of_size(const CopyBlock& block) {
+  if (block.columns == 1 && block.rows == 1) return copy_one<Size>;
+  if (block.to_column == 1 && block.from_column == 1) return copy_rows<Size>;
+  if (block.to_column == 1 && block.from_column == 0) return fill_rows<Size>;
+  if (block.from_row == 1 && block.rows > 1) return copy_tiles<Size>;
+  return copy_elements<Size>;
+}
+
+CopyFunction copy_for(const CopyBlock& block, int64_t element_size) {
+  switch (element_size) {
+    case 1:
+      return copy_of_size<1>(block);
+    case 2:
+      return copy_of_size<2>(block);
+    case 4:
+      return copy_of_size<4>(block);
+    case 8:
+      return copy_of_size<8>(block);
+    default:
+      GSHARD_CHECK(element_size == 16);
+      return copy_of_size<16>(block);
+  }
+}
+
 }  // namespace
 
 void join_dimensions(Dims& sizes, Dims* strides, size_t count) {
@@ -55,11 +133,19 @@ Dims inverse_permutation(const Dims& permutation) {
   return inverse;
 }
 
+bool next_index(Dims& index, const Dims& sizes) {
+  for (size_t d = index.size(); d-- > 0;) {
+    if (++index[d] < sizes[d]) return true;
+    index[d] = 0;
+  }
+  return false;
+}
+
 // ---- StridedCopy ------------------------------------------------------------------------------------------------
 
 StridedCopy::StridedCopy(Dims sizes, Dims to_strides, Dims from_strides, int64_t element_size)
     : element_size_(element_size) {
-  empty_ = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+  empty_ = is_among(0, sizes);
   std::array<Dims, 2> strides = {std::move(to_strides), std::move(from_strides)};
   if (!empty_) join_dimensions(sizes, strides.data(), 2);
   const auto take = [&](size_t d) {
@@ -78,23 +164,7 @@ StridedCopy::StridedCopy(Dims sizes, Dims to_strides, Dims from_strides, int64_t
     const size_t row = tiles ? static_cast<size_t>(contiguous - strides[1].begin()) : sizes.size() - 1;
     std::tie(block_.rows, block_.to_row, block_.from_row) = std::tuple_cat(take(row));
   }
-  switch (element_size) {
-    case 1:
-      copy_block_ = copy_for<1>(block_);
-      break;
-    case 2:
-      copy_block_ = copy_for<2>(block_);
-      break;
-    case 4:
-      copy_block_ = copy_for<4>(block_);
-      break;
-    case 8:
-      copy_block_ = copy_for<8>(block_);
-      break;
-    default:
-      GSHARD_CHECK(element_size == 16);
-      copy_block_ = copy_for<16>(block_);
-  }
+  copy_block_ = copy_for(block_, element_size);
   one_block_ = sizes.empty();
   outer_ = StridedLoop<2>(std::move(sizes), std::move(strides));
 }
@@ -110,66 +180,6 @@ void StridedCopy::run(std::byte* to, const std::byte* from) const {
     const std::byte* row_from = from + offsets[1] * element_size_;
     for (int64_t i = 0; i < run; ++i) copy_block_(block_, row_to + i * to_step, row_from + i * from_step);
   });
-}
-
-template <size_t Size>
-StridedCopy::CopyBlock StridedCopy::copy_for(const Block& block) {
-  if (block.columns == 1 && block.rows == 1) return copy_one<Size>;
-  if (block.to_column == 1 && block.from_column == 1) return copy_rows<Size>;
-  if (block.to_column == 1 && block.from_column == 0) return fill_rows<Size>;
-  if (block.from_row == 1 && block.rows > 1) return copy_tiles<Size>;
-  return copy_elements<Size>;
-}
-
-template <size_t Size>
-void StridedCopy::copy_one(const Block&, std::byte* to, const std::byte* from) {
-  copy_element<Size>(to, from);
-}
-
-template <size_t Size>
-void StridedCopy::copy_rows(const Block& block, std::byte* to, const std::byte* from) {
-  const size_t bytes = static_cast<size_t>(block.columns) * Size;
-  constexpr auto kSize = static_cast<int64_t>(Size);
-  for (int64_t row = 0; row < block.rows; ++row) {
-    std::memcpy(to + row * block.to_row * kSize, from + row * block.from_row * kSize, bytes);
-  }
-}
-
-template <size_t Size>
-void StridedCopy::fill_rows(const Block& block, std::byte* to, const std::byte* from) {
-  constexpr auto kSize = static_cast<int64_t>(Size);
-  for (int64_t row = 0; row < block.rows; ++row) {
-    std::byte* row_to = to + row * block.to_row * kSize;
-    std::byte value[Size];
-    copy_element<Size>(value, from + row * block.from_row * kSize);
-    for (int64_t i = 0; i < block.columns; ++i) copy_element<Size>(row_to + i * kSize, value);
-  }
-}
-
-template <size_t Size>
-void StridedCopy::copy_elements(const Block& block, std::byte* to, const std::byte* from) {
-  constexpr auto kSize = static_cast<int64_t>(Size);
-  for (int64_t row = 0; row < block.rows; ++row) {
-    std::byte* row_to = to + row * block.to_row * kSize;
-    const std::byte* row_from = from + row * block.from_row * kSize;
-    for (int64_t i = 0; i < block.columns; ++i) {
-      copy_element<Size>(row_to + i * block.to_column * kSize, row_from + i * block.from_column * kSize);
-    }
-  }
-}
-
-template <size_t Size>
-void StridedCopy::copy_tiles(const Block& block, std::byte* to, const std::byte* from) {
-  constexpr auto kSize = static_cast<int64_t>(Size);
-  Block tile = block;
-  for (int64_t row = 0; row < block.rows; row += kTile) {
-    tile.rows = std::min(kTile, block.rows - row);
-    for (int64_t column = 0; column < block.columns; column += kTile) {
-      tile.columns = std::min(kTile, block.columns - column);
-      copy_elements<Size>(tile, to + (row * block.to_row + column * block.to_column) * kSize,
-                          from + (row * block.from_row + column * block.from_column) * kSize);
-    }
-  }
 }
 
 }  // namespace gshard

@@ -78,6 +78,16 @@ class StridedLoop {
   Offsets run_strides_{};
 };
 
+// The two innermost loops of a copy, which are done by one function.
+struct CopyBlock {
+  int64_t rows = 1;
+  int64_t columns = 1;
+  int64_t to_row = 0;
+  int64_t to_column = 0;
+  int64_t from_row = 0;
+  int64_t from_column = 0;
+};
+
 // Copies a box of elements from one array to another that does not overlap it. Made once, it may run at many places.
 class StridedCopy {
  public:
@@ -88,36 +98,16 @@ class StridedCopy {
   void run(std::byte* to, const std::byte* from) const;
 
  private:
-  // The two innermost loops, which are done by one function.
-  struct Block {
-    int64_t rows = 1;
-    int64_t columns = 1;
-    int64_t to_row = 0;
-    int64_t to_column = 0;
-    int64_t from_row = 0;
-    int64_t from_column = 0;
-  };
-  using CopyBlock = void (*)(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static void copy_one(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static void copy_rows(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static void fill_rows(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static void copy_tiles(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static void copy_elements(const Block& block, std::byte* to, const std::byte* from);
-  template <size_t Size>
-  static CopyBlock copy_for(const Block& block);
-
   int64_t element_size_;
   bool empty_ = false;
   bool one_block_ = false;
-  Block block_;
-  CopyBlock copy_block_;
+  CopyBlock block_;
+  void (*copy_block_)(const CopyBlock& block, std::byte* to, const std::byte* from);
   StridedLoop<2> outer_{{}, {}};
 };
+
+// The next index of an array of `sizes` in row-major order; false, and all zeros, after the last.
+bool next_index(Dims& index, const Dims& sizes);
 
 // Offset of `index` under `strides`.
 int64_t offset_of(const Dims& index, const Dims& strides);

@@ -1,6 +1,7 @@
 #include "eval/window.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -62,15 +63,30 @@ Meeting WindowedDim::taps_of(int64_t at) const {
                     input);
 }
 
+int64_t WindowedDim::pair_count() const {
+  int64_t count = 0;
+  for (int64_t at = 0; at < output; ++at) {
+    if (__builtin_add_overflow(count, taps_of(at).count, &count)) return std::numeric_limits<int64_t>::max();
+  }
+  return count;
+}
+
 std::vector<int64_t> WindowedDim::live_taps() const {
   std::vector<int64_t> taps;
-  if (window.size <= saturating_multiply(input, output)) {
-    for (int64_t tap = 0; tap < window.size; ++tap) {
+  const int64_t pairs = pair_count();
+  if (pairs == 0) return taps;
+  // The taps that reach from the first element to the last.
+  const int64_t first = ceil_divide(window.pad_low - (output - 1) * window.stride, window.window_dilation);
+  const int64_t last = floor_divide(window.pad_low + (input - 1) * window.base_dilation, window.window_dilation);
+  const int64_t begin = std::max<int64_t>(first, 0);
+  const int64_t end = std::min(last + 1, window.size);
+  if (end - begin <= pairs) {
+    for (int64_t tap = begin; tap < end; ++tap) {
       if (outputs_of(tap).count > 0) taps.push_back(tap);
     }
     return taps;
   }
-  // A window of which most lies on padding: collect from the outputs.
+  // Few of them lie on an element: dilations or strides are large.
   for (int64_t at = 0; at < output; ++at) {
     const Meeting meeting = taps_of(at);
     for (int64_t k = 0; k < meeting.count; ++k) taps.push_back(meeting.first_x + k * meeting.step_x);
@@ -108,15 +124,10 @@ TapBoxes::TapBoxes(std::vector<WindowedDim> dims) : dims_(std::move(dims)) {
     input.push_back(dim.input);
     output.push_back(dim.output);
     taps_.push_back(dim.live_taps());
+    tap_counts_.push_back(static_cast<int64_t>(taps_.back().size()));
   }
   input_strides_ = row_major_strides(input);
   output_strides_ = row_major_strides(output);
-}
-
-int64_t TapBoxes::count() const {
-  int64_t count = 1;
-  for (const auto& taps : taps_) count = saturating_multiply(count, static_cast<int64_t>(taps.size()));
-  return count;
 }
 
 TapBox TapBoxes::box_at(const Dims& index) const {
@@ -131,14 +142,6 @@ TapBox TapBoxes::box_at(const Dims& index) const {
     box.inputs.strides.push_back(meeting.step_i * step * input_strides_[d]);
   }
   return box;
-}
-
-bool TapBoxes::advance(Dims& index) const {
-  for (size_t d = index.size(); d-- > 0;) {
-    if (++index[d] < static_cast<int64_t>(taps_[d].size())) return true;
-    index[d] = 0;
-  }
-  return false;
 }
 
 }  // namespace gshard

@@ -35,7 +35,9 @@ struct WindowedDim {
   Meeting outputs_of(int64_t tap) const;
   // The taps x that lie on an element i when the window is at `output`.
   Meeting taps_of(int64_t output) const;
-  // The taps that lie on an element at any output, in ascending order. Never more than input * output.
+  // How many pairs of an output and an element under its window there are; INT64_MAX where it would be more.
+  int64_t pair_count() const;
+  // The taps that lie on an element at any output, in ascending order. Takes no longer than to look at all pairs.
   std::vector<int64_t> live_taps() const;
 };
 
@@ -56,25 +58,21 @@ class TapBoxes {
  public:
   TapBoxes(std::vector<WindowedDim> dims);
 
-  // The number of combinations; INT64_MAX where it would be more.
-  int64_t count() const;
-
   template <class Body>
   void for_each(Body&& body) const {
-    if (count() == 0) return;
+    if (is_among(0, tap_counts_)) return;
     Dims index(dims_.size(), 0);
     do {
-      const TapBox box = box_at(index);
-      if (std::find(box.sizes.begin(), box.sizes.end(), 0) == box.sizes.end()) body(box);
-    } while (advance(index));
+      body(box_at(index));
+    } while (next_index(index, tap_counts_));
   }
 
  private:
   TapBox box_at(const Dims& index) const;
-  bool advance(Dims& index) const;
 
   std::vector<WindowedDim> dims_;
   std::vector<std::vector<int64_t>> taps_;
+  Dims tap_counts_;
   Dims input_strides_;
   Dims output_strides_;
 };

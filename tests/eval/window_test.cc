@@ -195,6 +195,30 @@ TEST(ReduceWindow, WindowsFarLargerThanTheArray) {
             (std::vector<Number>{a + x.values[1], a + x.values[1] + x.values[2], a + x.values[1] + x.values[2]}));
 }
 
+TEST(ReduceWindow, LargeDilationsAndStrides) {
+  // Elements lie 10^12 apart; the window holds two of them or one.
+  const int64_t far = 1000000000000;
+  WindowDim w;
+  w.size = far + 1;
+  w.window_dilation = 1;
+  w.base_dilation = far;
+  w.stride = far / 2;
+  w.pad_high = far;
+  OneOp op;
+  const Array x = Random(2).array({3}, 1, 9);
+  const auto run = [&](Op reducer) {
+    return Array::of(op.run(Op::reduce_window, WindowAttrs{{{w}}}, {x.literal(DType::s32), Array().literal(DType::s32)},
+                            {op.binary(reducer, DType::s32)}));
+  };
+  const Number a = x.values[0], b = x.values[1], c = x.values[2];
+  EXPECT_EQ(run(Op::add).values, (std::vector<Number>{a + b, b, b + c, c, c}));
+  const Literal scattered =
+      op.run(Op::select_and_scatter, WindowAttrs{{{w}}},
+             {Array({3}, 1).literal(DType::f32), Array({5}, 1).literal(DType::f32), Array().literal(DType::f32)},
+             {op.binary(Op::compare, DType::f32, CompareAttrs{Direction::GE}), op.binary(Op::add, DType::f32)});
+  EXPECT_EQ(Array::of(scattered).values, (std::vector<Number>{1, 2, 2}));
+}
+
 TEST(ReduceWindow, RefusesPaddingBeyondCounting) {
   WindowDim w;
   w.pad_low = int64_t{1} << 62;
