@@ -228,6 +228,19 @@ class CallOrder {
   std::vector<Computation*> order_;
 };
 
+bool callees_stand_first(const Module& module) {
+  std::unordered_set<const Computation*> before;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      for (const Computation* callee : instruction->callees()) {
+        if (!before.contains(callee)) return false;
+      }
+    }
+    before.insert(computation.get());
+  }
+  return true;
+}
+
 }  // namespace
 
 Computation* Module::append(std::unique_ptr<Computation> computation) {
@@ -236,6 +249,7 @@ Computation* Module::append(std::unique_ptr<Computation> computation) {
 }
 
 void Module::sort_computations() {
+  if (callees_stand_first(*this)) return;
   std::unordered_set<const Computation*> called;
   for (const auto& computation : computations_) {
     for (const auto& instruction : computation->instructions()) {

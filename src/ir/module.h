@@ -174,8 +174,8 @@ class Module {
   void reorder(const std::vector<Computation*>& order);
   // Null where there is none of that name.
   Computation* find(std::string_view name) const;
-  // Puts callees before callers, in the order in which the computations that nobody calls reach them. Throws
-  // Error(program) where a computation calls itself.
+  // Puts callees before callers: the order stays where that is so already, else it is the one in which the computations
+  // that nobody calls reach them. Throws Error(program) where a computation calls itself.
   void sort_computations();
   // The same for the computations that the entry reaches; removes all others.
   void sort_and_prune_computations();
