@@ -13,11 +13,11 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, checks and evaluates HLO modules.\n"
+    "gshard reads, prints, evaluates and partitions HLO modules.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
-    "Exit codes: 0 fine, 2 wrong usage, 3 a file that cannot be read or is no valid program,\n"
+    "Exit codes: 0 fine, 1 different (check), 2 wrong usage, 3 a file that cannot be read or is no valid program,\n"
     "4 too large for the memory.\n"
     "\n"
     "Examples:\n"
@@ -31,7 +31,8 @@ int run(int argc, const char* const* argv) {
   root.footer(kFooter);
   root.set_version_flag("--version", "gshard " GSHARD_VERSION " (" GSHARD_COMMIT ")",
                         "Show the version and the commit");
-  const Command commands[] = {add_print(root), add_verify(root), add_stats(root), add_run(root), add_help(root)};
+  const Command commands[] = {add_print(root),     add_verify(root), add_stats(root), add_run(root),
+                              add_partition(root), add_check(root),  add_help(root)};
   return parse_and_run(root, commands, argc, argv);
 }
 

@@ -30,7 +30,7 @@ constexpr const char* kNotes =
 
 struct Options {
   std::string file;
-  std::string out;
+  std::string out = "-";
   bool no_metadata = false;
   bool simplify = false;
   std::vector<std::string> passes;
@@ -97,12 +97,7 @@ void run_passes_of(Module& module, const Options& options, const CLI::App& app) 
 int print_file(const Options& options, const CLI::App& app) {
   const Program program = read_program(options.file);
   with_lines(program, [&] { run_passes_of(*program.module, options, app); });
-  const std::string text = print(*program.module, print_options(options));
-  if (options.out.empty() || options.out == "-") {
-    put(text);
-  } else {
-    write_text(options.out, text);
-  }
+  put_result(options.out, print(*program.module, print_options(options)));
   return 0;
 }
 

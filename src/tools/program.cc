@@ -4,7 +4,9 @@
 
 #include <chrono>
 
+#include "runtime/file.h"
 #include "tools/table.h"
+#include "tools/terminal.h"
 
 namespace gshard {
 
@@ -14,6 +16,14 @@ Program read_program(const std::string& path) {
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   spdlog::info("{}: read and verified {} in {:.3f} s", program.name, human_bytes(program.text.size()), taken.count());
   return program;
+}
+
+void put_result(const std::string& path, std::string_view text) {
+  if (path == "-") {
+    put(text);
+  } else {
+    write_text(path, text);
+  }
 }
 
 }  // namespace gshard

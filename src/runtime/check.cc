@@ -1,0 +1,241 @@
+#include "runtime/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "eval/arguments.h"
+#include "eval/evaluate.h"
+#include "eval/simulate.h"
+#include "runtime/dependence.h"
+#include "runtime/memory.h"
+#include "runtime/prepare.h"
+#include "runtime/results.h"
+#include "transform/widen_floats.h"
+
+namespace gshard {
+namespace {
+
+// The partitioned program may err so many times as much as the whole one.
+constexpr double kErrorFactor = 4;
+
+bool is_rounded(const Shape& shape) { return is_floating(shape.type()) || is_complex(shape.type()); }
+
+// The distance from 1 to the next number of a floating (or complex) type.
+double unit_of(DType type) {
+  switch (type) {
+    case DType::f64:
+    case DType::c128:
+      return 0x1p-52;
+    case DType::f32:
+    case DType::c64:
+      return 0x1p-23;
+    case DType::f16:
+      return 0x1p-10;
+    case DType::bf16:
+      return 0x1p-7;
+    default:
+      return 0x1p-2;
+  }
+}
+
+Partitioned widened(const Partitioned& program) {
+  Partitioned wide;
+  wide.module = widen_floats(*program.module);
+  wide.mesh = program.mesh;
+  const auto widen = [](std::vector<BoundaryValue> values) {
+    for (BoundaryValue& value : values) value.shape = gshard::widened(value.shape);
+    return values;
+  };
+  for (const auto& parameter : program.parameters) wide.parameters.push_back(widen(parameter));
+  wide.results = widen(program.results);
+  return wide;
+}
+
+std::vector<Literal> leaves_of(const Literal& result) {
+  std::vector<Literal> leaves;
+  for_each_leaf(result, [&](const std::string&, const Literal& array) { leaves.push_back(array); });
+  return leaves;
+}
+
+// Drops the entries of tokens from what is said of every leaf.
+std::vector<bool> of_arrays(const std::vector<bool>& leaves, const std::vector<BoundaryValue>& values) {
+  std::vector<bool> arrays;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (values[leaf].shape.is_array()) arrays.push_back(leaves[leaf]);
+  }
+  return arrays;
+}
+
+// One set of arguments: what each side made of it.
+struct Trial {
+  std::vector<Literal> exact;     // the whole program in f64
+  std::vector<Literal> declared;  // the whole program as declared, with CheckedTypes::declared
+  std::vector<Literal> parts;     // the partitioned program
+};
+
+class Checker {
+ public:
+  Checker(const Module& module, CheckReport report, const CheckOptions& options)
+      : module_(module), options_(options), report_(std::move(report)) {
+    wide_ = widen_floats(module);
+    if (options.types == CheckedTypes::widened) wide_program_ = widened(report_.program);
+    evaluation_.make_up_constants = true;
+    evaluation_.memory_limit = memory_limit();
+    dependent_ = of_arrays(results_dependent_on_arguments(*report_.prepared), report_.program.results);
+  }
+
+  CheckReport run() && {
+    const Trial first = attempt(Signs::positive);
+    add_outputs(first);
+    if (std::any_of(report_.outputs.begin(), report_.outputs.end(), [&](const auto& o) { return says_nothing(o); })) {
+      add_second(first, attempt(Signs::both));
+    }
+    for (OutputCheck& output : report_.outputs) judge(output);
+    return std::move(report_);
+  }
+
+ private:
+  Trial attempt(Signs signs) {
+    const auto trial = static_cast<uint64_t>(report_.trials++);
+    const std::vector<Literal> arguments = random_arguments(module_, options_.seed + trial, {signs});
+    std::vector<Literal> wide;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      wide.push_back(convert_leaves(arguments[i], wide_->entry()->parameter(i)->shape()));
+    }
+    Trial results;
+    results.exact = leaves_of(evaluate(*wide_, wide, evaluation_));
+    if (options_.types == CheckedTypes::declared) {
+      results.declared = leaves_of(evaluate(module_, arguments, evaluation_));
+      results.parts = simulated(report_.program, arguments);
+    } else {
+      results.parts = simulated(wide_program_, wide);
+    }
+    return results;
+  }
+
+  std::vector<Literal> simulated(const Partitioned& program, std::span<const Literal> arguments) const {
+    const std::vector<Literal> results = simulate(*program.module, scatter_arguments(program, arguments), evaluation_);
+    return leaves_of(gather_results(program, module_.entry()->root()->shape(), results));
+  }
+
+  void add_outputs(const Trial& trial) {
+    add_leaves(module_.entry()->root()->shape(), "result");
+    for (size_t leaf = 0; leaf < report_.outputs.size(); ++leaf) {
+      report_.outputs[leaf].content = content_of(trial.exact[leaf]);
+      report_.outputs[leaf].is_dependent = dependent_[leaf];
+      compare_leaf(trial, leaf, report_.outputs[leaf]);
+    }
+  }
+
+  void add_leaves(const Shape& shape, const std::string& name) {
+    if (shape.is_array()) {
+      OutputCheck& output = report_.outputs.emplace_back();
+      output.name = name;
+      output.shape = shape;
+    }
+    for (size_t i = 0; i < shape.tuple_size(); ++i) add_leaves(shape.element(i), name + "." + std::to_string(i));
+  }
+
+  void compare_leaf(const Trial& trial, size_t leaf, OutputCheck& output) const {
+    if (options_.types == CheckedTypes::widened) {
+      output.comparison = compare(trial.exact[leaf], trial.parts[leaf], options_.tolerance);
+    } else if (is_rounded(output.shape)) {
+      compare_errors(trial, leaf, output);
+    } else {
+      compare_decisions(trial, leaf, output);
+    }
+  }
+
+  void compare_errors(const Trial& trial, size_t leaf, OutputCheck& output) const {
+    const Literal& exact = trial.exact[leaf];
+    const double unit = unit_of(output.shape.type());
+    output.whole_error = root_mean_square_difference(trial.declared[leaf], exact);
+    output.parts_error = root_mean_square_difference(trial.parts[leaf], exact);
+    output.allowed_error = kErrorFactor * (output.whole_error + unit * root_mean_square(exact));
+    const bool fine = output.parts_error <= output.allowed_error;
+    const double tolerance = fine ? std::numeric_limits<double>::infinity() : kErrorFactor * unit;
+    output.comparison = compare(trial.declared[leaf], trial.parts[leaf], tolerance);
+    if (!fine) output.comparison.different = std::max<int64_t>(output.comparison.different, 1);
+  }
+
+  // Integers that rounded numbers decided on may be others than those in f64, on the devices four times as often.
+  void compare_decisions(const Trial& trial, size_t leaf, OutputCheck& output) const {
+    const auto share_of_wrong = [&](const Literal& got) {
+      const int64_t wrong = compare(trial.exact[leaf], got, 0).different;
+      return static_cast<double>(wrong) / static_cast<double>(std::max<int64_t>(got.shape().element_count(), 1));
+    };
+    output.whole_error = share_of_wrong(trial.declared[leaf]);
+    output.parts_error = share_of_wrong(trial.parts[leaf]);
+    output.allowed_error = kErrorFactor * output.whole_error;
+    output.comparison = compare(trial.declared[leaf], trial.parts[leaf], 0);
+    if (output.parts_error <= output.allowed_error) output.comparison.different = 0;
+  }
+
+  bool says_nothing(const OutputCheck& output) const {
+    const bool constant = output.content.is_constant && is_rounded(output.shape) && output.is_dependent;
+    return constant || output.content.non_finite > options_.most_non_finite;
+  }
+
+  // What was equal on the first arguments has to be on the second ones; what said nothing may say something there.
+  void add_second(const Trial& first, const Trial& second) {
+    for (size_t leaf = 0; leaf < report_.outputs.size(); ++leaf) {
+      OutputCheck& output = report_.outputs[leaf];
+      if (output.comparison.different == 0) compare_leaf(second, leaf, output);
+      const Content content = content_of(second.exact[leaf]);
+      output.content.non_finite = std::min(output.content.non_finite, content.non_finite);
+      output.content.is_constant =
+          output.content.is_constant && compare(first.exact[leaf], second.exact[leaf], 0).different == 0;
+    }
+  }
+
+  bool is_allowed(Finding finding) const {
+    return std::find(options_.allowed.begin(), options_.allowed.end(), finding) != options_.allowed.end();
+  }
+
+  void judge(OutputCheck& output) const {
+    if (output.comparison.different > 0) {
+      output.finding = Finding::different;
+    } else if (says_nothing(output)) {
+      const bool non_finite = output.content.non_finite > options_.most_non_finite;
+      const Finding finding = non_finite ? Finding::non_finite : Finding::constant;
+      if (!is_allowed(finding)) output.finding = finding;
+    }
+  }
+
+  const Module& module_;
+  const CheckOptions& options_;
+  CheckReport report_;
+  std::unique_ptr<Module> wide_;
+  Partitioned wide_program_;
+  EvaluateOptions evaluation_;
+  std::vector<bool> dependent_;  // by output
+};
+
+}  // namespace
+
+bool CheckReport::passed() const {
+  return std::all_of(outputs.begin(), outputs.end(), [](const auto& o) { return o.finding == Finding::none; });
+}
+
+double CheckReport::largest_error() const {
+  double largest = 0;
+  for (const OutputCheck& output : outputs) largest = std::max(largest, output.comparison.largest_error);
+  return largest;
+}
+
+CheckReport check(const Module& module, std::unique_ptr<Module> prepared, Partitioned program,
+                  const CheckOptions& options) {
+  CheckReport report;
+  report.prepared = std::move(prepared);
+  report.program = std::move(program);
+  return Checker(module, std::move(report), options).run();
+}
+
+CheckReport check(const Module& module, const CheckOptions& options) {
+  std::unique_ptr<Module> prepared = prepare(module);
+  Partitioned program = partition(*prepared);
+  return check(module, std::move(prepared), std::move(program), options);
+}
+
+}  // namespace gshard

@@ -1,0 +1,69 @@
+// Whether a partitioned program computes what the whole one does.
+//
+//   CheckReport report = check(module);
+//   report.passed()                       // every output of N virtual devices equals that of one
+//
+// Both run on the same random arguments: on random_arguments(), and where an output says nothing on those (it is
+// constant, or not finite) on further ones of both signs too.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/compare.h"
+#include "shard/partition.h"
+
+namespace gshard {
+
+enum class CheckedTypes : uint8_t {
+  widened,   // both sides in f64 (integers as declared): equal up to CheckOptions::tolerance
+  declared,  // both sides in the declared types, judged by their errors against the whole program in f64
+};
+
+// What is wrong with an output.
+enum class Finding : uint8_t { none, different, non_finite, constant };
+
+struct CheckOptions {
+  uint64_t seed = 0;
+  CheckedTypes types = CheckedTypes::widened;
+  double tolerance = 1e-9;
+  // An output of which more than this share is NaN or infinite proves nothing.
+  double most_non_finite = 0.01;
+  std::vector<Finding> allowed;  // non_finite, constant
+};
+
+// One array of the result.
+struct OutputCheck {
+  std::string name;  // "result.1"
+  Shape shape;       // declared
+  Comparison comparison;
+  Content content;
+  bool is_dependent = true;  // on the arguments: see runtime/dependence.h
+  // Of CheckedTypes::declared, against f64: the root mean square errors (of integers the share that is wrong), and what
+  // the partitioned one may be.
+  double whole_error = 0;
+  double parts_error = 0;
+  double allowed_error = 0;
+  Finding finding = Finding::none;
+};
+
+struct CheckReport {
+  std::unique_ptr<Module> prepared;  // what was partitioned
+  Partitioned program;
+  std::vector<OutputCheck> outputs;
+  int trials = 0;  // how many sets of arguments were needed
+
+  bool passed() const;
+  // Of all outputs.
+  double largest_error() const;
+};
+
+// Throws Error where the module cannot be partitioned or run.
+CheckReport check(const Module& module, const CheckOptions& options = {});
+// The same where `module` was prepared and partitioned before.
+CheckReport check(const Module& module, std::unique_ptr<Module> prepared, Partitioned program,
+                  const CheckOptions& options = {});
+
+}  // namespace gshard

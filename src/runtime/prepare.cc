@@ -1,0 +1,34 @@
+#include "runtime/prepare.h"
+
+#include "base/random.h"
+#include "eval/evaluate.h"
+#include "text/verify.h"
+#include "transform/inline_calls.h"
+#include "transform/simplify.h"
+
+namespace gshard {
+namespace {
+
+void make_up_constants(Module& module) {
+  uint64_t number = 0;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() != Op::constant || !instruction->attrs<ConstantAttrs>().value.is_elided()) continue;
+      instruction->set_attributes(ConstantAttrs{made_up_value(instruction->shape(), random_bits(0, ++number))});
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Module> prepare(const Module& module) {
+  std::unique_ptr<Module> copy = module.clone();
+  make_up_constants(*copy);
+  inline_calls(*copy, Fusions::dissolve);
+  PassOptions options;
+  options.verify = verify;
+  simplify(*copy, options);
+  return copy;
+}
+
+}  // namespace gshard

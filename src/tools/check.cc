@@ -1,0 +1,141 @@
+// gshard check: runs a program whole and partitioned, and compares the results.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/check.h"
+#include "runtime/memory.h"
+#include "runtime/statistics.h"
+#include "tools/program.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "The program is run whole on one device and partitioned on N virtual ones, on the same random\n"
+    "arguments, and every output is compared. Both sides are evaluated in double precision (integers\n"
+    "as declared), where a difference is a fault and not rounding: an element may be off by 1e-9 of\n"
+    "its magnitude, or of the root mean square of its output where that is larger. --native evaluates\n"
+    "the declared types instead; the partitioned program's root mean square error, against the whole\n"
+    "one in double precision, may then be four times that of the whole one (and four units in the\n"
+    "last place), and integers may be wrong four times as often.\n"
+    "\n"
+    "An output that is more than 1 % NaN or infinite, or of floats that are all one number whatever\n"
+    "the arguments, shows nothing: it fails unless allowed.\n"
+    "\n"
+    "Exit codes: 0 equal, 1 different, 2 wrong usage, 3 the program is wrong or cannot be partitioned.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard check model.hlo\n"
+    "  gshard check model.hlo --seed 3 --native";
+
+struct Options {
+  std::string file;
+  CheckOptions check;
+  bool native = false;
+  bool allow_non_finite = false;
+  bool allow_constant = false;
+  bool every_output = false;
+};
+
+std::string number(double value) { return fmt::format("{:.2g}", value); }
+
+std::string finding_text(const OutputCheck& output) {
+  switch (output.finding) {
+    case Finding::none:
+      return "equal";
+    case Finding::different:
+      return fmt::format("{} of {} elements differ", with_separators(output.comparison.different),
+                         with_separators(output.shape.element_count()));
+    case Finding::non_finite:
+      return fmt::format("{:.3g} % of it is not finite", 100 * output.content.non_finite);
+    case Finding::constant:
+      return "all elements are one number, whatever the arguments";
+  }
+  return "";
+}
+
+std::string sharding_of(const CheckReport& report, size_t output) {
+  return report.program.results[output].sharding.to_string(report.program.mesh);
+}
+
+std::string outputs_table(const CheckReport& report) {
+  Table table({{"output"}, {"shape"}, {"sharding"}, {"largest error", Align::right}, {"finding"}});
+  for (size_t i = 0; i < report.outputs.size(); ++i) {
+    const OutputCheck& output = report.outputs[i];
+    table.add({output.name, output.shape.to_string(), sharding_of(report, i), number(output.comparison.largest_error),
+               finding_text(output)});
+  }
+  return table.text();
+}
+
+std::string describe(const CheckReport& report, size_t i) {
+  const OutputCheck& output = report.outputs[i];
+  std::string text = fmt::format("{} {} {}: {}\n", output.name, output.shape.to_string(), sharding_of(report, i),
+                                 finding_text(output));
+  if (const auto& first = output.comparison.first) {
+    text += fmt::format("  element {} is {} on the devices, {} in the whole program (relative error {})\n",
+                        position_text(output.shape, first->element), first->got, first->expected, number(first->error));
+  }
+  if (output.parts_error > 0 && output.finding == Finding::different) {
+    text += fmt::format("  error against f64: {} partitioned, {} whole, allowed {}\n", number(output.parts_error),
+                        number(output.whole_error), number(output.allowed_error));
+  }
+  return text;
+}
+
+std::string collectives_text(const Module& module) {
+  std::vector<std::string> parts;
+  double bytes = 0;
+  for (const CollectiveCount& collective : statistics_of(module).collectives) {
+    parts.push_back(fmt::format("{} {}", human_count(collective.runs), keyword_of(collective.op)));
+    bytes += collective.bytes;
+  }
+  if (parts.empty()) return "no collectives";
+  return fmt::format("{} on {} of each device", fmt::join(parts, ", "), human_bytes(bytes));
+}
+
+std::string summary(const CheckReport& report) {
+  const bool passed = report.passed();
+  return fmt::format("{}: {} devices {}, {} outputs, largest relative error {}; {}\n",
+                     styled(passed ? Style::good : Style::bad, passed ? "equal" : "different", Stream::out),
+                     report.program.mesh.device_count(), report.program.mesh.to_string(), report.outputs.size(),
+                     number(report.largest_error()), collectives_text(*report.program.module));
+}
+
+int check_file(Options options) {
+  const Program program = read_program(options.file);
+  return with_lines(program, [&] {
+    if (options.native) options.check.types = CheckedTypes::declared;
+    if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
+    if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
+    const CheckReport report = check(*program.module, options.check);
+    if (options.every_output) put(outputs_table(report));
+    for (size_t i = 0; i < report.outputs.size(); ++i) {
+      if (report.outputs[i].finding != Finding::none) put(describe(report, i));
+    }
+    put(summary(report));
+    spdlog::info("{} sets of arguments, peak memory {}", report.trials, human_bytes(peak_memory()));
+    return report.passed() ? 0 : 1;
+  });
+}
+
+}  // namespace
+
+Command add_check(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = add_subcommand(root, "check", "Compare a partitioned program with the whole one", kNotes);
+  app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
+  add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
+  app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
+  app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");
+  app->add_flag("--allow-constant", options->allow_constant, "Outputs may be the same number everywhere");
+  app->add_flag("--outputs", options->every_output, "Show every output, not only those that differ");
+  return {app, [options] { return check_file(*options); }};
+}
+
+}  // namespace gshard

@@ -1,0 +1,141 @@
+#include "runtime/check.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/dependence.h"
+#include "runtime/prepare.h"
+#include "text/parse.h"
+#include "text/verify.h"
+
+namespace gshard {
+namespace {
+
+std::unique_ptr<Module> parse_verified(const std::string& text) {
+  auto module = parse_module(text);
+  verify(*module);
+  return module;
+}
+
+// ENTRY of `body` over x = f32[8,4] cut by rows over four devices.
+std::unique_ptr<Module> over_rows(const std::string& body) {
+  return parse_verified(R"(
+HloModule m, num_partitions=4
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+ENTRY e {
+  x = f32[8,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  zero = f32[] constant(0)
+  zeros = f32[8,4] broadcast(zero), dimensions={}
+)" + body + "}\n");
+}
+
+Instruction* find(Module& module, Op op) {
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() == op) return instruction.get();
+    }
+  }
+  return nullptr;
+}
+
+constexpr const char* kColumnSums = "ROOT s = f32[4] reduce(x, zero), dimensions={0}, to_apply=sum\n";
+
+TEST(Check, EqualProgramsPass) {
+  for (const CheckedTypes types : {CheckedTypes::widened, CheckedTypes::declared}) {
+    CheckOptions options;
+    options.types = types;
+    const CheckReport report = check(*over_rows(kColumnSums), options);
+    EXPECT_TRUE(report.passed());
+    ASSERT_EQ(report.outputs.size(), 1u);
+    EXPECT_EQ(report.outputs[0].name, "result");
+    EXPECT_EQ(report.trials, 1);
+  }
+}
+
+// A reduction over half of the devices gives half of the sum.
+TEST(Check, AFaultInThePartitionedProgramIsFound) {
+  for (const CheckedTypes types : {CheckedTypes::widened, CheckedTypes::declared}) {
+    const auto module = over_rows(kColumnSums);
+    auto prepared = prepare(*module);
+    Partitioned program = partition(*prepared);
+    Instruction* reduction = find(*program.module, Op::all_reduce);
+    ASSERT_NE(reduction, nullptr);
+    reduction->parent()->replace_uses(reduction, reduction->operand(0));
+    CheckOptions options;
+    options.types = types;
+    try {
+      const CheckReport report = check(*module, std::move(prepared), std::move(program), options);
+      EXPECT_FALSE(report.passed());
+      EXPECT_EQ(report.outputs[0].finding, Finding::different);
+    } catch (const Error& error) {  // the copies of the result differ
+      EXPECT_NE(std::string(error.what()).find("another copy"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Check, AConstantOutputProvesNothing) {
+  const auto module = over_rows("ROOT y = f32[8,4] multiply(x, zeros)\n");
+  const CheckReport report = check(*module);
+  EXPECT_EQ(report.outputs[0].finding, Finding::constant);
+  EXPECT_EQ(report.trials, 2);
+  CheckOptions options;
+  options.allowed = {Finding::constant};
+  EXPECT_TRUE(check(*module, options).passed());
+}
+
+TEST(Check, AnOutputThatIsConstantInTheTextIsFine) {
+  EXPECT_TRUE(check(*over_rows("ROOT y = (f32[8,4], f32[8,4]) tuple(x, zeros)\n")).passed());
+}
+
+// Random arguments are positive at first, where this is zero everywhere.
+TEST(Check, FurtherArgumentsAreTriedWhereTheFirstShowNothing) {
+  const auto module = over_rows("n = f32[8,4] negate(x)\n  ROOT y = f32[8,4] maximum(n, zeros)\n");
+  const CheckReport report = check(*module);
+  EXPECT_TRUE(report.passed());
+  EXPECT_EQ(report.trials, 2);
+}
+
+TEST(Check, ANonFiniteOutputProvesNothing) {
+  const auto module = over_rows("y = f32[8,4] divide(zeros, zeros)\n  ROOT z = f32[8,4] add(x, y)\n");
+  EXPECT_EQ(check(*module).outputs[0].finding, Finding::non_finite);
+  CheckOptions options;
+  options.allowed = {Finding::non_finite};
+  EXPECT_TRUE(check(*module, options).passed());
+}
+
+TEST(Dependence, LoopsAreFollowedLeafByLeaf) {
+  const auto module = parse_verified(R"(
+HloModule m
+body {
+  s = (s32[], f32[4], f32[4]) parameter(0)
+  i = s32[] get-tuple-element(s), index=0
+  x = f32[4] get-tuple-element(s), index=1
+  y = f32[4] get-tuple-element(s), index=2
+  one = s32[] constant(1)
+  j = s32[] add(i, one)
+  twice = f32[4] add(x, x)
+  same = f32[4] add(y, y)
+  ROOT t = (s32[], f32[4], f32[4]) tuple(j, twice, same)
+}
+condition {
+  s = (s32[], f32[4], f32[4]) parameter(0)
+  i = s32[] get-tuple-element(s), index=0
+  n = s32[] constant(2)
+  ROOT c = pred[] compare(i, n), direction=LT
+}
+ENTRY e {
+  x = f32[4] parameter(0)
+  zero = s32[] constant(0)
+  start = f32[4] iota(), iota_dimension=0
+  s = (s32[], f32[4], f32[4]) tuple(zero, x, start)
+  ROOT w = (s32[], f32[4], f32[4]) while(s), condition=condition, body=body
+}
+)");
+  EXPECT_EQ(results_dependent_on_arguments(*module), (std::vector<bool>{false, true, false}));
+}
+
+}  // namespace
+}  // namespace gshard

@@ -1,0 +1,67 @@
+// gshard check and gshard partition.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "run_tool.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string over_rows(const std::string& body) {
+  return "HloModule m, num_partitions=4\n"
+         "ENTRY e {\n"
+         "  x = f32[8,4] parameter(0), sharding={devices=[4,1]<=[4]}\n"
+         "  " +
+         body + "\n}\n";
+}
+
+const std::string kGram =
+    over_rows("ROOT y = f32[4,4] dot(x, x), lhs_contracting_dims={0}, rhs_contracting_dims={0}, sharding={replicated}");
+
+TEST(Check, EqualIsExitCode0AndOneLine) {
+  const Folder folder;
+  folder.write("m.hlo", kGram);
+  const Outcome o = folder.gshard("check m.hlo");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, StartsWith("equal: 4 devices [x=4], 1 outputs, largest relative error "));
+  EXPECT_THAT(o.out, HasSubstr("1 all-reduce"));
+  EXPECT_EQ(o.err, "");
+  EXPECT_EQ(folder.gshard("check --native - <m.hlo").exit_code, 0);
+}
+
+TEST(Check, DifferentIsExitCode1) {
+  const Folder folder;
+  folder.write("m.hlo", over_rows("ROOT y = f32[8,4] subtract(x, x)"));
+  const Outcome o = folder.gshard("check m.hlo");
+  EXPECT_EQ(o.exit_code, 1);
+  EXPECT_THAT(o.out, StartsWith("result f32[8,4] [x, -]: all elements are one number, whatever the arguments\n"));
+  EXPECT_THAT(o.out, HasSubstr("different: 4 devices"));
+  EXPECT_EQ(folder.gshard("check m.hlo --allow-constant").exit_code, 0);
+}
+
+TEST(Check, WhatCannotBePartitionedIsExitCode3) {
+  const Folder folder;
+  folder.write(
+      "m.hlo",
+      over_rows("ROOT y = f32[8,4] custom-call(x), custom_call_target=\"f\", custom_call_has_side_effect=true"));
+  const Outcome o = folder.gshard("check m.hlo");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_THAT(o.err, StartsWith("m.hlo:4:"));
+}
+
+TEST(Partition, TheResultIsAProgramAgain) {
+  const Folder folder;
+  folder.write("m.hlo", kGram);
+  const Outcome o = folder.gshard("partition m.hlo -o out.hlo");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.out, "");
+  EXPECT_THAT(folder.read("out.hlo"), HasSubstr("all-reduce("));
+  EXPECT_EQ(folder.gshard("verify out.hlo").exit_code, 0);
+  EXPECT_EQ(folder.gshard("partition m.hlo").out, folder.read("out.hlo"));
+}
+
+}  // namespace
+}  // namespace gshard
