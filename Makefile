@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PRESET ?= release
 
-.PHONY: demo test build deps test-long test-asan test-tsan fuzz bench format install clean
+.PHONY: demo test build deps test-long test-trials test-asan test-tsan fuzz bench format install clean
 
 demo: build
 	scripts/demo.sh
@@ -17,8 +17,11 @@ build: deps
 deps:
 	scripts/deps.sh
 
-# The long form: the sanitizers and a minute of fuzzing as well.
-test-long: test test-asan test-tsan fuzz
+# The long form: thousands of random programs and annotations, the sanitizers, and a minute of fuzzing as well.
+test-long: test test-trials test-asan test-tsan fuzz
+
+test-trials: build
+	GSHARD_TRIALS=200 ctest --test-dir build --output-on-failure -j $(JOBS) -R '^shard/'
 
 test-asan: deps
 	cmake --preset asan >/dev/null

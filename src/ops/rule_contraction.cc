@@ -52,7 +52,8 @@ Rule rule_dot(const Instruction& instruction) {
 }
 
 // lhs [b, m, k] by rhs [g, b, k, n] with group sizes over the ragged dimension of lhs. The groups are counted from the
-// start of the ragged dimension, so it and the groups stay whole; batch and rhs' free dimensions are parallel.
+// start of the ragged dimension, so it and the groups stay whole; the others are as in a dot. Where each place of some
+// dimensions of lhs has groups of its own, those dimensions come first in the group sizes.
 Rule rule_ragged_dot(const Instruction& instruction) {
   RuleMaker maker(instruction);
   const auto& attrs = instruction.attrs<RaggedDotAttrs>();
@@ -60,6 +61,12 @@ Rule rule_ragged_dot(const Instruction& instruction) {
   const Shape& rhs = instruction.operand(1)->shape();
   const int64_t ragged = attrs.lhs_ragged_dims[0];
   const bool ragged_contracts = contains(attrs.lhs_contracting_dims, ragged);
+  const auto own_groups = static_cast<int64_t>(instruction.operand(2)->shape().rank()) - 1;
+  int64_t place = 0;  // among the dimensions that may have groups of their own
+  const auto on_group_sizes = [&](FactorId id) {
+    if (place < own_groups) maker.operand(2, place, id);
+    ++place;
+  };
   int64_t out = ragged_contracts ? 1 : 0;  // groups come first in the result of the contracting mode
   for (size_t i = 0; i < attrs.lhs_batch_dims.size(); ++i, ++out) {
     if (attrs.lhs_batch_dims[i] == ragged) continue;
@@ -67,6 +74,7 @@ Rule rule_ragged_dot(const Instruction& instruction) {
     maker.operand(0, attrs.lhs_batch_dims[i], id);
     maker.operand(1, attrs.rhs_batch_dims[i], id);
     maker.result(0, out, id);
+    on_group_sizes(id);
   }
   for (size_t i = 0; i < attrs.lhs_contracting_dims.size(); ++i) {
     if (attrs.lhs_contracting_dims[i] == ragged) continue;
@@ -74,12 +82,14 @@ Rule rule_ragged_dot(const Instruction& instruction) {
     const FactorId id = maker.factor(FactorKind::reduce, size, Reducer::add);
     maker.operand(0, attrs.lhs_contracting_dims[i], id);
     maker.operand(1, attrs.rhs_contracting_dims[i], id);
+    if (ragged_contracts) on_group_sizes(id);
   }
   for (const int64_t d : free_dims(lhs.rank(), attrs.lhs_batch_dims, attrs.lhs_contracting_dims)) {
     if (d != ragged) {
       const FactorId id = maker.parallel(lhs.dim(static_cast<size_t>(d)));
       maker.operand(0, d, id);
       maker.result(0, out, id);
+      if (!ragged_contracts) on_group_sizes(id);
     }
     ++out;
   }
