@@ -1,5 +1,6 @@
 #include "shard/propagate.h"
 
+#include <algorithm>
 #include <queue>
 
 namespace gshard {
@@ -21,7 +22,7 @@ class Propagation {
   }
 
   // A constraint of a higher level waits until all lower ones have settled: they come first in the order.
-  void run() {
+  std::vector<Spread> run() {
     queued_.assign(constraints_.size(), true);
     for (uint32_t c = 0; c < constraints_.size(); ++c) queue_.push(c);
     while (!queue_.empty()) {
@@ -30,6 +31,7 @@ class Propagation {
       queued_[next] = false;
       visit(constraints_[next]);
     }
+    return std::move(spreads_);
   }
 
  private:
@@ -40,8 +42,13 @@ class Propagation {
       if (constraint.factors[f].kind == FactorKind::whole) continue;
       const Digits agreed = agree(constraint, static_cast<FactorId>(f), cuts);
       if (agreed.empty()) continue;
+      const auto has_all = [&](const FactorDigits& cut) { return cut[f].size() >= agreed.size(); };
+      const auto source = static_cast<size_t>(std::find_if(cuts.begin(), cuts.end(), has_all) - cuts.begin());
       for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-        if (extend(constraint, t, static_cast<FactorId>(f), agreed)) cuts[t] = project(constraint, t);
+        const size_t before = spreads_.size();
+        if (!extend(constraint, t, static_cast<FactorId>(f), agreed)) continue;
+        cuts[t] = project(constraint, t);
+        for (size_t s = before; s < spreads_.size(); ++s) spreads_[s].from = constraint.tensors[source];
       }
     }
   }
@@ -100,6 +107,9 @@ class Propagation {
       const size_t before = digits.size();
       append_from(constraint, t, d, static_cast<size_t>(at - factors.begin()), agreed);
       if (digits.size() != before) {
+        for (size_t i = before; i < digits.size(); ++i) {
+          spreads_.push_back({constraint.tensors[t], d, digits[i], constraint.tensors[t], constraint.instruction});
+        }
         for (const uint32_t user : users_[static_cast<size_t>(constraint.tensors[t])]) push(user);
         return true;
       }
@@ -148,16 +158,17 @@ class Propagation {
   const Mesh& mesh_;
   std::vector<PartialSharding>& shardings_;
   std::vector<std::vector<uint32_t>> users_;
+  std::vector<Spread> spreads_;
   std::vector<bool> queued_;
   std::priority_queue<uint32_t, std::vector<uint32_t>, std::greater<>> queue_;
 };
 
 }  // namespace
 
-void propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
-               std::vector<PartialSharding>& shardings) {
+std::vector<Spread> propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
+                              std::vector<PartialSharding>& shardings) {
   GSHARD_CHECK(shardings.size() == values.class_count());
-  Propagation(constraints, values, mesh, shardings).run();
+  return Propagation(constraints, values, mesh, shardings).run();
 }
 
 }  // namespace gshard
