@@ -48,7 +48,8 @@ Literal eval_constant(const Instruction& instruction, std::span<Literal>, Evalua
     return made_up_value(value.shape(), seed_of(instruction, evaluator.options().seed));
   }
   throw evaluation_error(instruction, "the text left out the values of " + value.shape().to_string() +
-                                          "; print the module with large constants, or ask for made-up ones");
+                                          "; print the module with large constants, or make them up: "
+                                          "gshard run --make-up-constants");
 }
 
 Literal eval_tuple(const Instruction&, std::span<Literal> operands, Evaluator&) {

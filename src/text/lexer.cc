@@ -56,6 +56,12 @@ char simple_escape(char c) {
   }
 }
 
+// Whether no space need stand after `left` and before `right`.
+bool can_be_joined(char left, char right) {
+  return std::string_view("{([=").find(left) != std::string_view::npos ||
+         std::string_view("})],=").find(right) != std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_word_char(char c) { return kWordChars[static_cast<unsigned char>(c)]; }
@@ -216,11 +222,33 @@ std::string_view Lexer::braces(std::string_view what) {
       quoted(what);
       continue;
     }
+    if (c == '/') skip_space_slowly();  // a comment may hold braces
+    if (position_ == text_.size()) break;
+    if (text_[position_] != c) continue;
     step();
     if (c == '{') ++depth;
     if (c == '}' && --depth == 0) return text_from(start);
   }
   fail_at(start, "this '{' has no matching '}'");
+}
+
+std::string Lexer::tidy_braces(std::string_view what) { return tidy(braces(what)); }
+
+std::string tidy(std::string_view text) {
+  std::string result;
+  Lexer lexer(text, {});
+  while (!lexer.at_end()) {
+    const size_t start = lexer.position();
+    if (lexer.peek() == '"') {
+      result += lexer.quoted("a string");
+    } else {
+      lexer.advance(1);
+      result += text[start];
+    }
+    const size_t end = lexer.position();
+    if (!lexer.at_end() && lexer.position() > end && !can_be_joined(result.back(), lexer.peek())) result += ' ';
+  }
+  return result;
 }
 
 std::string_view Lexer::rest_of_line() {
@@ -263,7 +291,10 @@ std::string unescape(std::string_view text) {
 void Lexer::fail(const std::string& message) { fail_at(next_position(), message); }
 
 void Lexer::fail_at(size_t position, const std::string& message) const {
-  throw Error::program(message).at(place(position));
+  // A word of the text may be as long as the text.
+  constexpr size_t kLongest = 1000;
+  const bool is_long = message.size() > kLongest;
+  throw Error::program(is_long ? message.substr(0, kLongest) + "..." : message).at(place(position));
 }
 
 TextPosition Lexer::place(size_t position) const {

@@ -66,6 +66,8 @@ class Lexer {
   std::string string(std::string_view what);
   // Balanced {...} with its braces, as written; strings inside are respected.
   std::string_view braces(std::string_view what);
+  // The same without comments, line breaks and needless spaces.
+  std::string tidy_braces(std::string_view what);
   // Everything up to the end of the line.
   std::string_view rest_of_line();
 
@@ -124,6 +126,10 @@ class Lexer {
 
 // Whether a character may stand in a word.
 bool is_word_char(char c);
+
+// Text that is only kept, e.g. {{}: (0, {})}, as one line: outside of strings, what separates words becomes one space,
+// and none stands at the inner sides of brackets, at a '=' and before a comma.
+std::string tidy(std::string_view text);
 
 // Resolves the escapes of a quoted string's content (\" \\ \n \t \' \xHH \ooo ...), as C does.
 std::string unescape(std::string_view text);

@@ -10,6 +10,8 @@
 namespace gshard {
 
 std::unique_ptr<Module> parse_module(std::string_view text, std::string file) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   refuse_other_formats(text, file);
   return ModuleParser(text, std::move(file)).parse();
 }
@@ -108,7 +110,8 @@ void ModuleParser::parse_computation() {
   parse_body(*scope, '}');
   if (has_signature) check_result(*scope, declared_result, position);
   if (lexer_.accept(',')) {
-    lexer_.expect("execution_thread=", "after the computation");
+    lexer_.expect("execution_thread", "after the computation");
+    lexer_.expect('=', "after execution_thread");
     scope->computation->set_execution_thread(lexer_.string("the name of a thread"));
   }
   Computation* computation = close(*scope, position);

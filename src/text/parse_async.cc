@@ -29,6 +29,8 @@ bool ModuleParser::parse_async_opcode(Draft& draft, std::string_view name) {
     if (async != Op::async_start) return true;
     draft.wrapped = std::make_unique<Draft>();
     draft.wrapped->instruction = std::make_unique<Instruction>(*op, Shape(), std::string(keyword_of(*op)));
+    draft.wrapped->instruction->set_text_position(lexer_.line(),
+                                                  lexer_.column() - static_cast<int64_t>(draft.keyword.size()));
     draft.wrapped->attributes = default_attributes(*op);
     draft.wrapped->position = draft.position;
     draft.wrapped->op_position = draft.op_position;

@@ -134,7 +134,7 @@ bool ModuleParser::parse_note(Scope& scope, Draft& draft, std::string_view name,
   if ((draft.seen_notes & bit) != 0) lexer_.fail_at(position, "the attribute '" + std::string(name) + "' stands twice");
   draft.seen_notes |= bit;
   Notes& notes = draft.instruction->mutable_notes();
-  const auto keep_braces = [&](Lexer& lexer) { return std::string(lexer.braces(name)); };
+  const auto keep_braces = [&](Lexer& lexer) { return lexer.tidy_braces(name); };
   switch (found->second) {
     case kMetadata:
       notes.metadata = read_interned(lexer_, notes_.metadata, name, read_metadata);

@@ -28,6 +28,7 @@ HloSharding read_sharding(Lexer& lexer);
 // [2,4]<=[8]T(1,0) or [2,2]0,1,2,3, after `devices=`.
 TileAssignment read_tiles(Lexer& lexer);
 // mesh['x'=2,'y'=4], [{'x'}, {'y'}], ... up to the closing brace.
+bool mesh_is_next(Lexer& lexer);
 HloSharding read_named_sharding(Lexer& lexer);
 // mesh['x'=2,'y'=4] {'x'}.
 ReplicaGroups read_named_groups(Lexer& lexer);

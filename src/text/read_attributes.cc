@@ -34,7 +34,7 @@ void read_value(Lexer& lexer, float& value) {
 void read_value(Lexer& lexer, std::string& value) { value = lexer.string("a value"); }
 void read_value(Lexer& lexer, Dims& value) { value = read_dims(lexer, "a list of numbers"); }
 void read_value(Lexer& lexer, Word& value) { value.text = lexer.expect_word("a word"); }
-void read_value(Lexer& lexer, RawBraces& value) { value.text = lexer.braces("a value"); }
+void read_value(Lexer& lexer, RawBraces& value) { value.text = lexer.tidy_braces("a value"); }
 void read_value(Lexer& lexer, Shape& value) { value = read_shape(lexer); }
 
 void read_value(Lexer& lexer, Literal& value) {
@@ -206,7 +206,7 @@ void read_value(Lexer& lexer, ReplicaGroups& value) {
     value.iota = read_tiles(lexer);
     return;
   }
-  if (lexer.next_is("mesh[")) {
+  if (mesh_is_next(lexer)) {
     value = read_named_groups(lexer);
     return;
   }

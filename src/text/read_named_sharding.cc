@@ -97,7 +97,8 @@ void read_device_ids(Lexer& lexer, NamedMesh& mesh) {
 // mesh['x'=2,'y'=4] and its device_ids.
 NamedMesh read_mesh(Lexer& lexer) {
   NamedMesh mesh;
-  lexer.expect("mesh[", "before the axes");
+  lexer.expect("mesh", "before the axes");
+  lexer.expect('[', "before the axes");
   if (!lexer.accept(']')) {
     do {
       const size_t position = lexer.next_position();
@@ -315,7 +316,7 @@ HloSharding read_after_mesh(Lexer& lexer, size_t position, const NamedMesh& mesh
     } else if (word == "replicated") {
       read_parts(lexer, mesh);
     } else if (word == "metadata") {
-      const std::string_view braces = lexer.braces("metadata");
+      const std::string braces = lexer.tidy_braces("metadata");
       metadata = braces.substr(1, braces.size() - 2);
     } else {
       lexer.fail_at(at, "unknown part of a sharding '" + std::string(word) + "'");
@@ -328,11 +329,21 @@ HloSharding read_after_mesh(Lexer& lexer, size_t position, const NamedMesh& mesh
 
 }  // namespace
 
+bool mesh_is_next(Lexer& lexer) {
+  const Lexer::Mark mark = lexer.mark();
+  const std::string_view word = lexer.word();
+  const bool found = (word == "mesh" || word == "maximal_mesh") && lexer.peek() == '[';
+  lexer.reset(mark);
+  return found;
+}
+
 HloSharding read_named_sharding(Lexer& lexer) {
   const size_t position = lexer.next_position();
   HloSharding sharding;
-  if (lexer.accept("maximal_mesh[")) {
-    lexer.expect("device_id=", "in the mesh");
+  if (lexer.accept_word("maximal_mesh")) {
+    lexer.expect('[', "before the device");
+    lexer.expect("device_id", "in the mesh");
+    lexer.expect('=', "after device_id");
     sharding.kind = HloSharding::Kind::maximal;
     sharding.device = lexer.size("a device number");
     lexer.expect(']', "after the device");
@@ -340,16 +351,19 @@ HloSharding read_named_sharding(Lexer& lexer) {
     const NamedMesh mesh = read_mesh(lexer);
     sharding = read_after_mesh(lexer, position, mesh);
   }
-  sharding.named = lexer.text_from(position);
+  sharding.named = tidy(lexer.text_from(position));
   return sharding;
 }
 
 ReplicaGroups read_named_groups(Lexer& lexer) {
   const size_t position = lexer.next_position();
   const NamedMesh mesh = read_mesh(lexer);
-  const AxisParts members = read_parts(lexer, mesh);
   ReplicaGroups groups;
-  groups.named = lexer.text_from(position);
+  groups.named = tidy(lexer.text_from(position)) + " ";
+  lexer.accept(',');
+  const size_t members_position = lexer.next_position();
+  const AxisParts members = read_parts(lexer, mesh);
+  groups.named += tidy(lexer.text_from(members_position));
   // The groups are numbered by the axes that are not in them.
   DigitOrder order(lexer, position, mesh, {members});
   const int64_t count = order.take_all_but(members);

@@ -26,11 +26,20 @@ std::string read_layout_suffix(Lexer& lexer) {
     if (c == '}' && depth == 0) return suffix;
     if (c == '(' || c == '{' || c == '[') ++depth;
     if (c == ')' || c == '}' || c == ']') --depth;
-    const bool allowed = is_word_char(c) || std::string_view("()[]{},:*#+").find(c) != std::string_view::npos;
+    const bool allowed = is_word_char(c) || std::string_view("()[]{},:*#+~").find(c) != std::string_view::npos;
     if (!allowed || depth < 0) lexer.fail("unexpected " + lexer.shown_next() + " in a layout");
     suffix += c;
     lexer.advance(1);
   }
+}
+
+// Leaves out the parts that say nothing: dimensions that are all dense, D(D,D), memory space 0 and element size 0.
+std::string without_defaults(std::string suffix) {
+  for (const std::string_view part : {"S(0)", "E(0)"}) {
+    if (const size_t at = suffix.find(part); at != std::string::npos) suffix.erase(at, part.size());
+  }
+  if (suffix.starts_with("D(")) suffix.erase(0, suffix.find(')') + 1);
+  return suffix;
 }
 
 bool is_default(const Layout& layout) {
@@ -77,7 +86,7 @@ void read_layout(Lexer& lexer, Shape& shape) {
     do layout.minor_to_major.push_back(lexer.size("a dimension number of the layout"));
     while (lexer.accept(','));
   }
-  if (lexer.accept(':')) layout.suffix = read_layout_suffix(lexer);
+  if (lexer.accept(':')) layout.suffix = without_defaults(read_layout_suffix(lexer));
   lexer.expect('}', "at the end of the layout");
   // XLA writes {} for "no order given" too.
   if (layout.minor_to_major.empty() && layout.suffix.empty()) return;
@@ -101,6 +110,7 @@ std::vector<std::string_view> type_names() {
 #define GSHARD_TYPE(name, keyword, bits, cls) names.push_back(keyword);
 #include "ir/types.inc"
 #undef GSHARD_TYPE
+  names.erase(std::find(names.begin(), names.end(), "tuple"));
   return names;
 }
 

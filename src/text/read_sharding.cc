@@ -94,7 +94,7 @@ bool read_part(Lexer& lexer, std::string_view word, HloSharding& sharding) {
     sharding.group_id = lexer.size("a shard group");
   } else if (word == "metadata") {
     lexer.expect('=', "after metadata");
-    const std::string_view braces = lexer.braces("metadata");
+    const std::string braces = lexer.tidy_braces("metadata");
     sharding.metadata = braces.substr(1, braces.size() - 2);
   } else {
     return false;
@@ -176,7 +176,7 @@ HloSharding read_sharding(Lexer& lexer) {
   const Lexer::Nesting nesting(lexer);
   const size_t position = lexer.next_position();
   lexer.expect('{', "before the sharding");
-  if (lexer.next_is("mesh[") || lexer.next_is("maximal_mesh[")) {
+  if (mesh_is_next(lexer)) {
     HloSharding named = read_named_sharding(lexer);
     lexer.expect('}', "at the end of the sharding");
     return named;

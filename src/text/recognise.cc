@@ -63,10 +63,12 @@ void refuse_other_formats(std::string_view text, const std::string& file) {
   const std::string_view line = first_line(text);
   if (line.empty())
     throw Error::program("the text is empty; a module begins with 'HloModule NAME'").at({file, 1, 1, ""});
-  if (is_mlir_line(line)) {
-    lexer.fail_at(static_cast<size_t>(line.data() - text.data()),
-                  "this is StableHLO (MLIR), not HLO text; " + std::string(kAdvice));
-  }
+  const auto refuse = [&](const std::string& what) {
+    lexer.fail_at(static_cast<size_t>(line.data() - text.data()), what + ", not HLO text; " + std::string(kAdvice));
+  };
+  if (is_mlir_line(line)) refuse("this is StableHLO (MLIR)");
+  if (line == "hlo_module {" || line.starts_with("name: \"")) refuse("this is an HLO proto as text");
+  if (line.starts_with("{ lambda")) refuse("this is a jaxpr");
 }
 
 }  // namespace gshard

@@ -1,9 +1,11 @@
 // Ops that put elements elsewhere, against their definitions index by index.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
 
 #include "eval/one_op.h"
+#include "eval/run_text.h"
 #include "text/parse.h"
 
 namespace gshard {
@@ -189,6 +191,22 @@ TEST_P(Movement, ReshapeKeepsTheOrderOfElements) {
   Array expected({3, 4});
   expected.values = x.values;
   EXPECT_EQ(run(Op::reshape, NoAttrs{}, {x}, Dims{3, 4}), expected);
+}
+
+TEST(DynamicSizes, ThatAreSetMustBeThoseOfTheArray) {
+  EXPECT_EQ(value_of("  x = s32[2,3] constant({{1, 2, 3}, {4, 5, 6}})\n  n = s32[] constant(3)\n"
+                     "  m = s32[] constant(2)\n  ROOT y = s32[3,2] dynamic-reshape(x, n, m)"),
+            "{ { 1, 2 }, { 3, 4 }, { 5, 6 } }");
+  const std::string set = "  x = s32[2] constant({1, 2})\n  n = s32[] constant(";
+  EXPECT_EQ(value_of(set + "2)\n  ROOT y = s32[2] set-dimension-size(x, n), dimensions={0}"), "{1, 2}");
+  EXPECT_THAT(error_of(set + "1)\n  ROOT y = s32[2] set-dimension-size(x, n), dimensions={0}"),
+              testing::HasSubstr("sets dimension 0 of s32[2] to 1"));
+}
+
+TEST(Domain, PassesItsOperandOn) {
+  EXPECT_EQ(value_of("  x = s32[2] constant({1, 2})\n  ROOT y = s32[2] domain(x), "
+                     "domain={kind=\"sharding\", entry={replicated}, exit={maximal device=1}}"),
+            "{1, 2}");
 }
 
 // ---- dynamic-slice and dynamic-update-slice -----------------------------------------------------------------------

@@ -214,6 +214,33 @@ TEST(Notation, ShardingsStandAlone) {
   EXPECT_THROW(parse_sharding("{replicated} {manual}"), Error);
 }
 
+// What is only kept is written in one line, whatever stood between its words.
+TEST(Notation, KeptTextIsTidied) {
+  EXPECT_EQ(print(parse_sharding("{ mesh[ 'x' = 2,'y'=4 ],\n[ {'x'}, /*;*/ { } ], replicated={ 'y' } }")),
+            "{mesh['x'=2,'y'=4], [{'x'}, {}], replicated={'y'}}");
+  EXPECT_EQ(print(parse_sharding("{replicated metadata={ op_name = \"a  {\" // }\n source_line=3 } }")),
+            "{replicated metadata={op_name=\"a  {\" source_line=3}}");
+  const auto module = parse_module(
+      "ENTRY e {\n x = f32[] parameter(0)\n"
+      " ROOT y = exponential(x), result_accuracy={\n mode = highest /*}*/ }\n}");
+  EXPECT_EQ(print(*module->entry()->root()), "%y = f32[] exponential(%x), result_accuracy={mode=highest}");
+}
+
+TEST(Notation, ACommaMayStandBeforeTheAxesOfGroups) {
+  const auto with_groups = [](const std::string& groups) {
+    return canonical("ENTRY e {\n x = f32[2] parameter(0)\n ROOT y = f32[2] collective-broadcast(x), replica_groups=" +
+                     groups + "\n}");
+  };
+  EXPECT_EQ(with_groups("mesh['x'=2,'y'=2], {'x'}"), with_groups("mesh['x'=2,'y'=2] {'x'}"));
+}
+
+TEST(Notation, LayoutsLoseWhatSaysNothing) {
+  EXPECT_EQ(print(parse_shape("f32[4,8]{0,1:D(D,D)T(2,4)E(0)S(0)}")), "f32[4,8]{0,1:T(2,4)}");
+  EXPECT_EQ(print(parse_shape("f32[4,8]{1,0:S(0)}")), "f32[4,8]{1,0}");
+}
+
+TEST(Notation, AByteOrderMarkIsNoText) { EXPECT_EQ(canonical("\xef\xbb\xbf" + kCanonical), kCanonical); }
+
 TEST(Notation, NamedShardingsAreTilesToo) {
   const HloSharding sharding = parse_sharding("{mesh['x'=2,'y'=4], [{'y':(2)2, 'x'}, {}], unreduced={'y':(1)2}}");
   EXPECT_EQ(sharding.kind, HloSharding::Kind::tiled);

@@ -80,7 +80,7 @@ TEST(Terminal, ColoursAreForTerminalsOnly) {
   folder.write("m.hlo", kDouble);
   EXPECT_THAT(folder.gshard("verify m.hlo none.hlo").err, Not(HasSubstr("\x1b")));
   // util-linux's script gives the command a terminal.
-  if (folder.shell("command -v script").exit_code != 0) GTEST_SKIP() << "no script(1)";
+  if (folder.shell("script -qec true /dev/null").exit_code != 0) GTEST_SKIP() << "no script(1), or no terminals";
   const std::string on_terminal = "script -qec '$GSHARD verify m.hlo none.hlo' /dev/null | cat";
   const std::string coloured = folder.shell("unset NO_COLOR; export TERM=xterm; " + on_terminal).out;
   EXPECT_THAT(coloured, HasSubstr("\x1b[32mok\x1b[0m"));
