@@ -71,18 +71,7 @@ class Collector {
 
   void add_identity(const Instruction& at, ValueClass from, ValueClass to) {
     if (from == to) return;
-    const Shape& shape = values_.shape_of(to);
-    Constraint constraint;
-    constraint.instruction = &at;
-    TensorFactors dims(shape.rank());
-    for (size_t d = 0; d < shape.rank(); ++d) {
-      dims[d].push_back(static_cast<FactorId>(d));
-      constraint.factors.push_back({FactorKind::parallel, shape.dim(d), Reducer::none});
-    }
-    constraint.tensors = {from, to};
-    constraint.dims = {dims, dims};
-    constraint.operand_count = 1;
-    constraints_.push_back(std::move(constraint));
+    constraints_.push_back(identity_between(at, values_.shape_of(to), from, to));
   }
 
   void add_identities(const Instruction& at, const Instruction& from, const Instruction& to) {
@@ -136,6 +125,20 @@ std::vector<uint64_t> structure_hashes(const Module& module, const ValueTable& v
 }
 
 }  // namespace
+
+Constraint identity_between(const Instruction& instruction, const Shape& shape, ValueClass from, ValueClass to) {
+  Constraint constraint;
+  constraint.instruction = &instruction;
+  TensorFactors dims(shape.is_array() ? shape.rank() : 0);
+  for (size_t d = 0; d < dims.size(); ++d) {
+    dims[d].push_back(static_cast<FactorId>(d));
+    constraint.factors.push_back({FactorKind::parallel, shape.dim(d), Reducer::none});
+  }
+  constraint.tensors = {from, to};
+  constraint.dims = {dims, dims};
+  constraint.operand_count = 1;
+  return constraint;
+}
 
 std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values) {
   std::vector<Constraint> constraints = Collector(module, values).collect();

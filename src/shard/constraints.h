@@ -23,6 +23,9 @@ struct Constraint {
   size_t operand_count = 0;         // how many of the tensors are operands
 };
 
+// That two values of one shape lie alike, at level 0. `instruction` is where that comes from.
+Constraint identity_between(const Instruction& instruction, const Shape& shape, ValueClass from, ValueClass to);
+
 // All constraints of a module, in an order that does not depend on the order of its text: by level, size of the
 // largest tensor (large first) and structure.
 std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values);

@@ -52,6 +52,41 @@ Literal neutral_element(Reducer reducer, DType type) {
 
 }  // namespace
 
+// ---- LocalModule ------------------------------------------------------------------------------------------------
+
+Computation* LocalModule::copied(const Computation& computation) {
+  if (const auto found = copied_.find(&computation); found != copied_.end()) return found->second;
+  Computation* target = into_.add_computation(computation.name());
+  std::vector<Instruction*> parameters;
+  for (const Instruction* parameter : computation.parameters()) {
+    parameters.push_back(
+        target->add(Op::parameter, parameter->shape(), {}, parameter->attributes(), parameter->name()));
+  }
+  Instruction* root = clone_body(computation, parameters, *target);
+  for (const auto& instruction : target->instructions()) {
+    for (Computation*& callee : instruction->mutable_callees()) {
+      if (callee->parent() == computation.parent()) callee = copied(*callee);
+    }
+  }
+  target->set_root(root);
+  copied_[&computation] = target;
+  return target;
+}
+
+Computation* LocalModule::reducer_computation(Reducer reducer, DType type) {
+  Computation*& computation = reducers_[{reducer, type}];
+  if (computation != nullptr) return computation;
+  computation = into_.add_computation(std::string(keyword_of(op_of(reducer))) + "." + std::string(name_of(type)));
+  const Shape scalar(type);
+  Instruction* a = computation->add(Op::parameter, scalar, {}, ParameterAttrs{0}, "a");
+  Instruction* b = computation->add(Op::parameter, scalar, {}, ParameterAttrs{1}, "b");
+  Instruction* const operands[] = {a, b};
+  computation->set_root(computation->add(op_of(reducer), scalar, operands));
+  return computation;
+}
+
+// ---- Emitter ----------------------------------------------------------------------------------------------------
+
 Instruction* Emitter::neutral(Reducer reducer, DType type) {
   return add(Op::constant, Shape(type), {}, ConstantAttrs{neutral_element(reducer, type)});
 }
@@ -74,13 +109,24 @@ Instruction* Emitter::broadcast_scalar(Instruction* scalar, const Shape& shape) 
   return add(Op::broadcast, shape.without_layout(), {scalar}, DimensionsAttrs{});
 }
 
-// Position = sum over runs of neighbouring digits of ((partition / stride) % size) * weight.
-Instruction* Emitter::index_along(const Digits& digits) {
-  GSHARD_CHECK(mesh_.device_order().empty());
-  if (partition_ == nullptr) {
-    Instruction* id = add(Op::partition_id, Shape(DType::u32), {});
-    partition_ = add(Op::convert, Shape(DType::s32), {id});
+// Where this device stands in the mesh: its number, or what a table says where the devices have an order of their own.
+Instruction* Emitter::emit_position() {
+  Instruction* id = add(Op::convert, Shape(DType::s32), {add(Op::partition_id, Shape(DType::u32), {})});
+  const std::vector<int64_t>& order = mesh_.device_order();
+  if (order.empty()) return id;
+  const auto count = static_cast<int64_t>(order.size());
+  Literal positions{Shape(DType::s32, {count})};
+  for (size_t position = 0; position < order.size(); ++position) {
+    positions.mutable_values<int32_t>()[static_cast<size_t>(order[position])] = static_cast<int32_t>(position);
   }
+  Instruction* table = add(Op::constant, Shape(DType::s32, {count}), {}, ConstantAttrs{std::move(positions)});
+  Instruction* entry = add(Op::dynamic_slice, Shape(DType::s32, {1}), {table, id}, DynamicSliceAttrs{{1}});
+  return add(Op::reshape, Shape(DType::s32), {entry});
+}
+
+// Index = sum over runs of neighbouring digits of ((partition / stride) % size) * weight.
+Instruction* Emitter::index_along(const Digits& digits) {
+  if (position_ == nullptr) position_ = emit_position();
   const Shape scalar(DType::s32);
   Instruction* sum = nullptr;
   int64_t weight = 1;
@@ -90,7 +136,7 @@ Instruction* Emitter::index_along(const Digits& digits) {
     const int64_t stride = mesh_.digits()[digits[last - 1]].stride;
     int64_t size = 1;
     for (size_t i = first; i < last; ++i) size *= mesh_.digits()[digits[i]].size;
-    Instruction* term = partition_;
+    Instruction* term = position_;
     if (stride > 1) term = add(Op::divide, scalar, {term, scalar_s32(stride)});
     if (stride * size < mesh_.device_count()) term = add(Op::remainder, scalar, {term, scalar_s32(size)});
     if (weight > 1) term = add(Op::multiply, scalar, {term, scalar_s32(weight)});
@@ -99,6 +145,40 @@ Instruction* Emitter::index_along(const Digits& digits) {
     last = first;
   }
   return sum == nullptr ? scalar_s32(0) : sum;
+}
+
+Instruction* Emitter::start_along(const Digits& digits, int64_t size) {
+  return add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(size)});
+}
+
+void Emitter::add_leaves(Instruction* value, std::vector<Instruction*>& leaves) {
+  if (!value->shape().is_tuple()) leaves.push_back(value);
+  for (size_t e = 0; e < value->shape().tuple_size(); ++e) {
+    const TupleIndexAttrs index{static_cast<int64_t>(e)};
+    add_leaves(add(Op::get_tuple_element, value->shape().element(e), {value}, index), leaves);
+  }
+}
+
+std::vector<Instruction*> Emitter::leaves_of(Instruction* value) {
+  std::vector<Instruction*> leaves;
+  add_leaves(value, leaves);
+  return leaves;
+}
+
+Instruction* Emitter::pack(const Shape& shape, const std::vector<Instruction*>& leaves) {
+  size_t next = 0;
+  return pack(shape, leaves, next);
+}
+
+Instruction* Emitter::pack(const Shape& shape, const std::vector<Instruction*>& leaves, size_t& next) {
+  if (!shape.is_tuple()) return leaves[next++];
+  std::vector<Instruction*> elements;
+  std::vector<Shape> shapes;
+  for (const Shape& element : shape.elements()) {
+    elements.push_back(pack(element, leaves, next));
+    shapes.push_back(elements.back()->shape());
+  }
+  return into_.add(Op::tuple, Shape::tuple(std::move(shapes)), elements);
 }
 
 Instruction* Emitter::resize(Instruction* value, size_t dim, int64_t size) {
@@ -124,7 +204,7 @@ Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits,
   const Shape numbers(DType::s32, shape.dims());
   const Shape flags(DType::pred, shape.dims());
   Instruction* position = add(Op::iota, numbers, {}, IotaAttrs{static_cast<int64_t>(dim)});
-  Instruction* start = add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(shape.dim(dim))});
+  Instruction* start = start_along(digits, shape.dim(dim));
   Instruction* global = add(Op::add, numbers, {position, broadcast_scalar(start, numbers)});
   Instruction* end = broadcast_scalar(scalar_s32(size), numbers);
   Instruction* real = add(Op::compare, flags, {global, end}, CompareAttrs{Direction::LT, ComparisonType::automatic});
@@ -133,29 +213,16 @@ Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits,
 
 CollectiveAttrs Emitter::collective_attributes(const Digits& digits) {
   CollectiveAttrs attrs;
-  attrs.channel_id = next_channel_++;
+  attrs.channel_id = program_.next_channel();
   attrs.replica_groups.iota = device_groups(digits, mesh_);
   attrs.use_global_device_ids = true;
   return attrs;
 }
 
-Computation* Emitter::reducer_computation(Reducer reducer, DType type) {
-  const std::string name = std::string(keyword_of(op_of(reducer))) + "." + std::string(name_of(type));
-  Module& module = *into_.parent();
-  if (Computation* found = module.find(name)) return found;
-  Computation* computation = module.add_computation(name);
-  const Shape scalar(type);
-  Instruction* a = computation->add(Op::parameter, scalar, {}, ParameterAttrs{0}, "a");
-  Instruction* b = computation->add(Op::parameter, scalar, {}, ParameterAttrs{1}, "b");
-  Instruction* const operands[] = {a, b};
-  computation->set_root(computation->add(op_of(reducer), scalar, operands));
-  return computation;
-}
-
 Instruction* Emitter::all_reduce(Instruction* value, Reducer reducer, const Digits& digits) {
   CollectiveAttrs attrs = collective_attributes(digits);
   Instruction* sum = add(Op::all_reduce, value->shape().without_layout(), {value}, std::move(attrs));
-  sum->mutable_callees().push_back(reducer_computation(reducer, value->shape().type()));
+  sum->mutable_callees().push_back(program_.reducer_computation(reducer, value->shape().type()));
   return sum;
 }
 
@@ -173,7 +240,7 @@ Instruction* Emitter::reduce_scatter(Instruction* value, size_t dim, Reducer red
   Dims dims = value->shape().dims();
   dims[dim] /= mesh_.size_of(digits);
   Instruction* part = add(Op::reduce_scatter, value->shape().with_dims(dims), {value}, std::move(attrs));
-  part->mutable_callees().push_back(reducer_computation(reducer, value->shape().type()));
+  part->mutable_callees().push_back(program_.reducer_computation(reducer, value->shape().type()));
   return part;
 }
 
@@ -208,7 +275,7 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
 Instruction* Emitter::local_slice(Instruction* value, size_t dim, const Digits& digits) {
   Dims dims = value->shape().dims();
   dims[dim] /= mesh_.size_of(digits);
-  Instruction* start = add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(dims[dim])});
+  Instruction* start = start_along(digits, dims[dim]);
   Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
   std::vector<Instruction*> operands = {value};
   for (size_t d = 0; d < dims.size(); ++d) operands.push_back(d == dim ? start : zero);

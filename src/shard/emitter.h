@@ -1,7 +1,9 @@
 // Writing the per-device program: the small pieces that resharding and localisation are made of.
 #pragma once
 
+#include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "ir/mesh.h"
 #include "ir/module.h"
@@ -9,14 +11,34 @@
 
 namespace gshard {
 
+// What the emitters of all computations of one per-device module share.
+class LocalModule {
+ public:
+  LocalModule(Module& into, const Mesh& mesh) : into_(into), mesh_(mesh) {}
+
+  Module& module() { return into_; }
+  const Mesh& mesh() const { return mesh_; }
+  int64_t next_channel() { return next_channel_++; }
+  // A copy of a computation over scalars (a reducer, a comparator) of the whole program.
+  Computation* copied(const Computation& computation);
+  // (a, b) -> op(a, b) over scalars.
+  Computation* reducer_computation(Reducer reducer, DType type);
+
+ private:
+  Module& into_;
+  const Mesh& mesh_;
+  int64_t next_channel_ = 1;
+  std::unordered_map<const Computation*, Computation*> copied_;
+  std::map<std::pair<Reducer, DType>, Computation*> reducers_;
+};
+
 // Appends instructions to one computation of the per-device module. The pieces know shapes and digits, not the plan.
 class Emitter {
  public:
-  // `next_channel` is shared by all emitters of a module, so that channel ids are unique in it.
-  Emitter(Computation& into, const Mesh& mesh, int64_t& next_channel)
-      : into_(into), mesh_(mesh), next_channel_(next_channel) {}
+  Emitter(Computation& into, LocalModule& program) : into_(into), program_(program), mesh_(program.mesh()) {}
 
   const Mesh& mesh() const { return mesh_; }
+  LocalModule& program() { return program_; }
   Computation& computation() { return into_; }
 
   Instruction* add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes = NoAttrs{});
@@ -29,6 +51,12 @@ class Emitter {
   Instruction* neutral(Reducer reducer, DType type);
   // The position of this device along some digits, major to minor, as s32[].
   Instruction* index_along(const Digits& digits);
+  // The first element of this device's part along some digits, where each part has `size` elements, as s32[].
+  Instruction* start_along(const Digits& digits, int64_t size);
+
+  // The arrays and tokens in a value, in order; and the value with the structure of `shape` made of such leaves.
+  std::vector<Instruction*> leaves_of(Instruction* value);
+  Instruction* pack(const Shape& shape, const std::vector<Instruction*>& leaves);
 
   // Exactly `size` elements of a dimension: cut off at the end or padded there with zeros.
   Instruction* resize(Instruction* value, size_t dim, int64_t size);
@@ -46,13 +74,15 @@ class Emitter {
   Instruction* local_slice(Instruction* value, size_t dim, const Digits& digits);
 
  private:
+  void add_leaves(Instruction* value, std::vector<Instruction*>& leaves);
+  Instruction* pack(const Shape& shape, const std::vector<Instruction*>& leaves, size_t& next);
+  Instruction* emit_position();
   CollectiveAttrs collective_attributes(const Digits& digits);
-  Computation* reducer_computation(Reducer reducer, DType type);
 
   Computation& into_;
+  LocalModule& program_;
   const Mesh& mesh_;
-  int64_t& next_channel_;
-  Instruction* partition_ = nullptr;
+  Instruction* position_ = nullptr;
 };
 
 }  // namespace gshard

@@ -1,18 +1,17 @@
 #include "shard/localize_attributes.h"
 
+#include "shard/plan.h"
+
 namespace gshard {
 namespace {
 
 struct Localizer {
-  const Instruction& instruction;
-  const OpPlan& plan;
-  const Rule& rule;
-  const Shape& local_result;
-  const Mesh& mesh;
+  const LocalOp& op;
+  const Shape local_result;
 
   bool is_cut(const DimFactors& factors) const {
     for (const FactorId f : factors) {
-      if (!plan.cut[static_cast<size_t>(f)].empty()) return true;
+      if (!op.plan.cut[static_cast<size_t>(f)].empty()) return true;
     }
     return false;
   }
@@ -26,7 +25,7 @@ struct Localizer {
   // A dimension that is cut is taken in full.
   Attributes operator()(SliceAttrs attrs) const {
     for (size_t d = 0; d < local_result.rank(); ++d) {
-      if (is_cut(rule.results[0][d])) attrs.slice.limits[d] = local_result.dim(d);
+      if (is_cut(op.plan.way->rule.results[0][d])) attrs.slice.limits[d] = local_result.dim(d);
     }
     return attrs;
   }
@@ -35,27 +34,30 @@ struct Localizer {
     return attrs;
   }
   Attributes operator()(GatherAttrs attrs) const {
-    const Sharding operand = sharding_under(plan, rule.operands[0]);
-    const Dims local = shard_sizes(instruction.operand(0)->shape().dims(), operand, mesh);
+    const Dims& whole = op.instruction.operand(0)->shape().dims();
+    const Dims& local = op.operands[0]->shape().dims();
     for (size_t d = 0; d < local.size(); ++d) {
-      if (attrs.slice_sizes[d] == instruction.operand(0)->shape().dim(d)) attrs.slice_sizes[d] = local[d];
+      if (attrs.slice_sizes[d] == whole[d]) attrs.slice_sizes[d] = local[d];
     }
+    return attrs;
+  }
+  Attributes operator()(CollectiveAttrs attrs) const {
+    if (attrs.channel_id) attrs.channel_id = op.emitter.program().next_channel();
     return attrs;
   }
   // Groups are cut as the major part of the kernel's output features; their factors come first in the rule.
   Attributes operator()(ConvolutionAttrs attrs) const {
     size_t f = 0;
-    if (attrs.feature_group_count > 1) attrs.feature_group_count /= mesh.size_of(plan.cut[f++]);
-    if (attrs.batch_group_count > 1) attrs.batch_group_count /= mesh.size_of(plan.cut[f]);
+    if (attrs.feature_group_count > 1) attrs.feature_group_count /= op.emitter.mesh().size_of(op.plan.cut[f++]);
+    if (attrs.batch_group_count > 1) attrs.batch_group_count /= op.emitter.mesh().size_of(op.plan.cut[f]);
     return attrs;
   }
 };
 
 }  // namespace
 
-Attributes localized_attributes(const Instruction& instruction, const OpPlan& plan, const Rule& rule,
-                                const Shape& local_result, const Mesh& mesh) {
-  return std::visit(Localizer{instruction, plan, rule, local_result, mesh}, instruction.attributes());
+Attributes localized_attributes(const LocalOp& op) {
+  return std::visit(Localizer{op, op.result_shape()}, op.instruction.attributes());
 }
 
 }  // namespace gshard

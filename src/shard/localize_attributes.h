@@ -1,12 +1,12 @@
 // Attributes that carry sizes, in the sizes of one device.
 #pragma once
 
-#include "shard/plan.h"
+#include "ir/attributes.h"
+#include "shard/way.h"
 
 namespace gshard {
 
-// The attributes of the local op under a plan; `local_result` is the per-device shape of result leaf 0.
-Attributes localized_attributes(const Instruction& instruction, const OpPlan& plan, const Rule& rule,
-                                const Shape& local_result, const Mesh& mesh);
+// The attributes of the local op under its plan.
+Attributes localized_attributes(const LocalOp& op);
 
 }  // namespace gshard

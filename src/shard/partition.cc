@@ -1,64 +1,148 @@
 #include "shard/partition.h"
 
+#include <algorithm>
+
 #include "shard/boundary.h"
-#include "shard/constraints.h"
+#include "shard/boundary_text.h"
 #include "shard/localize.h"
-#include "shard/propagate.h"
-#include "shard/value_table.h"
+#include "shard/manual.h"
 
 namespace gshard {
 namespace {
 
-std::vector<const HloSharding*> annotations_of(const Module& module) {
-  std::vector<const HloSharding*> all;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      if (instruction->notes().sharding != nullptr) all.push_back(instruction->notes().sharding.get());
-    }
+Error at_header(const Module& module, const std::string& message) {
+  return Error::program(message).at({module.file(), 1, 1, ""});
+}
+
+// ---- aliases --------------------------------------------------------------------------------------------------------
+
+// The number of the first leaf at a position in a nested tuple.
+size_t leaf_at(const Shape& shape, const TupleIndex& index) {
+  const Shape* at = &shape;
+  size_t leaf = 0;
+  for (const int64_t element : index) {
+    leaf += leaves_of_element(*at, static_cast<size_t>(element)).first;
+    at = &at->element(static_cast<size_t>(element));
+  }
+  return leaf;
+}
+
+// A parameter and a result that share their memory.
+struct AliasedLeaves {
+  const InputOutputAlias* alias;
+  const Instruction* parameter;
+  size_t parameter_leaf;
+  size_t result_leaf;
+};
+
+std::vector<AliasedLeaves> aliased_leaves(const Module& module) {
+  std::vector<AliasedLeaves> all;
+  for (const InputOutputAlias& alias : module.header().input_output_alias) {
+    const Instruction* parameter = module.entry()->parameter(static_cast<size_t>(alias.parameter));
+    all.push_back({&alias, parameter, leaf_at(parameter->shape(), alias.parameter_index),
+                   leaf_at(module.entry()->root()->shape(), alias.output)});
   }
   return all;
 }
 
-// An annotation fixes what it specifies; `unknown` specifies nothing. The first annotation of a class of values holds.
-void fix(const Instruction& instruction, size_t leaf, const HloSharding& annotation, const ValueTable& values,
-         const Mesh& mesh, std::vector<PartialSharding>& shardings, std::vector<bool>& fixed) {
-  if (annotation.kind == HloSharding::Kind::unknown) return;
-  const auto value = static_cast<size_t>(values.class_of(instruction, leaf));
-  if (fixed[value]) return;
-  const size_t rank = values.shape_of(static_cast<ValueClass>(value)).rank();
-  try {
-    shardings[value] = {from_hlo(annotation, mesh, rank), std::vector<bool>(rank, false)};
-  } catch (const Error& error) {
-    throw Error::program("%" + instruction.name() + ": " + error.what())
-        .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
-  }
-  if (shardings[value].sharding.manual != 0) {
-    throw Error::program("%" + instruction.name() + ": manual regions are not supported")
-        .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
-  }
-  fixed[value] = true;
-}
+// ---- shardings of the whole program ---------------------------------------------------------------------------------
 
-std::vector<PartialSharding> annotated(const Module& module, const ValueTable& values, const Mesh& mesh) {
-  std::vector<PartialSharding> shardings;
-  for (size_t value = 0; value < values.class_count(); ++value) {
-    const size_t rank = values.shape_of(static_cast<ValueClass>(value)).rank();
-    shardings.push_back({Sharding::replicated(rank), std::vector<bool>(rank, true)});
+class Completion {
+ public:
+  Completion(const Module& module, const PartitionOptions& options)
+      : module_(module), values_(module), annotated_(annotate(module, values_, options)) {
+    std::vector<Constraint> constraints = constraints_of(module, values_);
+    mark_manual(module, values_, annotated_.mesh, constraints, annotated_.classes);
+    if (options.shardings == PartitionOptions::Shardings::replicated) {
+      forget_shardings();
+    } else {
+      add_ties(constraints);
+      propagate(constraints, values_, annotated_.mesh, annotated_.classes);
+    }
+    for (const PartialSharding& value : annotated_.classes) shardings_.push_back(value.sharding);
+    complete_results();
+    complete_aliases();
   }
-  std::vector<bool> fixed(values.class_count(), false);
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      const auto& annotation = instruction->notes().sharding;
-      if (annotation == nullptr) continue;
-      const size_t leaves = values.leaf_count(*instruction);
-      const bool per_leaf = annotation->kind == HloSharding::Kind::tuple && annotation->elements.size() == leaves;
-      for (size_t leaf = 0; leaf < leaves; ++leaf) {
-        fix(*instruction, leaf, per_leaf ? annotation->elements[leaf] : *annotation, values, mesh, shardings, fixed);
-      }
+
+  Decision decision() const {
+    return {module_, values_, annotated_.mesh, shardings_, results_, annotated_.manual_edges};
+  }
+  const std::vector<InputOutputAlias>& aliases() const { return aliases_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  Propagated propagated() && {
+    return {std::move(annotated_.mesh), std::move(values_), std::move(shardings_), std::move(results_)};
+  }
+
+ private:
+  void forget_shardings() {
+    for (PartialSharding& value : annotated_.classes) {
+      for (Digits& digits : value.sharding.dims) digits.clear();
+    }
+    for (auto& result : annotated_.results) result.reset();
+  }
+
+  // Values that are to lie alike although no op ties them: groups, and aliased parameters and results.
+  void add_ties(std::vector<Constraint>& constraints) const {
+    const Instruction& root = *module_.entry()->root();
+    const auto tie = [&](ValueClass a, ValueClass b) {
+      const Shape& shape = values_.shape_of(a);
+      if (a == b || !shape.is_array() || shape.dims() != values_.shape_of(b).dims()) return;
+      constraints.insert(constraints.begin(), identity_between(root, shape, a, b));
+    };
+    for (const auto& group : annotated_.groups) {
+      for (const ValueClass member : group) tie(group[0], member);
+    }
+    for (const AliasedLeaves& pair : aliased_leaves(module_)) {
+      tie(values_.class_of(*pair.parameter, pair.parameter_leaf), values_.class_of(root, pair.result_leaf));
     }
   }
-  return shardings;
-}
+
+  void complete_results() {
+    const Instruction& root = *module_.entry()->root();
+    for (size_t leaf = 0; leaf < annotated_.results.size(); ++leaf) {
+      const Sharding& own = shardings_[static_cast<size_t>(values_.class_of(root, leaf))];
+      if (own.manual != 0) {
+        throw at_header(module_, "result " + std::to_string(leaf) +
+                                     " of the module is of a manual region; it must leave "
+                                     "it (SPMDShardToFullShape) first");
+      }
+      results_.push_back(annotated_.results[leaf].value_or(own));
+      results_.back().partial = 0;
+      results_.back().reducer = Reducer::none;
+    }
+  }
+
+  // Aliased values lie alike. A result that is annotated to lie otherwise has no alias; where it must have one, that is
+  // an error.
+  void complete_aliases() {
+    for (const AliasedLeaves& pair : aliased_leaves(module_)) {
+      const Sharding& wanted = shardings_[static_cast<size_t>(values_.class_of(*pair.parameter, pair.parameter_leaf))];
+      Sharding& result = results_[pair.result_leaf];
+      if (!annotated_.results[pair.result_leaf]) result = wanted;
+      if (result == wanted) {
+        aliases_.push_back(*pair.alias);
+        continue;
+      }
+      const std::string what = "parameter " + std::to_string(pair.alias->parameter) + " " +
+                               wanted.to_string(annotated_.mesh) + " and result " + std::to_string(pair.result_leaf) +
+                               " " + result.to_string(annotated_.mesh) +
+                               " are aliased but annotated to lie differently";
+      if (pair.alias->must) throw at_header(module_, what + ", and the alias is must-alias");
+      warnings_.push_back(what + "; the alias is dropped");
+    }
+  }
+
+  const Module& module_;
+  ValueTable values_;
+  Annotated annotated_;
+  std::vector<Sharding> shardings_;
+  std::vector<Sharding> results_;
+  std::vector<InputOutputAlias> aliases_;
+  std::vector<std::string> warnings_;
+};
+
+// ---- tuples of literals ---------------------------------------------------------------------------------------------
 
 void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
   if (!value.shape().is_tuple()) leaves.push_back(value);
@@ -75,31 +159,38 @@ Literal rebuilt(const Shape& shape, std::span<const Literal> leaves, size_t& nex
 
 }  // namespace
 
-Partitioned partition(const Module& module) {
+Propagated propagate_shardings(const Module& module, const PartitionOptions& options) {
+  return Completion(module, options).propagated();
+}
+
+Partitioned partition(const Module& module, const PartitionOptions& options) {
+  const Completion completion(module, options);
+  const Decision decision = completion.decision();
+  Localized localized = localize(decision);
   Partitioned program;
-  program.mesh = find_mesh(annotations_of(module), module.header().num_partitions);
-  const ValueTable values(module);
-  std::vector<PartialSharding> shardings = annotated(module, values, program.mesh);
-  propagate(constraints_of(module, values), values, program.mesh, shardings);
-  std::vector<Sharding> chosen;
-  chosen.reserve(shardings.size());
-  for (const PartialSharding& sharding : shardings) chosen.push_back(sharding.sharding);
-  program.module = localize(module, values, program.mesh, chosen);
-  const auto boundary_of = [&](const Instruction& instruction) {
-    std::vector<BoundaryValue> leaves;
-    for (size_t leaf = 0; leaf < values.leaf_count(instruction); ++leaf) {
-      const ValueClass value = values.class_of(instruction, leaf);
-      leaves.push_back({values.shape_of(value), chosen[static_cast<size_t>(value)]});
+  program.mesh = decision.mesh;
+  program.module = std::move(localized.module);
+  program.reshards = std::move(localized.reshards);
+  program.warnings = completion.warnings();
+  for (const Instruction* parameter : module.entry()->parameters()) {
+    std::vector<BoundaryValue>& leaves = program.parameters.emplace_back();
+    for (size_t leaf = 0; leaf < decision.values.leaf_count(*parameter); ++leaf) {
+      const ValueClass value = decision.values.class_of(*parameter, leaf);
+      leaves.push_back({decision.values.shape_of(value), decision.shardings[static_cast<size_t>(value)]});
     }
-    return leaves;
-  };
-  for (const Instruction* parameter : module.entry()->parameters())
-    program.parameters.push_back(boundary_of(*parameter));
-  program.results = boundary_of(*module.entry()->root());
+  }
+  const Instruction& root = *module.entry()->root();
+  for (size_t leaf = 0; leaf < decision.results.size(); ++leaf) {
+    program.results.push_back({decision.values.shape_of(decision.values.class_of(root, leaf)), decision.results[leaf]});
+  }
+  ModuleHeader& header = program.module->mutable_header();
+  header.input_output_alias = completion.aliases();
+  header.buffer_donor = module.header().buffer_donor;
+  write_boundary(program, header);
   return program;
 }
 
-std::vector<std::vector<Literal>> scatter_arguments(const Partitioned& program, std::span<const Literal> arguments) {
+std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std::span<const Literal> arguments) {
   const auto devices = static_cast<size_t>(program.mesh.device_count());
   std::vector<std::vector<Literal>> all(devices);
   for (size_t number = 0; number < arguments.size(); ++number) {
@@ -120,7 +211,7 @@ std::vector<std::vector<Literal>> scatter_arguments(const Partitioned& program, 
   return all;
 }
 
-Literal gather_results(const Partitioned& program, const Shape& shape, std::span<const Literal> results) {
+Literal gather_results(const Boundary& program, const Shape& shape, std::span<const Literal> results) {
   std::vector<std::vector<Literal>> leaves(results.size());
   for (size_t device = 0; device < results.size(); ++device) add_leaves(results[device], leaves[device]);
   std::vector<Literal> wholes;

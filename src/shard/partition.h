@@ -6,35 +6,65 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "ir/literal.h"
 #include "ir/module.h"
-#include "ir/sharding.h"
+#include "shard/annotate.h"
+#include "shard/report.h"
 
 namespace gshard {
 
-// One array leaf of a parameter or of the result of the whole program.
+// One leaf of a parameter or of the result of the whole program.
 struct BoundaryValue {
   Shape shape;  // global
   Sharding sharding;
+  bool operator==(const BoundaryValue&) const = default;
 };
 
-struct Partitioned {
-  std::unique_ptr<Module> module;
+// How the values of the whole program lie on the devices of a partitioned one. A partitioned module carries it in its
+// header's frontend attributes, so that its text is all that is needed to feed it:
+//
+//   gshard.mesh="data=2,model=4", gshard.parameters="f32[16,64][data,model];s32[][]", gshard.results="f32[16][data]"
+struct Boundary {
   Mesh mesh;
-  // For each entry parameter its array leaves in order; the leaves of the result.
+  // For each entry parameter its leaves in order; the leaves of the result.
   std::vector<std::vector<BoundaryValue>> parameters;
   std::vector<BoundaryValue> results;
+  bool operator==(const Boundary&) const = default;
 };
 
-// Completes the shardings of a module and partitions it over the devices that its annotations name (num_partitions of
-// its header). Throws Error(program) where an annotation does not fit or an op cannot be partitioned.
-Partitioned partition(const Module& module);
+struct Partitioned : Boundary {
+  std::unique_ptr<Module> module;
+  std::vector<ReshardRecord> reshards;
+  // What the user should know: an alias that was dropped because its ends lie differently.
+  std::vector<std::string> warnings;
+};
+
+// The shardings of all values of a module.
+struct Propagated {
+  Mesh mesh;
+  ValueTable values;
+  std::vector<Sharding> shardings;  // by class of values
+  std::vector<Sharding> results;    // of the leaves of the entry's result
+};
+
+// Completes the shardings of a module. Throws as annotate() does, and where aliased values must lie differently.
+Propagated propagate_shardings(const Module& module, const PartitionOptions& options = {});
+
+// Completes the shardings of a module without calls to fuse or inline, and partitions it over the devices that its
+// annotations and the options name. Throws Error(program) where an annotation does not fit or an op cannot be
+// partitioned.
+Partitioned partition(const Module& module, const PartitionOptions& options = {});
+
+// What the header of a partitioned module says. Throws Error(program) where it says nothing.
+Boundary boundary_of(const Module& partitioned);
 
 // Arguments of the whole program as arguments of every device, and results of every device as results of the whole
-// program.
-std::vector<std::vector<Literal>> scatter_arguments(const Partitioned& program, std::span<const Literal> arguments);
-Literal gather_results(const Partitioned& program, const Shape& shape, std::span<const Literal> results);
+// program. Where the module has replicas, devices are replica * partitions + partition, each replica has the same
+// arguments, and the results are the first replica's.
+std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std::span<const Literal> arguments);
+Literal gather_results(const Boundary& program, const Shape& shape, std::span<const Literal> results);
 
 }  // namespace gshard

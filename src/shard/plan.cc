@@ -12,15 +12,18 @@ constexpr double kWorkPerByte = 64;
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 bool can_be_cut(const Factor& factor) {
-  return factor.kind == FactorKind::parallel || (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
+  return factor.kind == FactorKind::parallel || factor.kind == FactorKind::shift ||
+         (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
 }
 
 // Adds the cuts of one tensor to the plan: each factor without a cut gets the tensor's, as far as the digits are free.
 // A factor that is one of several in a dimension of any tensor must be cut evenly, and only after those before it.
 class PlanMaker {
  public:
-  PlanMaker(const OpContext& op, const Mesh& mesh) : op_(op), mesh_(mesh), even_(op.rule.factors.size(), false) {
-    plan_.cut.resize(op.rule.factors.size());
+  PlanMaker(const OpContext& op, const Way& way, const Mesh& mesh)
+      : rule_(way.rule), mesh_(mesh), even_(way.rule.factors.size(), false), used_(op.manual) {
+    plan_.way = &way;
+    plan_.cut.resize(rule_.factors.size());
     const auto mark = [&](const std::vector<TensorFactors>& tensors) {
       for (const TensorFactors& dims : tensors) {
         for (const DimFactors& factors : dims) {
@@ -28,8 +31,8 @@ class PlanMaker {
         }
       }
     };
-    mark(op.rule.operands);
-    mark(op.rule.results);
+    mark(rule_.operands);
+    mark(rule_.results);
   }
 
   void follow(const TensorFactors& dims, const Sharding& sharding) {
@@ -46,10 +49,10 @@ class PlanMaker {
 
  private:
   static size_t index(FactorId f) { return static_cast<size_t>(f); }
-  int64_t left_of(FactorId f) const { return op_.rule.factors[index(f)].size / mesh_.size_of(plan_.cut[index(f)]); }
+  int64_t left_of(FactorId f) const { return rule_.factors[index(f)].size / mesh_.size_of(plan_.cut[index(f)]); }
 
   bool append(FactorId f, Digit digit) {
-    const Factor& factor = op_.rule.factors[index(f)];
+    const Factor& factor = rule_.factors[index(f)];
     if (!can_be_cut(factor)) return false;
     Digits& cut = plan_.cut[index(f)];
     if (std::find(cut.begin(), cut.end(), digit) != cut.end()) return true;
@@ -61,15 +64,16 @@ class PlanMaker {
     return true;
   }
 
-  const OpContext& op_;
+  const Rule& rule_;
   const Mesh& mesh_;
   std::vector<bool> even_;
   OpPlan plan_;
-  DigitSet used_ = 0;
+  DigitSet used_;
 };
 
 // A later factor of a dimension may only be cut where those before it are cut completely; the rest is dropped.
-void drop_unaligned(const Rule& rule, const Mesh& mesh, OpPlan& plan) {
+void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
+  const Rule& rule = plan.way->rule;
   const auto drop = [&](const std::vector<TensorFactors>& tensors) {
     bool dropped = false;
     for (const TensorFactors& dims : tensors) {
@@ -88,8 +92,9 @@ void drop_unaligned(const Rule& rule, const Mesh& mesh, OpPlan& plan) {
   }
 }
 
-double bytes_of_steps(const Shape& shape, const Sharding& from, const Sharding& to, const Mesh& mesh) {
-  if (from == to) return 0;
+double bytes_of_steps(const Shape& shape, Sharding from, Sharding to, const Mesh& mesh) {
+  from.manual = to.manual = 0;  // where each device does as it likes, nothing is moved
+  if (from == to || !shape.is_array()) return 0;
   return elements_sent(reshard_steps(shape.dims(), from, to, mesh), mesh) * static_cast<double>(bytes_of(shape.type()));
 }
 
@@ -103,10 +108,42 @@ double cost_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
     bytes += bytes_of_steps(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], mesh);
   }
   double work = 1;
-  for (size_t f = 0; f < op.rule.factors.size(); ++f) {
-    work *= static_cast<double>(ceil_div(op.rule.factors[f].size, mesh.size_of(plan.cut[f])));
+  const std::vector<Factor>& factors = plan.way->rule.factors;
+  for (size_t f = 0; f < factors.size(); ++f) {
+    work *= static_cast<double>(ceil_div(factors[f].size, mesh.size_of(plan.cut[f])));
   }
   return bytes + work / kWorkPerByte;
+}
+
+DigitSet set_of_all(const std::vector<Digits>& cut) {
+  DigitSet all = 0;
+  for (const Digits& digits : cut) all |= set_of(digits);
+  return all;
+}
+
+// What passes and what the op itself reduces must be combined alike.
+bool partials_agree(const OpPlan& plan) {
+  const PlanPartial reduced = partial_of(plan);
+  return reduced.digits == 0 || reduced.reducer == plan.passing_reducer;
+}
+
+// Lets partial operands through where the op is linear in them: all that may be partial jointly, or a single one.
+void pass_partials(const OpContext& op, OpPlan& plan) {
+  const Linearity& linearity = plan.way->rule.linearity;
+  const DigitSet cut = set_of_all(plan.cut);
+  for (size_t i = 0; i < op.operands.size() && i < 64; ++i) {
+    const Sharding& operand = op.operands[i];
+    const uint64_t bit = uint64_t{1} << i;
+    const bool fits = operand.partial != 0 && (operand.partial & (cut | op.manual)) == 0 &&
+                      (linearity.reducer == Reducer::none || linearity.reducer == operand.reducer);
+    if (!fits) continue;
+    if ((linearity.jointly & bit) != 0) plan.passing_operands = linearity.jointly;
+    if ((linearity.singly & bit) != 0) plan.passing_operands = bit;
+    if (plan.passing_operands == 0) continue;
+    plan.passing = operand.partial;
+    plan.passing_reducer = operand.reducer;
+    return;
+  }
 }
 
 }  // namespace
@@ -122,7 +159,8 @@ Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims) {
   return sharding;
 }
 
-PlanPartial partial_of(const OpPlan& plan, const Rule& rule) {
+PlanPartial partial_of(const OpPlan& plan) {
+  const Rule& rule = plan.way->rule;
   PlanPartial partial;
   for (size_t f = 0; f < rule.factors.size(); ++f) {
     if (rule.factors[f].kind != FactorKind::reduce || plan.cut[f].empty()) continue;
@@ -135,51 +173,66 @@ PlanPartial partial_of(const OpPlan& plan, const Rule& rule) {
 // An operand that the op adds to what it reduces (an init value, the target of a scatter) must be brought by one device
 // only: it is partial over the digits of the reduction that it has no factor of.
 Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i) {
-  Sharding sharding = sharding_under(plan, op.rule.operands[i]);
-  const PlanPartial partial = partial_of(plan, op.rule);
-  const bool joint = i < 64 && (op.rule.linearity.jointly >> i & 1) != 0;
-  if (joint && partial.digits != 0) {
-    sharding.partial = partial.digits & ~sharding.cut();
-    if (sharding.partial != 0) sharding.reducer = partial.reducer;
+  const Rule& rule = plan.way->rule;
+  Sharding sharding = sharding_under(plan, rule.operands[i]);
+  const PlanPartial reduced = partial_of(plan);
+  const uint64_t bit = i < 64 ? uint64_t{1} << i : 0;
+  if ((rule.linearity.jointly & bit) != 0) sharding.partial = reduced.digits & ~sharding.cut();
+  if (sharding.partial != 0) sharding.reducer = reduced.reducer;
+  if ((plan.passing_operands & bit) != 0) {
+    sharding.partial |= plan.passing;
+    sharding.reducer = plan.passing_reducer;
   }
+  sharding.manual = op.manual;
   return sharding;
 }
 
 Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
-  Sharding sharding = sharding_under(plan, op.rule.results[leaf]);
-  const PlanPartial partial = partial_of(plan, op.rule);
-  sharding.partial = partial.digits;
-  sharding.reducer = partial.reducer;
+  Sharding sharding = sharding_under(plan, plan.way->rule.results[leaf]);
+  const PlanPartial reduced = partial_of(plan);
+  sharding.partial = reduced.digits | plan.passing;
+  sharding.reducer = plan.passing != 0 ? plan.passing_reducer : reduced.reducer;
+  sharding.manual = op.manual;
   return sharding;
 }
 
-OpPlan choose_plan(const OpContext& op, const Mesh& mesh) {
-  const size_t tensors = op.result_shapes.size() + op.operand_shapes.size();
-  const auto follow = [&](PlanMaker& maker, size_t t) {
-    const size_t results = op.result_shapes.size();
+OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh& mesh) {
+  const size_t results = op.result_shapes.size();
+  const size_t tensors = results + op.operand_shapes.size();
+  const auto follow = [&](PlanMaker& maker, const Rule& rule, size_t t) {
     if (t < results) {
-      maker.follow(op.rule.results[t], op.results[t]);
+      maker.follow(rule.results[t], op.results[t]);
     } else if (op.operand_shapes[t - results].is_array()) {
-      maker.follow(op.rule.operands[t - results], op.operands[t - results]);
+      maker.follow(rule.operands[t - results], op.operands[t - results]);
     }
   };
   OpPlan best;
   double best_cost = std::numeric_limits<double>::infinity();
-  const auto consider = [&](OpPlan plan) {
-    drop_unaligned(op.rule, mesh, plan);
+  const auto price = [&](const OpPlan& plan) {
     const double cost = cost_of(op, plan, mesh);
     if (cost >= best_cost) return;
     best_cost = cost;
-    best = std::move(plan);
+    best = plan;
   };
-  for (size_t lead = 0; lead < tensors; ++lead) {
-    PlanMaker alone(op, mesh);
-    follow(alone, lead);
-    consider(std::move(alone).finish());
-    PlanMaker all(op, mesh);
-    follow(all, lead);
-    for (size_t t = 0; t < tensors; ++t) follow(all, t);
-    consider(std::move(all).finish());
+  // Between equals the plan that reduces later is the better one: what follows may be linear too.
+  const auto consider = [&](OpPlan plan) {
+    drop_unaligned(mesh, plan);
+    OpPlan passing = plan;
+    pass_partials(op, passing);
+    if (passing.passing != 0 && partials_agree(passing)) price(passing);
+    price(plan);
+  };
+  for (const Way& way : ways) {
+    for (size_t lead = 0; lead < tensors; ++lead) {
+      PlanMaker alone(op, way, mesh);
+      follow(alone, way.rule, lead);
+      consider(std::move(alone).finish());
+      PlanMaker all(op, way, mesh);
+      follow(all, way.rule, lead);
+      for (size_t t = 0; t < tensors; ++t) follow(all, way.rule, t);
+      consider(std::move(all).finish());
+    }
+    if (tensors == 0) consider(PlanMaker(op, way, mesh).finish());
   }
   return best;
 }

@@ -1,44 +1,49 @@
-// How each op is done on the devices: which mesh digits cut each of its factors.
+// How each op is done on the devices: in which way, and which mesh digits cut each of its factors.
 #pragma once
 
 #include <vector>
 
-#include "ops/rule.h"
 #include "shard/reshard.h"
+#include "shard/way.h"
 
 namespace gshard {
+
+// What an op reads and makes, for choosing its plan. Shardings of the operands may be partial.
+struct OpContext {
+  std::vector<Shape> operand_shapes;  // global; tuples and tokens for operands without dimensions
+  std::vector<Sharding> operands;     // how the operands lie
+  std::vector<Shape> result_shapes;   // of the leaves
+  std::vector<Sharding> results;      // how the results are wanted
+  DigitSet manual = 0;                // each device along these does the op by itself
+};
 
 // A choice for one op. Everything else follows from it: the shardings in which the op reads its operands and makes its
 // results, and so the resharding around it.
 struct OpPlan {
-  std::vector<Digits> cut;  // of each factor, major to minor
+  const Way* way = nullptr;
+  std::vector<Digits> cut;  // of each factor of the way's rule, major to minor
+  // The digits over which operands are partial and stay so, through an op that is linear in them.
+  DigitSet passing = 0;
+  Reducer passing_reducer = Reducer::none;
+  uint64_t passing_operands = 0;  // bit i: operand i is read partial
 };
 
 // Sharding of one tensor whose dimensions are products of factors cut by `plan`.
 Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims);
 
-// The digits over which the results are partial: those that cut reduce factors, and their reducer.
+// The digits over which the results are partial because they cut reduce factors, and their reducer.
 struct PlanPartial {
   DigitSet digits = 0;
   Reducer reducer = Reducer::none;
 };
-PlanPartial partial_of(const OpPlan& plan, const Rule& rule);
-
-// What an op reads and makes, for choosing its plan.
-struct OpContext {
-  const Rule& rule;
-  std::vector<Shape> operand_shapes;  // global; tuples and tokens for operands without dimensions
-  std::vector<Sharding> operands;     // how the operands lie
-  std::vector<Shape> result_shapes;   // of the array leaves
-  std::vector<Sharding> results;      // how the results are wanted
-};
+PlanPartial partial_of(const OpPlan& plan);
 
 // The shardings in which the plan reads operand `i` and makes result `leaf`.
 Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i);
 Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf);
 
 // The cheapest plan among those that follow one of the tensors: bytes sent for resharding operands and results, and the
-// work that is left to each device.
-OpPlan choose_plan(const OpContext& op, const Mesh& mesh);
+// work that is left to each device. It points into `ways`.
+OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh& mesh);
 
 }  // namespace gshard

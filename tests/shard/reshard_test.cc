@@ -46,8 +46,8 @@ std::unique_ptr<Module> resharding_module(const Shape& shape, const Sharding& fr
   module->mutable_header().num_partitions = mesh.device_count();
   Computation* entry = module->add_computation("main");
   module->set_entry(entry);
-  int64_t channel = 1;
-  Emitter emitter(*entry, mesh, channel);
+  LocalModule program(*module, mesh);
+  Emitter emitter(*entry, program);
   const Shape local(shape.type(), shard_sizes(shape.dims(), from, mesh));
   Instruction* value = entry->add(Op::parameter, local, {}, ParameterAttrs{0});
   entry->set_root(emit(reshard_steps(shape.dims(), from, to, mesh), value, emitter));

@@ -1,0 +1,382 @@
+#include "shard/localize_computation.h"
+
+#include "ops/table.h"
+#include "shard/annotation_calls.h"
+#include "shard/manual.h"
+#include "shard/reshard.h"
+
+namespace gshard {
+namespace {
+
+Error refusal(const Instruction& instruction, const std::string& why) {
+  return Error::program(std::string(keyword_of(instruction.op())) + ": %" + instruction.name() + " " + why)
+      .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
+}
+
+// Ops that act on the world outside of the program, but alike on every device.
+bool acts_alike_everywhere(Op op) {
+  return op == Op::infeed || op == Op::outfeed || op == Op::rng || op == Op::rng_get_and_update_state;
+}
+
+}  // namespace
+
+const Sharding& Localization::sharding_of(const Instruction& instruction, size_t leaf) const {
+  return decision.shardings[static_cast<size_t>(decision.values.class_of(instruction, leaf))];
+}
+
+const Shape& Localization::shape_of(const Instruction& instruction, size_t leaf) const {
+  return decision.values.shape_of(decision.values.class_of(instruction, leaf));
+}
+
+std::vector<Sharding> Localization::shardings_of(const Instruction& instruction) const {
+  std::vector<Sharding> all;
+  for (size_t leaf = 0; leaf < decision.values.leaf_count(instruction); ++leaf) {
+    all.push_back(sharding_of(instruction, leaf));
+  }
+  return all;
+}
+
+ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computation& from, Computation& to)
+    : shared_(shared), from_(from), emitter_(to, shared.program), users_(from) {}
+
+void ComputationLocalizer::run(const std::vector<Sharding>& results) {
+  for (const auto& instruction : from_.instructions()) {
+    const size_t before = emitter_.computation().size();
+    now_ = instruction.get();
+    Leaves leaves = visit(*instruction);
+    // What was emitted for an instruction comes from the same place of the user's model.
+    for (size_t n = before; n < emitter_.computation().size(); ++n) {
+      Instruction& emitted = *emitter_.computation().at(n);
+      emitted.mutable_notes().metadata = instruction->notes().metadata;
+      emitted.set_text_position(instruction->text_line(), instruction->text_column());
+    }
+    local_.emplace(instruction.get(), std::move(leaves));
+  }
+  now_ = from_.root();
+  emitter_.computation().set_root(packed_as(*from_.root(), results));
+}
+
+Leaves ComputationLocalizer::visit(const Instruction& i) {
+  switch (i.op()) {
+    case Op::parameter:
+      return visit_parameter(i);
+    case Op::constant:
+      return visit_constant(i);
+    case Op::iota:
+      return visit_iota(i);
+    case Op::tuple:
+      return gather_leaves(i);
+    case Op::get_tuple_element:
+      return visit_tuple_element(i);
+    case Op::opt_barrier:
+    case Op::domain:
+      return leaves_of(*i.operand(0));
+    case Op::after_all:
+      return visit_after_all(i);
+    case Op::while_:
+      return visit_while(i);
+    case Op::conditional:
+      return visit_conditional(i);
+    case Op::call:
+      return visit_call(i);
+    case Op::fusion:
+    case Op::async_start:
+    case Op::async_update:
+    case Op::async_done:
+      throw refusal(i, "must be inlined before partitioning");
+    default:
+      break;
+  }
+  if (is_sharding_call(i)) return visit_annotation(i);
+  if (is_to_manual_call(i)) return visit_to_manual(i);
+  if (is_to_automatic_call(i)) return visit_to_automatic(i);
+  if (has_side_effect(i) && !acts_alike_everywhere(i.op())) {
+    throw refusal(i, "has a side effect, which the partitioner does not support");
+  }
+  return visit_op(i);
+}
+
+// ---- moving values about ----------------------------------------------------------------------------------------
+
+Leaves ComputationLocalizer::gather_leaves(const Instruction& i) {
+  Leaves all;
+  for (const Instruction* operand : i.operands()) {
+    const Leaves& leaves = leaves_of(*operand);
+    all.insert(all.end(), leaves.begin(), leaves.end());
+  }
+  return all;
+}
+
+Instruction* ComputationLocalizer::packed_as(const Instruction& from, const std::vector<Sharding>& shardings) {
+  std::vector<Instruction*> values;
+  for (size_t leaf = 0; leaf < shardings.size(); ++leaf) {
+    values.push_back(resharded(leaves_of(from)[leaf], shardings[leaf], from, leaf));
+  }
+  return emitter_.pack(from.shape(), values);
+}
+
+Leaves ComputationLocalizer::unpacked(Instruction* value, const std::vector<Sharding>& shardings) {
+  Leaves leaves;
+  for (Instruction* leaf : emitter_.leaves_of(value)) leaves.push_back({leaf, shardings[leaves.size()]});
+  return leaves;
+}
+
+Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& to, const Instruction& value,
+                                             size_t leaf) {
+  if (held.sharding == to || !held.value->shape().is_array()) return held.value;
+  Leaves& known = resharded_[held.value];
+  for (const Held& other : known) {
+    if (other.sharding == to) return other.value;
+  }
+  // Where each device does as it likes, nothing has to be moved.
+  Sharding from = held.sharding;
+  Sharding target = to;
+  from.manual = target.manual = 0;
+  const Shape& shape = shared_.shape_of(value, leaf);
+  const std::vector<Step> steps = reshard_steps(shape.dims(), from, target, emitter_.mesh());
+  const size_t before = emitter_.computation().size();
+  Instruction* result = emit(steps, held.value, emitter_);
+  known.push_back({result, to});
+
+  ReshardRecord record{&value, now_, shape, held.sharding, to, {}, 0};
+  record.bytes = elements_sent(steps, emitter_.mesh()) * static_cast<double>(bytes_of(shape.type()));
+  for (size_t n = before; n < emitter_.computation().size(); ++n) {
+    const Instruction* emitted = emitter_.computation().at(n);
+    if (has(row_of(emitted->op()).traits, Traits::collective)) record.collectives.push_back(emitted);
+  }
+  if (!record.collectives.empty()) shared_.reshards.push_back(std::move(record));
+  return result;
+}
+
+Shape ComputationLocalizer::local_shape(const Shape& shape, const Instruction& owner, size_t& leaf) const {
+  if (shape.is_tuple()) {
+    std::vector<Shape> elements;
+    for (const Shape& element : shape.elements()) elements.push_back(local_shape(element, owner, leaf));
+    return Shape::tuple(std::move(elements));
+  }
+  const Sharding& sharding = shared_.sharding_of(owner, leaf++);
+  if (!shape.is_array()) return shape;
+  return Shape(shape.type(), shard_sizes(shape.dims(), sharding, emitter_.mesh()));
+}
+
+// ---- values without operands, and names of others ---------------------------------------------------------------
+
+Leaves ComputationLocalizer::visit_parameter(const Instruction& i) {
+  size_t leaf = 0;
+  Instruction* parameter =
+      emitter_.computation().add(Op::parameter, local_shape(i.shape(), i, leaf), {}, i.attributes(), i.name());
+  return unpacked(parameter, shared_.shardings_of(i));
+}
+
+Leaves ComputationLocalizer::visit_constant(const Instruction& i) {
+  Instruction* whole = emitter_.computation().add(Op::constant, i.shape(), {}, i.attributes(), i.name());
+  Leaves leaves;
+  for (Instruction* value : emitter_.leaves_of(whole)) {
+    leaves.push_back({value, Sharding::replicated(value->shape().is_array() ? value->shape().rank() : 0)});
+  }
+  return leaves;
+}
+
+Leaves ComputationLocalizer::visit_iota(const Instruction& i) {
+  size_t leaf = 0;
+  const Shape local = local_shape(i.shape(), i, leaf);
+  const Sharding& sharding = shared_.sharding_of(i);
+  const auto dim = static_cast<size_t>(i.attrs<IotaAttrs>().iota_dimension);
+  Instruction* value = emitter_.add(Op::iota, local, {}, i.attributes());
+  const Digits& digits = sharding.dims[dim];
+  if (digits.empty()) return {{value, sharding}};
+  Instruction* start = emitter_.start_along(digits, local.dim(dim));
+  if (local.type() != DType::s32) start = emitter_.add(Op::convert, Shape(local.type()), {start});
+  return {{emitter_.add(Op::add, local, {value, emitter_.broadcast_scalar(start, local)}), sharding}};
+}
+
+Leaves ComputationLocalizer::visit_tuple_element(const Instruction& i) {
+  const Leaves& all = leaves_of(*i.operand(0));
+  const LeafRange range =
+      leaves_of_element(i.operand(0)->shape(), static_cast<size_t>(i.attrs<TupleIndexAttrs>().index));
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(range.first);
+  return Leaves(first, first + static_cast<std::ptrdiff_t>(range.count));
+}
+
+Leaves ComputationLocalizer::visit_after_all(const Instruction& i) {
+  std::vector<Instruction*> tokens;
+  for (const Held& token : gather_leaves(i)) tokens.push_back(token.value);
+  return {{emitter_.computation().add(Op::after_all, i.shape(), tokens), Sharding{}}};
+}
+
+Leaves ComputationLocalizer::visit_annotation(const Instruction& i) {
+  Leaves leaves;
+  for (size_t leaf = 0; leaf < leaves_of(*i.operand(0)).size(); ++leaf) {
+    const Sharding& sharding = shared_.sharding_of(i, leaf);
+    leaves.push_back({resharded(leaves_of(*i.operand(0))[leaf], sharding, *i.operand(0), leaf), sharding});
+  }
+  return leaves;
+}
+
+// ---- manual regions ---------------------------------------------------------------------------------------------
+
+// Each device's part of a value becomes a value of its own.
+Leaves ComputationLocalizer::visit_to_manual(const Instruction& i) {
+  Leaves leaves;
+  for (const Sharding& edge : shared_.decision.manual_edges.at(&i)) {
+    const size_t leaf = leaves.size();
+    const Instruction& operand = *i.operand(leaf);
+    const DigitSet manual = shared_.sharding_of(i, leaf).manual;
+    const Sharding outside = around_manual(edge, manual);
+    Instruction* value = resharded(leaves_of(operand)[0], outside, operand, 0);
+    leaves.push_back({value, inside_manual(outside, manual)});
+    check_edge(i, leaf, leaves.back());
+  }
+  return leaves;
+}
+
+Leaves ComputationLocalizer::visit_to_automatic(const Instruction& i) {
+  Leaves leaves;
+  for (const Sharding& edge : shared_.decision.manual_edges.at(&i)) {
+    const size_t leaf = leaves.size();
+    const Instruction& operand = *i.operand(leaf);
+    const DigitSet manual = shared_.sharding_of(operand).manual;
+    const Sharding outside = around_manual(edge, manual);
+    Instruction* value = resharded(leaves_of(operand)[0], inside_manual(outside, manual), operand, 0);
+    leaves.push_back({value, outside});
+    check_edge(i, leaf, leaves.back());
+  }
+  return leaves;
+}
+
+// The type that the program declares must be that of the parts.
+void ComputationLocalizer::check_edge(const Instruction& i, size_t leaf, const Held& held) const {
+  const Shape& declared = shared_.shape_of(i, leaf);
+  if (shard_sizes(declared.dims(), held.sharding, emitter_.mesh()) == held.value->shape().dims()) return;
+  throw refusal(i, "has the type " + declared.to_string() + ", of which each device has " +
+                       held.value->shape().to_string() + " under " + held.sharding.to_string(emitter_.mesh()) +
+                       "; the two do not fit");
+}
+
+// ---- computations that call others ------------------------------------------------------------------------------
+
+Leaves ComputationLocalizer::visit_while(const Instruction& i) {
+  const std::vector<Sharding> shardings = shared_.shardings_of(i);
+  Instruction* state = packed_as(*i.operand(0), shardings);
+  Computation* condition = shared_.localized(*i.callees()[0], shared_.shardings_of(*i.callees()[0]->root()));
+  Computation* body = shared_.localized(*i.callees()[1], shardings);
+  Instruction* loop = emitter_.add(Op::while_, state->shape(), {state});
+  loop->mutable_callees() = {condition, body};
+  return unpacked(loop, shardings);
+}
+
+Leaves ComputationLocalizer::visit_conditional(const Instruction& i) {
+  const Instruction& predicate = *i.operand(0);
+  const std::vector<Sharding> shardings = shared_.shardings_of(i);
+  Sharding whole = Sharding::replicated(0);
+  std::vector<Instruction*> operands = {resharded(leaves_of(predicate)[0], whole, predicate, 0)};
+  Instruction::Callees branches;
+  for (size_t b = 0; b < i.callees().size(); ++b) {
+    operands.push_back(packed_as(*i.operand(b + 1), shared_.shardings_of(*i.callees()[b]->parameter(0))));
+    branches.push_back(shared_.localized(*i.callees()[b], shardings));
+  }
+  size_t leaf = 0;
+  Instruction* choice = emitter_.computation().add(Op::conditional, local_shape(i.shape(), i, leaf), operands);
+  choice->mutable_callees() = branches;
+  return unpacked(choice, shardings);
+}
+
+Leaves ComputationLocalizer::visit_call(const Instruction& i) {
+  const Computation& callee = *i.callees()[0];
+  std::vector<Instruction*> operands;
+  for (size_t n = 0; n < i.operand_count(); ++n) {
+    operands.push_back(packed_as(*i.operand(n), shared_.shardings_of(*callee.parameter(n))));
+  }
+  const std::vector<Sharding> shardings = shared_.shardings_of(*callee.root());
+  Computation* local = shared_.localized(callee, shardings);
+  Instruction* call = emitter_.computation().add(Op::call, local->root()->shape(), operands, i.attributes(), i.name());
+  call->mutable_callees() = {local};
+  return unpacked(call, shardings);
+}
+
+// ---- all other ops ----------------------------------------------------------------------------------------------
+
+OpContext ComputationLocalizer::context_of(const Instruction& i) {
+  OpContext op;
+  for (const Instruction* operand : i.operands()) {
+    op.operand_shapes.push_back(operand->shape());
+    op.operands.push_back(operand->shape().is_array() ? leaves_of(*operand)[0].sharding : Sharding{});
+    op.manual |= op.operands.back().manual;
+  }
+  for (size_t leaf = 0; leaf < shared_.decision.values.leaf_count(i); ++leaf) {
+    op.result_shapes.push_back(shared_.shape_of(i, leaf));
+    op.results.push_back(shared_.sharding_of(i, leaf));
+    op.manual |= op.results.back().manual;
+  }
+  return op;
+}
+
+bool ComputationLocalizer::may_stay_partial(const Instruction& i) const {
+  const auto users = users_.users_of(i);
+  if (users.size() != 1 || !i.shape().is_array() || &i == from_.root()) return false;
+  const Instruction& user = *users[0];
+  if (!has_rule(user.op()) || is_sharding_call(user)) return false;
+  const Linearity linearity = rule_of(user).linearity;
+  for (size_t n = 0; n < user.operand_count() && n < 64; ++n) {
+    if (user.operand(n) == &i) return ((linearity.jointly | linearity.singly) >> n & 1) != 0;
+  }
+  return false;
+}
+
+// An operand whose padding the op would read is given the neutral element there.
+Instruction* ComputationLocalizer::masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value) {
+  const Rule& rule = plan.way->rule;
+  const TensorFactors& dims = rule.operands[operand];
+  for (size_t d = 0; d < dims.size(); ++d) {
+    const Factor& factor = rule.factors[static_cast<size_t>(dims[d][0])];
+    const Digits& digits = plan.cut[static_cast<size_t>(dims[d][0])];
+    const int64_t size = op.operand_shapes[operand].dim(d);
+    if (factor.kind != FactorKind::reduce || digits.empty() || size % emitter_.mesh().size_of(digits) == 0) continue;
+    const DType type = value->shape().type();
+    const bool is_index = rule.index_operand == static_cast<int>(operand);
+    Instruction* fill = is_index ? emitter_.out_of_range(type) : emitter_.neutral(factor.reducer, type);
+    value = emitter_.mask(value, d, digits, size, fill);
+  }
+  return value;
+}
+
+Instruction* ComputationLocalizer::operand_of(const Instruction& i, size_t number, const OpContext& op,
+                                              const OpPlan& plan) {
+  const Instruction& operand = *i.operand(number);
+  if (operand.shape().is_array()) {
+    const Sharding sharding = operand_sharding(op, plan, number);
+    return masked(op, plan, number, resharded(leaves_of(operand)[0], sharding, operand, 0));
+  }
+  std::vector<Sharding> whole;
+  for (const Held& leaf : leaves_of(operand)) whole.push_back(Sharding::replicated(leaf.sharding.dims.size()));
+  return packed_as(operand, whole);
+}
+
+// A collective between partitions belongs to devices that are each on their own along its groups; one between replicas
+// (without a channel) is the same for every partition.
+void ComputationLocalizer::check_collective(const Instruction& i, DigitSet manual) const {
+  if (!has(row_of(i.op()).traits, Traits::collective)) return;
+  const auto* attrs = std::get_if<CollectiveAttrs>(&i.attributes());
+  if (attrs == nullptr || !attrs->channel_id || manual != 0) return;
+  throw refusal(i, "is a collective between partitions in the input, which can only stand in a manual region");
+}
+
+Leaves ComputationLocalizer::visit_op(const Instruction& i) {
+  const OpContext op = context_of(i);
+  check_collective(i, op.manual);
+  const std::vector<Way> ways = ways_of(i);
+  const OpPlan plan = choose_plan(op, ways, emitter_.mesh());
+  LocalOp local{i, op, plan, {}, emitter_};
+  for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
+  Leaves leaves;
+  for (Instruction* value : plan.way->localize(local)) {
+    leaves.push_back({value, value->shape().is_array() ? result_sharding(op, plan, leaves.size()) : Sharding{}});
+  }
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (leaves[leaf].sharding.partial != 0 && may_stay_partial(i)) continue;
+    leaves[leaf] = {resharded(leaves[leaf], op.results[leaf], i, leaf), op.results[leaf]};
+  }
+  return leaves;
+}
+
+}  // namespace gshard

@@ -1,0 +1,82 @@
+// Localising one computation.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+
+#include "shard/localize.h"
+#include "shard/plan.h"
+
+namespace gshard {
+
+// A value of one device and the sharding that it has: the one of its class, or what the op before it made.
+struct Held {
+  Instruction* value = nullptr;
+  Sharding sharding;
+};
+
+// The per-device values of one original value: its array and token leaves in order.
+using Leaves = std::vector<Held>;
+
+// What the computations of one module share while they are written.
+struct Localization {
+  const Decision& decision;
+  LocalModule program;
+  std::vector<ReshardRecord> reshards;
+  // The per-device form of a computation, whose result has the given shardings; made once for each such result.
+  std::function<Computation*(const Computation& computation, const std::vector<Sharding>& results)> localized;
+
+  const Sharding& sharding_of(const Instruction& instruction, size_t leaf = 0) const;
+  const Shape& shape_of(const Instruction& instruction, size_t leaf) const;
+  std::vector<Sharding> shardings_of(const Instruction& instruction) const;
+};
+
+// Tuples do not exist inside: every value is its leaves, and tuples are made where a computation begins, ends, or hands
+// state to another.
+class ComputationLocalizer {
+ public:
+  ComputationLocalizer(Localization& shared, const Computation& from, Computation& to);
+
+  void run(const std::vector<Sharding>& results);
+
+ private:
+  Leaves visit(const Instruction& i);
+  Leaves visit_parameter(const Instruction& i);
+  Leaves visit_constant(const Instruction& i);
+  Leaves visit_iota(const Instruction& i);
+  Leaves visit_tuple_element(const Instruction& i);
+  Leaves visit_annotation(const Instruction& i);
+  Leaves visit_to_manual(const Instruction& i);
+  Leaves visit_to_automatic(const Instruction& i);
+  Leaves visit_after_all(const Instruction& i);
+  Leaves visit_while(const Instruction& i);
+  Leaves visit_conditional(const Instruction& i);
+  Leaves visit_call(const Instruction& i);
+  Leaves visit_op(const Instruction& i);
+
+  const Leaves& leaves_of(const Instruction& i) const { return local_.at(&i); }
+  Leaves gather_leaves(const Instruction& i);  // of all operands, one after the other
+  // The leaves of `from` in the given shardings, packed as `shape` is.
+  Instruction* packed_as(const Instruction& from, const std::vector<Sharding>& shardings);
+  // The leaves of a value of this device that has the given shardings.
+  Leaves unpacked(Instruction* value, const std::vector<Sharding>& shardings);
+  Instruction* resharded(const Held& held, const Sharding& to, const Instruction& value, size_t leaf);
+  Shape local_shape(const Shape& shape, const Instruction& owner, size_t& leaf) const;
+  Instruction* operand_of(const Instruction& i, size_t number, const OpContext& op, const OpPlan& plan);
+  Instruction* masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value);
+  void check_edge(const Instruction& i, size_t leaf, const Held& held) const;
+  void check_collective(const Instruction& i, DigitSet manual) const;
+  OpContext context_of(const Instruction& i);
+  // Whether a partial result may stay so for its one reader.
+  bool may_stay_partial(const Instruction& i) const;
+
+  Localization& shared_;
+  const Computation& from_;
+  Emitter emitter_;
+  UserTable users_;
+  std::unordered_map<const Instruction*, Leaves> local_;
+  const Instruction* now_ = nullptr;  // being visited
+  std::unordered_map<const Instruction*, Leaves> resharded_;
+};
+
+}  // namespace gshard

@@ -1,0 +1,49 @@
+// The ways in which an op can be done on the devices.
+//
+// Most ops have one: the op itself, on the parts that its factor rule names. An op whose parts need their neighbours'
+// edges, or that can be done where its operand lies instead of where its result is wanted, has a rule and an emission
+// for each way; plans choose among them by what they cost.
+//
+//   gather from a table that is cut along the gathered dimension:
+//     way 0  the table is brought together, the op is itself
+//     way 1  each device takes the rows that it has, zeros for the others; the result is partial(add)
+#pragma once
+
+#include <vector>
+
+#include "ops/rule.h"
+#include "shard/emitter.h"
+
+namespace gshard {
+
+struct OpContext;
+struct OpPlan;
+
+// One op on one device, about to be written.
+struct LocalOp {
+  const Instruction& instruction;  // of the whole program
+  const OpContext& context;
+  const OpPlan& plan;
+  // Of this device, in operand_sharding(), padding replaced by neutral elements where a cut reduce factor reads it.
+  std::vector<Instruction*> operands;
+  Emitter& emitter;
+
+  // The per-device shape of a leaf of the result.
+  Shape result_shape(size_t leaf = 0) const;
+};
+
+// Writes the op; returns the leaves of its result on this device, in result_sharding().
+using Localize = std::vector<Instruction*> (*)(const LocalOp& op);
+
+struct Way {
+  Rule rule;
+  Localize localize;
+};
+
+// All ways of an instruction whose op has a rule. The first has the op's own rule, by which shardings propagate.
+std::vector<Way> ways_of(const Instruction& instruction);
+
+// The op itself with per-device shapes.
+std::vector<Instruction*> localize_plain(const LocalOp& op);
+
+}  // namespace gshard
