@@ -364,6 +364,7 @@ class Annotator {
     for (const auto& computation : module_.computations()) {
       for (const auto& instruction : computation->instructions()) add_located(*instruction);
     }
+    suggest_edges();
     for (auto& [id, members] : groups_) result_.groups.push_back(std::move(members));
     close_boundary();
     return std::move(result_);
@@ -388,7 +389,8 @@ class Annotator {
       const auto spec = spec_of(instruction, leaf);
       if (!spec) continue;
       fix(instruction, leaf, *spec);
-      if (&instruction == module_.entry()->root()) result_.results[leaf] = spec->sharding;
+      const bool is_closed = std::find(spec->open.begin(), spec->open.end(), true) == spec->open.end();
+      if (&instruction == module_.entry()->root() && is_closed) result_.results[leaf] = spec->sharding;
     }
   }
 
@@ -438,7 +440,7 @@ class Annotator {
     const Instruction& operand = *call.operand(0);
     const auto inside = spec_of(call, 0);
     const auto around = spec_of(operand, 0);
-    if (!inside || inside->sharding.manual == 0) throw Error::program("its sharding says not which devices are manual");
+    if (!inside) throw Error::program("its sharding says not which devices are manual");
     outside.push_back(around ? around->sharding : Sharding::replicated(operand.shape().rank()));
     fix(call, 0, *inside);
   }
@@ -459,6 +461,17 @@ class Annotator {
     if (!spec) throw Error::program("it has no sharding");
     outside.push_back(spec->sharding);
     fix(call, 0, *spec);
+  }
+
+  // What enters a manual region had best lie as it is wanted there.
+  void suggest_edges() {
+    for (const auto& [call, outside] : result_.manual_edges) {
+      if (!is_to_manual_call(*call)) continue;
+      for (size_t leaf = 0; leaf < outside.size(); ++leaf) {
+        const auto value = static_cast<size_t>(values_.class_of(*call->operand(leaf)));
+        if (!fixed_[value]) result_.classes[value].sharding.dims = outside[leaf].dims;
+      }
+    }
   }
 
   DigitSet manual_axes(const Instruction& call) const {

@@ -32,8 +32,6 @@ std::string text_of(const std::vector<BoundaryValue>& leaves, const Mesh& mesh) 
   return text;
 }
 
-std::string quoted(const std::string& text) { return "\"" + text + "\""; }
-
 [[noreturn]] void fail(const std::string& what) {
   throw Error::program("the module's gshard attributes: cannot read '" + what.substr(0, 80) + "'");
 }
@@ -122,10 +120,10 @@ void write_boundary(const Boundary& boundary, ModuleHeader& header) {
   for (const auto& leaves : boundary.parameters) {
     parameters += text_of(leaves, boundary.mesh) + ";";
   }
-  header.frontend_attributes.emplace_back("gshard.mesh", quoted(mesh));
-  if (!order.empty()) header.frontend_attributes.emplace_back("gshard.device_order", quoted(order));
-  header.frontend_attributes.emplace_back("gshard.parameters", quoted(parameters));
-  header.frontend_attributes.emplace_back("gshard.results", quoted(text_of(boundary.results, boundary.mesh)));
+  header.frontend_attributes.emplace_back("gshard.mesh", mesh);
+  if (!order.empty()) header.frontend_attributes.emplace_back("gshard.device_order", order);
+  header.frontend_attributes.emplace_back("gshard.parameters", parameters);
+  header.frontend_attributes.emplace_back("gshard.results", text_of(boundary.results, boundary.mesh));
 }
 
 Boundary boundary_of(const Module& partitioned) {

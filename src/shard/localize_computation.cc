@@ -79,11 +79,25 @@ Leaves ComputationLocalizer::visit(const Instruction& i) {
       return visit_conditional(i);
     case Op::call:
       return visit_call(i);
+    case Op::copy_start:
+      return {
+          leaves_of(*i.operand(0))[0],
+          leaves_of(*i.operand(0))[0],
+          {emitter_.add(Op::constant, Shape(DType::u32), {}, ConstantAttrs{Literal{Shape(DType::u32)}}), Sharding{}}};
+    case Op::copy_done:
+      return {leaves_of(*i.operand(0))[0]};
     case Op::fusion:
     case Op::async_start:
     case Op::async_update:
     case Op::async_done:
       throw refusal(i, "must be inlined before partitioning");
+    case Op::all_gather_start:
+    case Op::all_gather_done:
+    case Op::all_reduce_start:
+    case Op::all_reduce_done:
+    case Op::collective_permute_start:
+    case Op::collective_permute_done:
+      throw refusal(i, "is one half of an asynchronous collective; partition the module before these are made");
     default:
       break;
   }
