@@ -100,8 +100,10 @@ Instruction* Emitter::add(Op op, Shape shape, std::initializer_list<Instruction*
 }
 
 Instruction* Emitter::scalar_s32(int64_t value) {
-  return add(Op::constant, Shape(DType::s32), {},
-             ConstantAttrs{Literal::scalar(DType::s32, static_cast<int32_t>(value))});
+  Instruction*& scalar = scalars_[value];
+  if (scalar != nullptr) return scalar;
+  return scalar = add(Op::constant, Shape(DType::s32), {},
+                      ConstantAttrs{Literal::scalar(DType::s32, static_cast<int32_t>(value))});
 }
 
 Instruction* Emitter::broadcast_scalar(Instruction* scalar, const Shape& shape) {
@@ -124,8 +126,14 @@ Instruction* Emitter::emit_position() {
   return add(Op::reshape, Shape(DType::s32), {entry});
 }
 
-// Index = sum over runs of neighbouring digits of ((partition / stride) % size) * weight.
 Instruction* Emitter::index_along(const Digits& digits) {
+  Instruction*& index = indices_[std::vector<Digit>(digits.begin(), digits.end())];
+  if (index == nullptr) index = emit_index(digits);
+  return index;
+}
+
+// Index = sum over runs of neighbouring digits of ((partition / stride) % size) * weight.
+Instruction* Emitter::emit_index(const Digits& digits) {
   if (position_ == nullptr) position_ = emit_position();
   const Shape scalar(DType::s32);
   Instruction* sum = nullptr;
@@ -148,7 +156,10 @@ Instruction* Emitter::index_along(const Digits& digits) {
 }
 
 Instruction* Emitter::start_along(const Digits& digits, int64_t size) {
-  return add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(size)});
+  if (size == 1) return index_along(digits);
+  Instruction*& start = starts_[{index_along(digits), size}];
+  if (start == nullptr) start = add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(size)});
+  return start;
 }
 
 void Emitter::add_leaves(Instruction* value, std::vector<Instruction*>& leaves) {

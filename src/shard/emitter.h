@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "ir/mesh.h"
 #include "ir/module.h"
@@ -82,7 +83,12 @@ class Emitter {
   Computation& into_;
   LocalModule& program_;
   const Mesh& mesh_;
+  Instruction* emit_index(const Digits& digits);
   Instruction* position_ = nullptr;
+  // Small scalars that many pieces ask for, made once.
+  std::unordered_map<int64_t, Instruction*> scalars_;
+  std::map<std::vector<Digit>, Instruction*> indices_;
+  std::map<std::pair<Instruction*, int64_t>, Instruction*> starts_;
 };
 
 }  // namespace gshard

@@ -3,8 +3,15 @@
 #include <map>
 
 #include "shard/localize_computation.h"
+#include "shard/tidy.h"
 
 namespace gshard {
+namespace {
+
+// Beyond that many bytes what a collective costs is its bytes.
+constexpr int64_t kLargestCombined = 1 << 20;
+
+}  // namespace
 
 Localized localize(const Decision& decision) {
   const Module& from = decision.module;
@@ -31,6 +38,8 @@ Localized localize(const Decision& decision) {
   };
   to->set_entry(shared.localized(*from.entry(), decision.results));
   to->sort_and_prune_computations();
+  remove_unread(*to, shared.reshards);
+  combine_collectives(*to, kLargestCombined, shared.reshards);
   return {std::move(to), std::move(shared.reshards)};
 }
 
