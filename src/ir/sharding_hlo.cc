@@ -10,6 +10,9 @@
 namespace gshard {
 namespace {
 
+// More devices than this are never written out one by one.
+constexpr int64_t kMostListed = int64_t{1} << 24;
+
 int64_t product_of(const Dims& dims) {
   int64_t product = 1;
   for (const int64_t dim : dims) product = saturating_multiply(product, dim);
@@ -88,39 +91,79 @@ std::optional<Digits> digits_of_stride(const DeviceStride& stride, const Mesh& m
   return digits;
 }
 
-// The tiles with devices replaced by their positions in the mesh's order.
-TileAssignment in_positions(const TileAssignment& tiles, const Mesh& mesh) {
-  if (mesh.device_order().empty()) return tiles;
-  TileAssignment placed{tiles.dims, {}, {}, {}};
-  std::vector<int64_t> position(mesh.device_order().size());
-  for (size_t p = 0; p < position.size(); ++p)
-    position[static_cast<size_t>(mesh.device_order()[p])] = static_cast<int64_t>(p);
-  const int64_t count = product_of(tiles.dims);
-  Dims index(tiles.reshape_dims.size(), 0);
-  const std::vector<DeviceStride> strides =
-      tiles.devices.empty() ? strides_of_iota(tiles) : std::vector<DeviceStride>{};
-  for (int64_t i = 0; i < count; ++i) {
+// All devices of a tiling, in the order of its tiles.
+std::vector<int64_t> devices_of(const TileAssignment& tiles) {
+  if (!tiles.devices.empty()) return tiles.devices;
+  const std::vector<DeviceStride> strides = strides_of_iota(tiles);
+  std::vector<int64_t> devices;
+  for (int64_t i = 0; i < product_of(tiles.dims); ++i) {
     int64_t device = 0;
-    if (!tiles.devices.empty()) {
-      device = tiles.devices[static_cast<size_t>(i)];
-    } else {
-      int64_t rest = i;
-      for (size_t s = strides.size(); s-- > 0;) {
-        device += rest % strides[s].size * strides[s].stride;
-        rest /= strides[s].size;
-      }
+    int64_t rest = i;
+    for (size_t s = strides.size(); s-- > 0;) {
+      device += rest % strides[s].size * strides[s].stride;
+      rest /= strides[s].size;
     }
-    placed.devices.push_back(position[static_cast<size_t>(device)]);
+    devices.push_back(device);
   }
-  return placed;
+  return devices;
 }
 
-std::vector<Digits> digits_of_tiles(const TileAssignment& tiles, const Mesh& mesh) {
+// Their positions in `order`; nullopt where that is no order of these devices.
+std::optional<std::vector<int64_t>> positions_in(const std::vector<int64_t>& order, std::vector<int64_t> devices) {
+  constexpr int64_t kNowhere = -1;
+  std::vector<int64_t> position(order.size(), kNowhere);
+  const auto is_known = [&](int64_t device) { return device >= 0 && device < static_cast<int64_t>(order.size()); };
+  for (size_t p = 0; p < order.size(); ++p) {
+    if (!is_known(order[p])) return std::nullopt;
+    position[static_cast<size_t>(order[p])] = static_cast<int64_t>(p);
+  }
+  for (int64_t& device : devices) {
+    if (!is_known(device) || position[static_cast<size_t>(device)] == kNowhere) return std::nullopt;
+    device = position[static_cast<size_t>(device)];
+  }
+  return devices;
+}
+
+// How many devices in a row hold copies of one tile: the last dimensions that mean so.
+int64_t copies_of(const HloSharding& sharding) {
+  const Dims& dims = sharding.tiles.dims;
+  if (sharding.last_tile_dim_replicate) return dims.back();
+  int64_t copies = 1;
+  for (size_t i = sharding.subgroups.size(); i-- > 0;) {
+    if (sharding.subgroups[i] != HloSharding::Subgroup::replicated) break;
+    copies *= dims[dims.size() - sharding.subgroups.size() + i];
+  }
+  return copies;
+}
+
+// device_strides() of a tiling whose devices are replaced by their positions in `order` (empty: that of their numbers).
+// In which order the copies of a tile are listed means nothing.
+std::optional<std::vector<std::vector<DeviceStride>>> strides_in(const HloSharding& sharding,
+                                                                 const std::vector<int64_t>& order) {
+  if (order.empty()) {
+    if (auto strides = device_strides(sharding.tiles)) return strides;
+  }
+  if (product_of(sharding.tiles.dims) > kMostListed) return std::nullopt;
+  TileAssignment placed{sharding.tiles.dims, {}, {}, devices_of(sharding.tiles)};
+  if (!order.empty()) {
+    auto positions = positions_in(order, std::move(placed.devices));
+    if (!positions) return std::nullopt;
+    placed.devices = std::move(*positions);
+  }
+  if (auto strides = device_strides(placed)) return strides;
+  const int64_t copies = copies_of(sharding);
+  if (copies == 1) return std::nullopt;
+  for (auto at = placed.devices.begin(); at != placed.devices.end(); at += copies) std::sort(at, at + copies);
+  return device_strides(placed);
+}
+
+std::vector<Digits> digits_of_tiles(const HloSharding& sharding, const Mesh& mesh) {
+  const TileAssignment& tiles = sharding.tiles;
   if (product_of(tiles.dims) != mesh.device_count()) {
     throw Error::program("sharding: its tiles are " + std::to_string(product_of(tiles.dims)) + " devices, the mesh " +
                          mesh.to_string() + " has " + std::to_string(mesh.device_count()));
   }
-  const auto strides = device_strides(in_positions(tiles, mesh));
+  const auto strides = strides_in(sharding, mesh.device_order());
   if (!strides)
     throw Error::program("sharding: its device order does not follow the axes of the mesh " + mesh.to_string());
   std::vector<Digits> dims(tiles.dims.size());
@@ -137,18 +180,43 @@ std::vector<Digits> digits_of_tiles(const TileAssignment& tiles, const Mesh& mes
   return dims;
 }
 
-// Where several tilings meet, the devices between two boundaries of the numbering are one axis.
-void add_boundaries(const HloSharding& sharding, std::set<int64_t>& boundaries) {
-  for (const HloSharding& element : sharding.elements) add_boundaries(element, boundaries);
-  if (sharding.kind != HloSharding::Kind::tiled) return;
-  const auto strides = device_strides(sharding.tiles);
-  if (!strides) throw Error::program("sharding: its device order is no permutation of mesh axes");
-  for (const auto& dim : *strides) {
-    for (const DeviceStride& stride : dim) {
-      boundaries.insert(stride.stride);
-      boundaries.insert(stride.stride * stride.size);
-    }
+// "[2,2]0,1,3,2", as far as the first few devices.
+std::string text_of(const TileAssignment& tiles) {
+  const auto list = [](const auto& numbers) {
+    std::string text;
+    for (size_t i = 0; i < numbers.size() && i < 16; ++i) text += (i > 0 ? "," : "") + std::to_string(numbers[i]);
+    return numbers.size() > 16 ? text + ",..." : text;
+  };
+  return "[" + list(tiles.dims) + "]" + list(devices_of(tiles));
+}
+
+void add_tilings(const HloSharding& sharding, std::vector<const HloSharding*>& tilings) {
+  for (const HloSharding& element : sharding.elements) add_tilings(element, tilings);
+  if (sharding.kind == HloSharding::Kind::tiled) tilings.push_back(&sharding);
+}
+
+// The order of the devices in which all tilings are made of axes: that of their numbers, or the one in which a tiling
+// lists them.
+std::vector<int64_t> common_order(const std::vector<const HloSharding*>& tilings, int64_t device_count) {
+  const auto misfit_of = [&](const std::vector<int64_t>& order) {
+    return std::find_if(tilings.begin(), tilings.end(), [&](const HloSharding* tiling) {
+      return product_of(tiling->tiles.dims) == device_count && !strides_in(*tiling, order);
+    });
+  };
+  const auto first = misfit_of({});
+  if (first == tilings.end()) return {};
+  std::set<std::vector<int64_t>> tried;
+  for (auto tiling = first; tiling != tilings.end(); ++tiling) {
+    const int64_t count = product_of((*tiling)->tiles.dims);
+    if (count != device_count || count > kMostListed || strides_in(**tiling, {})) continue;
+    std::vector<int64_t> order = devices_of((*tiling)->tiles);
+    if (!tried.insert(order).second) continue;
+    if (misfit_of(order) == tilings.end()) return order;
   }
+  if (tried.empty()) throw Error::program("sharding: its device order is no permutation of mesh axes");
+  const HloSharding& other = **misfit_of(devices_of((*first)->tiles));
+  throw Error::program("two shardings order the devices in ways that no one mesh has: " + text_of((*first)->tiles) +
+                       " and " + text_of(other.tiles));
 }
 
 std::string axis_name(size_t index) {
@@ -216,8 +284,21 @@ std::optional<std::vector<std::vector<DeviceStride>>> device_strides(const TileA
 }
 
 Mesh find_mesh(const std::vector<const HloSharding*>& shardings, int64_t device_count) {
+  std::vector<const HloSharding*> tilings;
+  for (const HloSharding* sharding : shardings) add_tilings(*sharding, tilings);
+  std::vector<int64_t> order = common_order(tilings, device_count);
+  // Where several tilings meet, the devices between two boundaries of the numbering are one axis.
   std::set<int64_t> boundaries = {1, device_count};
-  for (const HloSharding* sharding : shardings) add_boundaries(*sharding, boundaries);
+  for (const HloSharding* tiling : tilings) {
+    const auto strides = strides_in(*tiling, order);
+    if (!strides) throw Error::program("sharding: its device order is no permutation of mesh axes");
+    for (const auto& dim : *strides) {
+      for (const DeviceStride& stride : dim) {
+        boundaries.insert(stride.stride);
+        boundaries.insert(stride.stride * stride.size);
+      }
+    }
+  }
   std::vector<MeshAxis> axes;
   int64_t before = 1;
   for (const int64_t boundary : boundaries) {
@@ -231,7 +312,7 @@ Mesh find_mesh(const std::vector<const HloSharding*>& shardings, int64_t device_
   }
   std::reverse(axes.begin(), axes.end());
   for (size_t a = 0; a < axes.size(); ++a) axes[a].name = axis_name(a);
-  return Mesh(std::move(axes));
+  return Mesh(std::move(axes), std::move(order));
 }
 
 Sharding from_hlo(const HloSharding& hlo, const Mesh& mesh, size_t rank) {
@@ -258,7 +339,7 @@ Sharding from_hlo(const HloSharding& hlo, const Mesh& mesh, size_t rank) {
     throw Error::program("sharding: it cuts " + std::to_string(hlo.tiles.dims.size() - extra) +
                          " dimensions, the value has " + std::to_string(rank));
   }
-  std::vector<Digits> dims = digits_of_tiles(hlo.tiles, mesh);
+  std::vector<Digits> dims = digits_of_tiles(hlo, mesh);
   for (size_t i = 0; i < hlo.subgroups.size(); ++i) {
     const DigitSet set = set_of(dims[rank + i]);
     if (hlo.subgroups[i] == HloSharding::Subgroup::manual) sharding.manual |= set;

@@ -60,6 +60,29 @@ TEST(Sharding, FindsTheMeshThatAllTilingsShare) {
   EXPECT_THROW(find_mesh({&six, &four}, 12), Error);
 }
 
+// GShard, figure 10: rows of neighbours on a 4 x 2 grid that is numbered row by row.
+TEST(Sharding, AListOfDevicesMayBeTheOrderOfTheMesh) {
+  const HloSharding rings = listed({2, 4}, {0, 1, 5, 4, 2, 3, 7, 6});
+  HloSharding rows = listed({2, 1, 4}, {0, 1, 4, 5, 2, 3, 6, 7});
+  rows.last_tile_dim_replicate = true;
+  const Mesh mesh = find_mesh({&rows, &rings}, 8);
+  EXPECT_EQ(mesh.to_string(), "[x=2, y=4]");
+  EXPECT_EQ(mesh.device_order(), rings.tiles.devices);
+  EXPECT_EQ(from_hlo(rings, mesh, 2).to_string(mesh), "[x, y]");
+  EXPECT_EQ(from_hlo(rows, mesh, 2).to_string(mesh), "[x, -]");
+}
+
+TEST(Sharding, TwoOrdersOfTheDevicesAreNoMesh) {
+  const HloSharding a = listed({4}, {0, 1, 3, 2});
+  const HloSharding b = listed({4}, {1, 0, 2, 3});
+  try {
+    find_mesh({&a, &b}, 4);
+    FAIL() << "found one";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("[4]0,1,3,2 and [4]1,0,2,3"), std::string::npos) << error.what();
+  }
+}
+
 // Every way to put the digits of a mesh into two dimensions and copies is printed and read back as itself.
 TEST(Sharding, HloNotationKeepsEverySharding) {
   for (const Mesh& mesh : {Mesh({{"a", 4}, {"b", 6}}), Mesh({{"a", 2}, {"b", 3}}, {5, 1, 0, 3, 4, 2})}) {

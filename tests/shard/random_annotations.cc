@@ -39,10 +39,18 @@ class Annotator {
                                                             {8},    {2, 4}, {2, 2, 2}, {12},      {3, 4}, {2, 2, 3},
                                                             {4, 2}, {16},   {4, 4},    {2, 2, 4}, {3, 2}, {2, 2}};
     std::vector<MeshAxis> axes;
+    int64_t devices = 1;
     for (const int64_t size : kAxes[static_cast<size_t>(below(static_cast<int64_t>(kAxes.size())))]) {
       axes.push_back({std::string(1, static_cast<char>('x' + axes.size())), size});
+      devices *= size;
     }
-    return Mesh(std::move(axes));
+    std::vector<int64_t> order;
+    if (one_in(6)) {
+      order.resize(static_cast<size_t>(devices));
+      std::iota(order.begin(), order.end(), 0);
+      std::shuffle(order.begin(), order.end(), engine_);
+    }
+    return Mesh(std::move(axes), std::move(order));
   }
 
   bool chosen(const Instruction& instruction) {
@@ -125,7 +133,7 @@ std::string annotate_at_random(Module& module, uint64_t seed) {
   Annotator annotator(seed);
   annotator.annotate(*module.entry());
   module.mutable_header().num_partitions = annotator.mesh().device_count();
-  return annotator.mesh().to_string();
+  return annotator.mesh().to_string() + (annotator.mesh().device_order().empty() ? "" : " in an order of its own");
 }
 
 }  // namespace gshard
