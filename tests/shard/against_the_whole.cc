@@ -34,14 +34,12 @@ Literal ones_like(const Literal& value) {
   return Literal::tuple(std::move(elements));
 }
 
+// Number i of a list of padding: what shows where it is read, be it as a number or as an index.
 Literal poison(DType type, size_t i) {
   if (is_floating(type) || is_complex(type)) return convert_elements(Literal::scalar(DType::f64, std::nan("")), type);
-  static constexpr int64_t kBits[] = {-1, 1, INT64_MIN, INT64_MAX};  // -1: all bits; the others keep their low ones
-  const int bits = bits_of(type);
-  int64_t value = kBits[i % 4];
-  if (value == INT64_MIN) value = -(int64_t{1} << (bits - 1));
-  if (value == INT64_MAX) value = bits == 64 ? INT64_MAX : (int64_t{1} << (bits - 1)) - 1;
-  return convert_elements(Literal::scalar(DType::s64, value), type);
+  const int64_t largest = INT64_MAX >> (64 - bits_of(type));
+  const int64_t values[] = {1, largest, -1, -largest - 1};
+  return convert_elements(Literal::scalar(DType::s64, values[i % 4]), type);
 }
 
 Literal poisoned(const Literal& value, const Literal& ones) {
@@ -55,8 +53,10 @@ Literal poisoned(const Literal& value, const Literal& ones) {
   Literal result = value;
   const auto width = static_cast<size_t>(bytes_of(value.shape().type()));
   const auto real = ones.values<uint8_t>();
+  size_t padding = 0;
   for (size_t i = 0; i < real.size(); ++i) {
-    if (real[i] == 0) std::memcpy(result.mutable_bytes() + i * width, poison(value.shape().type(), i).bytes(), width);
+    if (real[i] != 0) continue;
+    std::memcpy(result.mutable_bytes() + i * width, poison(value.shape().type(), padding++).bytes(), width);
   }
   return result;
 }
@@ -114,26 +114,6 @@ std::optional<std::string> find_array_difference(const Literal& whole, const Lit
   return std::nullopt;
 }
 
-Verdict run_and_compare(const Module& module, const Partitioned& program, std::span<const Literal> arguments,
-                        Numbers numbers) {
-  const Literal whole = evaluate(module, arguments);
-  std::string difference;
-  try {
-    verify(*program.module);
-    const std::string text = print(*program.module);
-    const auto again = parse_module(text);
-    verify(*again);
-    if (print(*again) != text) return {Verdict::Kind::different, "is another program once it was read again\n" + text};
-    const auto results = simulate(*again, poisoned_arguments(program, arguments));
-    difference =
-        find_difference(whole, gather_results(program, module.entry()->root()->shape(), results), numbers).value_or("");
-  } catch (const Error& error) {
-    difference = error.what();
-  }
-  if (difference.empty()) return {};
-  return {Verdict::Kind::different, difference + "\n" + print(module) + "\n" + print(*program.module)};
-}
-
 }  // namespace
 
 std::vector<std::vector<Literal>> poisoned_arguments(const Partitioned& program, std::span<const Literal> arguments) {
@@ -170,7 +150,27 @@ Verdict against_the_whole(const Module& module, std::span<const Literal> argumen
   } catch (const Error& error) {
     return {Verdict::Kind::refused, error.what()};
   }
-  return run_and_compare(module, program, arguments, numbers);
+  return against_the_whole(module, program, arguments, numbers);
+}
+
+Verdict against_the_whole(const Module& module, const Partitioned& program, std::span<const Literal> arguments,
+                          Numbers numbers) {
+  const Literal whole = evaluate(module, arguments);
+  std::string difference;
+  try {
+    verify(*program.module);
+    const std::string text = print(*program.module);
+    const auto again = parse_module(text);
+    verify(*again);
+    if (print(*again) != text) return {Verdict::Kind::different, "is another program once it was read again\n" + text};
+    const auto results = simulate(*again, poisoned_arguments(program, arguments));
+    difference =
+        find_difference(whole, gather_results(program, module.entry()->root()->shape(), results), numbers).value_or("");
+  } catch (const Error& error) {
+    difference = error.what();
+  }
+  if (difference.empty()) return {};
+  return {Verdict::Kind::different, difference + "\n" + print(module) + "\n" + print(*program.module)};
 }
 
 }  // namespace gshard

@@ -31,6 +31,10 @@ struct Verdict {
 // the shards of the arguments is poison: NaN, or the extremes of an integer type.
 Verdict against_the_whole(const Module& module, std::span<const Literal> arguments, Numbers numbers);
 
+// The same for a program that was partitioned before.
+Verdict against_the_whole(const Module& module, const Partitioned& program, std::span<const Literal> arguments,
+                          Numbers numbers);
+
 // The arguments of every device, their padding poisoned.
 std::vector<std::vector<Literal>> poisoned_arguments(const Partitioned& program, std::span<const Literal> arguments);
 

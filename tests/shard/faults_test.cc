@@ -1,0 +1,401 @@
+// The comparison with the whole program catches faults: partitioned programs into which one mistake was put, of the
+// kinds that a partitioner makes, all give other numbers (or an error, or devices that wait for each other).
+#include <gtest/gtest.h>
+
+#include "eval/arguments.h"
+#include "shard/against_the_whole.h"
+#include "text/parse.h"
+#include "text/verify.h"
+
+namespace gshard {
+namespace {
+
+// ---- programs in which the faults matter -------------------------------------------------------------------------
+
+constexpr const char* kReducers = R"(
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+
+largest {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] maximum(a, b)
+}
+)";
+
+// 15 rows on four devices, the last with one row of padding; the start value counts once.
+constexpr const char* kUnevenSum = R"(
+ENTRY e {
+  x = f32[15,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  start = f32[] parameter(1), sharding={replicated}
+  ROOT s = f32[6] reduce(x, start), dimensions={0}, to_apply=sum, sharding={replicated}
+}
+)";
+
+// All numbers are negative, so that a zero among them would be the largest.
+constexpr const char* kUnevenMaximum = R"(
+ENTRY e {
+  x = f32[15,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  e = f32[15,6] exponential(x)
+  n = f32[15,6] negate(e)
+  low = f32[] constant(-inf)
+  ROOT s = f32[6] reduce(n, low), dimensions={0}, to_apply=largest, sharding={replicated}
+}
+)";
+
+constexpr const char* kTwoAxes = R"(
+ENTRY e {
+  x = f32[6,8] parameter(0), sharding={devices=[2,2]<=[4]}
+  w = f32[8,6] parameter(1), sharding={devices=[2,1,2]<=[2,2]T(1,0) last_tile_dim_replicate}
+  y = f32[6,6] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[2,1,2]<=[4] last_tile_dim_replicate}
+  ROOT z = f32[6,6] tanh(y), sharding={devices=[2,1,2]<=[4] last_tile_dim_replicate}
+}
+)";
+
+// A sum of which every device wants a part, and one that all want whole.
+constexpr const char* kParts = R"(
+ENTRY e {
+  x = f32[8,12] parameter(0), sharding={devices=[1,4]<=[4]}
+  w = f32[12,8] parameter(1), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[8,8] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[4,1]<=[4]}
+}
+)";
+
+constexpr const char* kGathered = R"(
+ENTRY e {
+  x = f32[8,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[8,6] cosine(x), sharding={replicated}
+}
+)";
+
+constexpr const char* kUnevenGathered = R"(
+ENTRY e {
+  x = f32[15,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[15,6] cosine(x), sharding={replicated}
+}
+)";
+
+constexpr const char* kSliced = R"(
+ENTRY e {
+  x = f32[8,6] parameter(0), sharding={replicated}
+  y = f32[8,6] cosine(x), sharding={replicated}
+  ROOT z = f32[8,6] copy(y), sharding={devices=[2,3]<=[3,2]T(1,0)}
+}
+)";
+
+constexpr const char* kExchanged = R"(
+ENTRY e {
+  x = f32[8,12] parameter(0), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[8,12] cosine(x), sharding={devices=[1,4]<=[4]}
+}
+)";
+
+constexpr const char* kNumbered = R"(
+ENTRY e {
+  x = f32[8,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  i = f32[8,6] iota(), iota_dimension=0
+  ROOT y = f32[8,6] multiply(x, i), sharding={devices=[4,1]<=[4]}
+}
+)";
+
+// Seven updates on two devices: the place of the eighth is garbage.
+constexpr const char* kScattered = R"(
+ENTRY e {
+  t = f32[5,4] parameter(0), sharding={replicated}
+  i = s32[7] parameter(1), sharding={devices=[2]<=[2]}
+  u = f32[7,4] parameter(2), sharding={devices=[2,1]<=[2]}
+  ROOT s = f32[5,4] scatter(t, i, u), update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=sum, sharding={replicated}
+}
+)";
+
+// Until the sum over all devices is small, which all of them must agree on.
+constexpr const char* kLoop = R"(
+halve {
+  x = f32[12] parameter(0)
+  half = f32[] constant(0.5)
+  halves = f32[12] broadcast(half), dimensions={}
+  ROOT y = f32[12] multiply(x, halves)
+}
+
+still_large {
+  x = f32[12] parameter(0)
+  zero = f32[] constant(0)
+  total = f32[] reduce(x, zero), dimensions={0}, to_apply=sum
+  bound = f32[] constant(0.3)
+  ROOT c = pred[] compare(total, bound), direction=GT
+}
+
+ENTRY e {
+  x = f32[12] parameter(0), sharding={devices=[4]<=[4]}
+  ROOT w = f32[12] while(x), condition=still_large, body=halve, sharding={devices=[4]<=[4]}
+}
+)";
+
+// ---- edits -------------------------------------------------------------------------------------------------------
+
+// Changes a program at one instruction; false where there is nothing to change.
+using Edit = bool (*)(Instruction& at);
+
+bool use_instead(Instruction& at, Instruction* other) {
+  at.parent()->replace_uses(&at, other);
+  return true;
+}
+
+bool is_one_number(const Instruction& x) { return x.op() == Op::constant && x.shape().rank() == 0; }
+
+template <class T>
+void set_number(Instruction& constant, T value) {
+  constant.set_attributes(ConstantAttrs{Literal::scalar(constant.shape().type(), value)});
+}
+
+bool drop(Instruction& at) { return use_instead(at, at.operand(0)); }
+
+bool drop_scatter(Instruction& at) {
+  SliceAttrs attrs;
+  const size_t rank = at.shape().rank();
+  attrs.slice = {Dims(rank, 0), at.shape().dims(), Dims(rank, 1)};
+  Instruction* const operands[] = {at.operand(0)};
+  return use_instead(at, at.parent()->add(Op::slice, at.shape(), operands, attrs));
+}
+
+template <class Change>
+bool change_groups(Instruction& at, Change change) {
+  CollectiveAttrs attrs = at.attrs<CollectiveAttrs>();
+  std::vector<std::vector<int64_t>> groups = change(static_cast<int64_t>(attrs.replica_groups.iota->dims[0]),
+                                                    static_cast<int64_t>(attrs.replica_groups.iota->dims[1]));
+  attrs.replica_groups = {std::move(groups), std::nullopt, ""};
+  at.set_attributes(attrs);
+  return true;
+}
+
+// The groups {0,1},{2,3} for {0,2},{1,3} and the other way round, in a mesh of two axes of two.
+bool swap_axes_of_groups(Instruction& at) {
+  const bool rows = at.attrs<CollectiveAttrs>().replica_groups.iota->transpose_perm.empty();
+  return change_groups(at, [&](int64_t, int64_t) -> std::vector<std::vector<int64_t>> {
+    if (rows) return {{0, 2}, {1, 3}};
+    return {{0, 1}, {2, 3}};
+  });
+}
+
+bool join_groups(Instruction& at) {
+  return change_groups(at, [](int64_t groups, int64_t members) {
+    std::vector<int64_t> all;
+    for (int64_t device = 0; device < groups * members; ++device) all.push_back(device);
+    return std::vector<std::vector<int64_t>>{all};
+  });
+}
+
+// In a program of one group.
+bool reverse_members(Instruction& at) {
+  return change_groups(at, [](int64_t, int64_t members) {
+    std::vector<int64_t> all;
+    for (int64_t device = members; device-- > 0;) all.push_back(device);
+    return std::vector<std::vector<int64_t>>{all};
+  });
+}
+
+bool cut_group(Instruction& at) {
+  return change_groups(at, [](int64_t, int64_t members) {
+    std::vector<std::vector<int64_t>> halves(2);
+    for (int64_t device = 0; device < members; ++device) halves[device < members / 2 ? 0 : 1].push_back(device);
+    return halves;
+  });
+}
+
+bool reduce_otherwise(Instruction& at) {
+  Computation* reducer = at.callees()[0];
+  Module& module = *reducer->parent();
+  Computation* other = module.add_computation("other");
+  std::vector<Instruction*> operands;
+  for (const int64_t number : {0, 1})
+    operands.push_back(other->add(Op::parameter, reducer->parameter(0)->shape(), {}, ParameterAttrs{number}));
+  const Op op = reducer->root()->op() == Op::maximum ? Op::add : Op::maximum;
+  other->set_root(other->add(op, reducer->root()->shape(), operands));
+  at.mutable_callees() = {other};
+  module.sort_computations();
+  return true;
+}
+
+// tanh(sum of parts) becomes the sum of tanh(part).
+bool reduce_after_next(Instruction& at) {
+  UserTable users(*at.parent());
+  Instruction* next = users.users_of(at)[0];
+  if (next->op() != Op::tanh) return false;
+  next->mutable_operands()[0] = at.operand(0);
+  at.parent()->replace_uses(next, &at);
+  at.mutable_operands()[0] = next;
+  return true;
+}
+
+bool reshape_instead(Instruction& at) {
+  Instruction* const operands[] = {at.operand(0)};
+  return use_instead(at, at.parent()->add(Op::reshape, at.shape(), operands));
+}
+
+bool keep_garbage(Instruction& at) { return use_instead(at, at.operand(1)); }
+
+// Masked are both the places and the values of updates.
+bool keep_garbage_in_updates(Instruction& at) {
+  for (const size_t i : {1, 2}) {
+    if (at.operand(i)->op() == Op::select) at.mutable_operands()[i] = at.operand(i)->operand(1);
+  }
+  return true;
+}
+
+bool keep_neutral(Instruction& at) { return use_instead(at, at.operand(2)); }
+
+template <Direction kDirection>
+bool compare_by(Instruction& at) {
+  CompareAttrs attrs = at.attrs<CompareAttrs>();
+  attrs.direction = kDirection;
+  at.set_attributes(attrs);
+  return true;
+}
+
+// The number that a place is compared with in a mask, or multiplied by.
+template <int kStep>
+bool shift_number(Instruction& at) {
+  if (at.op() == Op::compare && at.attrs<CompareAttrs>().direction != Direction::LT) return false;
+  for (Instruction* operand : at.operands()) {
+    if (operand->op() == Op::broadcast) operand = operand->operand(0);
+    if (!is_one_number(*operand) || operand->shape().type() != DType::s32) continue;
+    const int32_t value = operand->attrs<ConstantAttrs>().value.values<int32_t>()[0];
+    if (value + kStep == 0) continue;
+    set_number<int32_t>(*operand, value + kStep);
+    return true;
+  }
+  return false;
+}
+
+template <int kNumber>
+bool fill_with(Instruction& at) {
+  Instruction* fill = at.operand(2);
+  if (fill->op() == Op::broadcast) fill = fill->operand(0);
+  if (!is_one_number(*fill) || fill->shape().type() != DType::f32) return false;
+  set_number<float>(*fill, kNumber);
+  return true;
+}
+
+// Sums of numbers along a dimension and where this device's begin.
+bool count_from_zero(Instruction& at) {
+  if (at.operand(0)->op() != Op::iota) return false;
+  return use_instead(at, at.operand(0));
+}
+
+bool be_the_first(Instruction& at) {
+  Literal zero = Literal::scalar<uint32_t>(DType::u32, 0);
+  return use_instead(at, at.parent()->add(Op::constant, at.shape(), {}, ConstantAttrs{std::move(zero)}));
+}
+
+template <Op kOther>
+bool divide_otherwise(Instruction& at) {
+  Instruction* const operands[] = {at.operand(0), at.operand(1)};
+  return use_instead(at, at.parent()->add(kOther, at.shape(), operands));
+}
+
+bool start_later(Instruction& at) {
+  SliceAttrs attrs = at.attrs<SliceAttrs>();
+  for (size_t d = 0; d < at.shape().rank(); ++d) {
+    if (attrs.slice.limits[d] >= at.operand(0)->shape().dim(d)) continue;
+    ++attrs.slice.starts[d];
+    ++attrs.slice.limits[d];
+    at.set_attributes(attrs);
+    return true;
+  }
+  return false;
+}
+
+// ---- the table ---------------------------------------------------------------------------------------------------
+
+struct Fault {
+  const char* name;
+  const char* program;
+  int devices;
+  Op op;  // the instructions at which it can be made, one after the other
+  Edit edit;
+};
+
+constexpr Fault kFaults[] = {
+    {"dropped_all_reduce", kTwoAxes, 4, Op::all_reduce, drop},
+    {"all_reduce_along_the_other_axis", kTwoAxes, 4, Op::all_reduce, swap_axes_of_groups},
+    {"all_reduce_along_both_axes", kTwoAxes, 4, Op::all_reduce, join_groups},
+    {"all_reduce_of_half_a_group", kUnevenSum, 4, Op::all_reduce, cut_group},
+    {"all_reduce_with_another_reducer", kUnevenSum, 4, Op::all_reduce, reduce_otherwise},
+    {"all_reduce_of_maxima_that_adds", kUnevenMaximum, 4, Op::all_reduce, reduce_otherwise},
+    {"all_reduce_behind_a_nonlinear_op", kTwoAxes, 4, Op::all_reduce, reduce_after_next},
+    {"dropped_reduce_scatter", kParts, 4, Op::reduce_scatter, drop_scatter},
+    {"reduce_scatter_in_another_order", kParts, 4, Op::reduce_scatter, reverse_members},
+    {"all_gather_in_another_order", kGathered, 4, Op::all_gather, reverse_members},
+    {"padding_kept_in_front", kUnevenGathered, 4, Op::slice, start_later},
+    {"dropped_all_to_all", kExchanged, 4, Op::all_to_all, drop},
+    {"all_to_all_in_another_order", kExchanged, 4, Op::all_to_all, reverse_members},
+    {"parts_of_all_to_all_not_put_in_order", kExchanged, 4, Op::transpose, reshape_instead},
+    {"missing_mask", kUnevenSum, 4, Op::select, keep_garbage},
+    {"everything_masked", kUnevenSum, 4, Op::select, keep_neutral},
+    {"mask_one_too_long", kUnevenSum, 4, Op::compare, shift_number<1>},
+    {"mask_one_too_short", kUnevenSum, 4, Op::compare, shift_number<-1>},
+    {"mask_inverted", kUnevenSum, 4, Op::compare, compare_by<Direction::GE>},
+    {"mask_of_places_of_this_device", kUnevenSum, 4, Op::add, count_from_zero},
+    {"wrong_neutral_element_of_a_sum", kUnevenSum, 4, Op::select, fill_with<1>},
+    {"wrong_neutral_element_of_a_maximum", kUnevenMaximum, 4, Op::select, fill_with<0>},
+    {"missing_masks_of_updates", kScattered, 2, Op::scatter, keep_garbage_in_updates},
+    {"numbers_that_start_at_zero_everywhere", kNumbered, 4, Op::add, count_from_zero},
+    {"parts_of_another_size", kNumbered, 4, Op::multiply, shift_number<1>},
+    {"every_device_is_the_first", kSliced, 6, Op::partition_id, be_the_first},
+    {"place_along_the_minor_axis_for_the_major", kSliced, 6, Op::divide, divide_otherwise<Op::remainder>},
+    {"place_along_the_major_axis_for_the_minor", kSliced, 6, Op::remainder, divide_otherwise<Op::divide>},
+    {"slice_at_a_wrong_place", kSliced, 6, Op::multiply, shift_number<-1>},
+    {"loop_ends_when_a_device_likes", kLoop, 4, Op::all_reduce, drop},
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
+std::unique_ptr<Module> whole_of(const Fault& fault) {
+  const std::string header = "HloModule m, num_partitions=" + std::to_string(fault.devices) + "\n";
+  auto module = parse_module(header + kReducers + fault.program);
+  verify(*module);
+  return module;
+}
+
+std::vector<Instruction*> sites_of(const Module& module, Op op) {
+  std::vector<Instruction*> sites;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() == op) sites.push_back(instruction.get());
+    }
+  }
+  return sites;
+}
+
+class Faults : public testing::TestWithParam<Fault> {};
+
+TEST_P(Faults, AreCaught) {
+  const Fault& fault = GetParam();
+  const auto whole = whole_of(fault);
+  const std::vector<Literal> arguments = random_arguments(*whole, 1, {Signs::both});
+  Partitioned program = partition(*whole);
+  const Verdict right = against_the_whole(*whole, program, arguments, Numbers::declared);
+  ASSERT_EQ(right.kind, Verdict::Kind::same) << right.text;
+  const std::unique_ptr<Module> module = std::move(program.module);
+  const size_t sites = sites_of(*module, fault.op).size();
+  int edits = 0;
+  for (size_t site = 0; site < sites; ++site) {
+    program.module = module->clone();
+    if (!fault.edit(*sites_of(*program.module, fault.op)[site])) continue;
+    ++edits;
+    for (const auto& computation : program.module->computations()) computation->sort_topologically();
+    ASSERT_NO_THROW(verify(*program.module)) << "a fault must be a program";
+    const Verdict wrong = against_the_whole(*whole, program, arguments, Numbers::declared);
+    EXPECT_EQ(wrong.kind, Verdict::Kind::different) << "at " << site << " of " << sites;
+  }
+  EXPECT_GT(edits, 0) << "the program has no place for it";
+}
+
+INSTANTIATE_TEST_SUITE_P(Shard, Faults, testing::ValuesIn(kFaults),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace gshard
