@@ -18,7 +18,7 @@ constexpr DType kTypes[] = {DType::f32, DType::f32, DType::s32, DType::bf16, DTy
 
 class Dice {
  public:
-  explicit Dice(uint64_t seed) : engine_(seed) {}
+  explicit Dice(uint64_t seed, int64_t largest_size = 4) : engine_(seed), largest_size_(largest_size) {}
   int64_t below(int64_t n) { return static_cast<int64_t>(engine_() % static_cast<uint64_t>(n)); }
   bool one_in(int64_t n) { return n > 0 && below(n) == 0; }
   template <class Range>
@@ -28,7 +28,7 @@ class Dice {
 
   Dims dims() {
     Dims dims(static_cast<size_t>(below(4)));
-    for (int64_t& size : dims) size = one_in(20) ? 0 : 1 + below(4);
+    for (int64_t& size : dims) size = one_in(20) ? 0 : 1 + below(largest_size_);
     return dims;
   }
 
@@ -53,6 +53,7 @@ class Dice {
   }
 
   std::mt19937_64 engine_;
+  const int64_t largest_size_;
 };
 
 // Fills one computation with instructions.
@@ -440,7 +441,7 @@ bool is_nan(DType type, const std::byte* element) {
 }  // namespace
 
 std::unique_ptr<Module> random_program(const RandomProgramOptions& options) {
-  Dice dice(options.seed);
+  Dice dice(options.seed, options.largest_size);
   auto module = std::make_unique<Module>("random_" + std::to_string(options.seed));
   Computation* entry = module->add_computation("main");
   module->set_entry(entry);

@@ -18,6 +18,8 @@ struct RandomProgramOptions {
   uint64_t seed = 0;
   int instructions = 40;  // about so many in the entry, fewer in each body
   int parameters = 4;
+  // Of a dimension that a value starts with.
+  int64_t largest_size = 4;
   // Bodies nest this deep: while, conditional, call. 0 for none.
   int nesting = 2;
   // One in so many instructions carries a sharding; 0 for none.

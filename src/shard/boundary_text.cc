@@ -120,8 +120,9 @@ void write_boundary(const Boundary& boundary, ModuleHeader& header) {
   for (const auto& leaves : boundary.parameters) {
     parameters += text_of(leaves, boundary.mesh) + ";";
   }
-  header.frontend_attributes.emplace_back("gshard.mesh", mesh);
+  // In the order of their names, in which they are printed.
   if (!order.empty()) header.frontend_attributes.emplace_back("gshard.device_order", order);
+  header.frontend_attributes.emplace_back("gshard.mesh", mesh);
   header.frontend_attributes.emplace_back("gshard.parameters", parameters);
   header.frontend_attributes.emplace_back("gshard.results", text_of(boundary.results, boundary.mesh));
 }

@@ -85,6 +85,19 @@ Computation* LocalModule::reducer_computation(Reducer reducer, DType type) {
   return computation;
 }
 
+namespace {
+
+// An iota, or lists where the mesh has an order of its own.
+ReplicaGroups replica_groups(const TileAssignment& tiles) {
+  if (tiles.devices.empty()) return {{}, tiles};
+  ReplicaGroups listed;
+  for (auto at = tiles.devices.begin(); at != tiles.devices.end(); at += tiles.dims[1])
+    listed.groups.emplace_back(at, at + tiles.dims[1]);
+  return listed;
+}
+
+}  // namespace
+
 // ---- Emitter ----------------------------------------------------------------------------------------------------
 
 Instruction* Emitter::neutral(Reducer reducer, DType type) {
@@ -225,7 +238,7 @@ Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits,
 CollectiveAttrs Emitter::collective_attributes(const Digits& digits) {
   CollectiveAttrs attrs;
   attrs.channel_id = program_.next_channel();
-  attrs.replica_groups.iota = device_groups(digits, mesh_);
+  attrs.replica_groups = replica_groups(device_groups(digits, mesh_));
   attrs.use_global_device_ids = true;
   return attrs;
 }

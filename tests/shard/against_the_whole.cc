@@ -116,7 +116,7 @@ std::optional<std::string> find_array_difference(const Literal& whole, const Lit
 
 }  // namespace
 
-std::vector<std::vector<Literal>> poisoned_arguments(const Partitioned& program, std::span<const Literal> arguments) {
+std::vector<std::vector<Literal>> poisoned_arguments(const Boundary& program, std::span<const Literal> arguments) {
   std::vector<Literal> ones;
   for (const Literal& argument : arguments) ones.push_back(ones_like(argument));
   auto shards = scatter_arguments(program, arguments);
@@ -163,9 +163,12 @@ Verdict against_the_whole(const Module& module, const Partitioned& program, std:
     const auto again = parse_module(text);
     verify(*again);
     if (print(*again) != text) return {Verdict::Kind::different, "is another program once it was read again\n" + text};
-    const auto results = simulate(*again, poisoned_arguments(program, arguments));
-    difference =
-        find_difference(whole, gather_results(program, module.entry()->root()->shape(), results), numbers).value_or("");
+    // What the text says is all that is needed to feed it.
+    const Boundary boundary = boundary_of(*again);
+    if (!(boundary == program)) return {Verdict::Kind::different, "says another boundary than it has\n" + text};
+    const auto results = simulate(*again, poisoned_arguments(boundary, arguments));
+    const Literal parts = gather_results(boundary, module.entry()->root()->shape(), results);
+    difference = find_difference(whole, parts, numbers).value_or("");
   } catch (const Error& error) {
     difference = error.what();
   }

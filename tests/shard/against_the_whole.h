@@ -36,7 +36,7 @@ Verdict against_the_whole(const Module& module, const Partitioned& program, std:
                           Numbers numbers);
 
 // The arguments of every device, their padding poisoned.
-std::vector<std::vector<Literal>> poisoned_arguments(const Partitioned& program, std::span<const Literal> arguments);
+std::vector<std::vector<Literal>> poisoned_arguments(const Boundary& program, std::span<const Literal> arguments);
 
 // The first element of a result that differs, in words. NaN equals NaN; integers must be equal.
 std::optional<std::string> find_difference(const Literal& whole, const Literal& parts, Numbers numbers);

@@ -62,14 +62,12 @@ std::vector<Literal> arguments_of(const std::string& name, const Module& module,
 // Samples for which a clear refusal will do: collectives, which have no meaning outside of a manual region, what has a
 // state of its own, and the ends of a manual region under annotations that make none of it.
 bool may_be_refused(const std::string& name) {
-  return name.starts_with("golden/collective/") || name == "golden/control/async" || name == "shard/samples/rng" ||
-         name == "golden/odd/annotations";
+  return name.starts_with("golden/collective/") || name == "shard/samples/rng" || name == "golden/odd/annotations";
 }
 
 class Samples : public testing::TestWithParam<std::string> {};
 
 TEST_P(Samples, AreTheSameHoweverTheyAreCut) {
-  if (GetParam() == "golden/control/order") GTEST_SKIP();
   const auto module = read_sample(GetParam());
   const uint64_t first = std::hash<std::string>()(GetParam()) % 1000 * 1000;
   for (uint64_t seed = first; seed < first + trials(3); ++seed) {
