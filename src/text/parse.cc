@@ -112,7 +112,8 @@ void ModuleParser::parse_computation() {
   if (lexer_.accept(',')) {
     lexer_.expect("execution_thread", "after the computation");
     lexer_.expect('=', "after execution_thread");
-    scope->computation->set_execution_thread(lexer_.string("the name of a thread"));
+    const std::string thread = lexer_.string("the name of a thread");
+    if (thread != "main") scope->computation->set_execution_thread(thread);
   }
   Computation* computation = close(*scope, position);
   computations_[name] = computation;
