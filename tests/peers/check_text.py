@@ -57,7 +57,8 @@ def without_numbering(text):
 
 def bag_of_lines(text):
     """The lines without names and order."""
-    lines = without_numbering(text).splitlines()
+    # XLA reads the -0 that it prints as 0.
+    lines = re.sub(r"(?<=[{( ])-0(?=[,)} ])", "0", without_numbering(text)).splitlines()
     return collections.Counter(re.sub(r"%[\w.-]+|[\w.-]+: ", "%", line.strip()) for line in lines if line.strip())
 
 

@@ -28,7 +28,8 @@ TEST(Usage, HelpListsTheSubcommands) {
 }
 
 class EverySubcommand : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand, testing::Values("print", "verify", "stats", "run", "partition", "check", "help"),
+INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand,
+                         testing::Values("print", "verify", "stats", "run", "partition", "check", "help"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EverySubcommand, HasHelpWithAnExample) {
