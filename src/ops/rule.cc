@@ -126,7 +126,7 @@ Rule RuleMaker::finish() && {
 }
 
 std::string to_string(const Rule& rule) {
-  constexpr std::array<std::string_view, 5> kKinds = {"parallel", "reduce", "shift", "flat", "whole"};
+  constexpr std::array<std::string_view, 6> kKinds = {"parallel", "reduce", "shift", "flat", "indexed", "whole"};
   std::string text;
   for (size_t i = 0; i < rule.factors.size(); ++i) {
     text += (i > 0 ? ", " : "") + std::to_string(i) + ":" + std::to_string(rule.factors[i].size) + " " +

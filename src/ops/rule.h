@@ -26,6 +26,8 @@ enum class FactorKind : uint8_t {
   reduce,    // absent from the results, which become partial over the axes that cut it
   shift,     // the tensors' dimensions are affine images of one loop: parts need their neighbours' edges
   flat,      // a run of dimensions that match only as one linear index; stands on the run's first dimension
+  indexed,   // the op touches places of it that are known only at run time, and each device those that it has; with a
+             // reducer the results lack the factor and become partial
   whole,     // must be complete on every device
 };
 
@@ -57,7 +59,7 @@ struct Rule {
   std::vector<TensorFactors> operands;  // one per operand; empty for tuples and tokens
   std::vector<TensorFactors> results;   // one per leaf of the result
   Linearity linearity;
-  // The operand whose values are places: where a cut pads it, it must point outside of what it indexes. -1 for none.
+  // The operand whose values are places: where a cut pads it, the op is written so that it points to none. -1 for none.
   int index_operand = -1;
 };
 

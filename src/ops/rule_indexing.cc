@@ -1,5 +1,6 @@
 // Rules of the ops that read or write at computed places: dynamic-slice, dynamic-update-slice, gather, scatter.
 #include <algorithm>
+#include <limits>
 
 #include "ops/reducer.h"
 #include "ops/rule_maker.h"
@@ -9,6 +10,12 @@ namespace {
 
 bool contains(const Dims& dims, int64_t dim) { return std::find(dims.begin(), dims.end(), dim) != dims.end(); }
 
+// Places are computed in s32 on the devices.
+bool can_be_indexed(int64_t size) { return size > 1 && size <= std::numeric_limits<int32_t>::max(); }
+
+// What joins the elements that one device has with the zeros of all others.
+Reducer joining_reducer(DType type) { return type == DType::pred ? Reducer::or_ : Reducer::add; }
+
 // The dimension of the indices that is the i-th of those that number places (all but the index vector).
 int64_t place_dim(size_t i, int64_t index_vector_dim) {
   const auto dim = static_cast<int64_t>(i);
@@ -17,15 +24,19 @@ int64_t place_dim(size_t i, int64_t index_vector_dim) {
 
 }  // namespace
 
-// A dimension that is taken in full has only one place to start from; one that is not, must be complete.
+// A dimension that is taken in full has only one place to start from.
 Rule rule_dynamic_slice(const Instruction& instruction) {
   RuleMaker maker(instruction);
   const Shape& from = instruction.operand(0)->shape();
   for (size_t d = 0; d < from.rank(); ++d) {
-    if (from.dim(d) != instruction.shape().dim(d)) continue;
-    const FactorId id = maker.parallel(from.dim(d));
-    maker.operand(0, static_cast<int64_t>(d), id);
-    maker.result(0, static_cast<int64_t>(d), id);
+    const auto dim = static_cast<int64_t>(d);
+    if (from.dim(d) == instruction.shape().dim(d)) {
+      const FactorId id = maker.parallel(from.dim(d));
+      maker.operand(0, dim, id);
+      maker.result(0, dim, id);
+    } else if (can_be_indexed(from.dim(d))) {
+      maker.operand(0, dim, maker.factor(FactorKind::indexed, from.dim(d), joining_reducer(from.type())));
+    }
   }
   maker.moves_elements();
   return std::move(maker).finish();
@@ -37,7 +48,11 @@ Rule rule_dynamic_update_slice(const Instruction& instruction) {
   for (size_t d = 0; d < update.rank(); ++d) {
     const auto dim = static_cast<int64_t>(d);
     const bool full = update.dim(d) == instruction.shape().dim(d);
-    const FactorId id = full ? maker.parallel(update.dim(d)) : maker.whole(instruction.shape().dim(d));
+    const int64_t size = instruction.shape().dim(d);
+    const FactorKind kind = full                   ? FactorKind::parallel
+                            : can_be_indexed(size) ? FactorKind::indexed
+                                                   : FactorKind::whole;
+    const FactorId id = maker.factor(kind, size);
     maker.operand(0, dim, id);
     maker.result(0, dim, id);
     if (full) maker.operand(1, dim, id);
@@ -61,6 +76,11 @@ Rule rule_gather(const Instruction& instruction) {
     const FactorId id = maker.parallel(from.dim(d));
     maker.operand(0, dim, id);
     maker.result(0, out, id);
+  }
+  for (const int64_t dim : attrs.start_index_map) {
+    const auto d = static_cast<size_t>(dim);
+    if (attrs.slice_sizes[d] != 1 || !can_be_indexed(from.dim(d))) continue;
+    maker.operand(0, dim, maker.factor(FactorKind::indexed, from.dim(d), joining_reducer(from.type())));
   }
   size_t place = 0;
   for (size_t out = 0; out < maker.result_rank(); ++out) {
@@ -98,12 +118,19 @@ Rule rule_scatter(const Instruction& instruction) {
   size_t window = 0;  // counts the input's dimensions that an update spans
   for (size_t d = 0; d < into.rank(); ++d) {
     const auto dim = static_cast<int64_t>(d);
-    if (contains(attrs.inserted_window_dims, dim) || contains(attrs.input_batching_dims, dim)) continue;
-    const int64_t from = attrs.update_window_dims[window++];
-    if (updates.dim(static_cast<size_t>(from)) != into.dim(d)) continue;
-    const FactorId id = maker.parallel(into.dim(d));
-    on_inputs(dim, id);
-    on_updates(from, id);
+    if (contains(attrs.input_batching_dims, dim)) continue;
+    const bool inserted = contains(attrs.inserted_window_dims, dim);
+    const int64_t from = inserted ? -1 : attrs.update_window_dims[window++];
+    const int64_t size = inserted ? 1 : updates.dim(static_cast<size_t>(from));
+    if (!inserted && size == into.dim(d)) {
+      const FactorId id = maker.parallel(into.dim(d));
+      on_inputs(dim, id);
+      on_updates(from, id);
+    } else if (size == 1 && can_be_indexed(into.dim(d)) && contains(attrs.scatter_dims_to_operand_dims, dim)) {
+      on_inputs(dim, maker.factor(FactorKind::indexed, into.dim(d)));
+    } else {
+      on_inputs(dim, maker.whole(into.dim(d)));
+    }
   }
   size_t place = 0;
   for (size_t u = 0; u < updates.rank(); ++u) {

@@ -104,19 +104,15 @@ Instruction* Emitter::neutral(Reducer reducer, DType type) {
   return add(Op::constant, Shape(type), {}, ConstantAttrs{neutral_element(reducer, type)});
 }
 
-Instruction* Emitter::out_of_range(DType type) {
-  return add(Op::constant, Shape(type), {}, ConstantAttrs{extreme(type, Direction::GT)});
-}
-
 Instruction* Emitter::add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes) {
   return into_.add(op, std::move(shape), {operands.begin(), operands.size()}, std::move(attributes));
 }
 
-Instruction* Emitter::scalar_s32(int64_t value) {
-  Instruction*& scalar = scalars_[value];
+Instruction* Emitter::scalar(DType type, int64_t value) {
+  Instruction*& scalar = scalars_[{type, value}];
   if (scalar != nullptr) return scalar;
-  return scalar = add(Op::constant, Shape(DType::s32), {},
-                      ConstantAttrs{Literal::scalar(DType::s32, static_cast<int32_t>(value))});
+  Literal literal = convert_elements(Literal::scalar(DType::s64, value), type);
+  return scalar = add(Op::constant, Shape(type), {}, ConstantAttrs{std::move(literal)});
 }
 
 Instruction* Emitter::broadcast_scalar(Instruction* scalar, const Shape& shape) {

@@ -43,11 +43,11 @@ class Emitter {
   Computation& computation() { return into_; }
 
   Instruction* add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes = NoAttrs{});
-  Instruction* scalar_s32(int64_t value);
+  Instruction* scalar_s32(int64_t value) { return scalar(DType::s32, value); }
+  // A number that the type can hold, as a constant.
+  Instruction* scalar(DType type, int64_t value);
   // The value spread over `shape`.
   Instruction* broadcast_scalar(Instruction* scalar, const Shape& shape);
-  // An index beyond every dimension.
-  Instruction* out_of_range(DType type);
   // The neutral element of a reducer as a scalar of a type.
   Instruction* neutral(Reducer reducer, DType type);
   // The position of this device along some digits, major to minor, as s32[].
@@ -86,7 +86,7 @@ class Emitter {
   Instruction* emit_index(const Digits& digits);
   Instruction* position_ = nullptr;
   // Small scalars that many pieces ask for, made once.
-  std::unordered_map<int64_t, Instruction*> scalars_;
+  std::map<std::pair<DType, int64_t>, Instruction*> scalars_;
   std::map<std::vector<Digit>, Instruction*> indices_;
   std::map<std::pair<Instruction*, int64_t>, Instruction*> starts_;
 };

@@ -341,15 +341,13 @@ bool ComputationLocalizer::may_stay_partial(const Instruction& i) const {
 Instruction* ComputationLocalizer::masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value) {
   const Rule& rule = plan.way->rule;
   const TensorFactors& dims = rule.operands[operand];
+  if (rule.index_operand == static_cast<int>(operand)) return value;
   for (size_t d = 0; d < dims.size(); ++d) {
     const Factor& factor = rule.factors[static_cast<size_t>(dims[d][0])];
     const Digits& digits = plan.cut[static_cast<size_t>(dims[d][0])];
     const int64_t size = op.operand_shapes[operand].dim(d);
     if (factor.kind != FactorKind::reduce || digits.empty() || size % emitter_.mesh().size_of(digits) == 0) continue;
-    const DType type = value->shape().type();
-    const bool is_index = rule.index_operand == static_cast<int>(operand);
-    Instruction* fill = is_index ? emitter_.out_of_range(type) : emitter_.neutral(factor.reducer, type);
-    value = emitter_.mask(value, d, digits, size, fill);
+    value = emitter_.mask(value, d, digits, size, emitter_.neutral(factor.reducer, value->shape().type()));
   }
   return value;
 }

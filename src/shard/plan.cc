@@ -13,6 +13,7 @@ int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 bool can_be_cut(const Factor& factor) {
   return factor.kind == FactorKind::parallel || factor.kind == FactorKind::shift ||
+         factor.kind == FactorKind::indexed ||
          (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
 }
 
@@ -110,6 +111,7 @@ double cost_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   double work = 1;
   const std::vector<Factor>& factors = plan.way->rule.factors;
   for (size_t f = 0; f < factors.size(); ++f) {
+    if (factors[f].kind == FactorKind::indexed) continue;
     work *= static_cast<double>(ceil_div(factors[f].size, mesh.size_of(plan.cut[f])));
   }
   return bytes + work / kWorkPerByte;
@@ -163,9 +165,12 @@ PlanPartial partial_of(const OpPlan& plan) {
   const Rule& rule = plan.way->rule;
   PlanPartial partial;
   for (size_t f = 0; f < rule.factors.size(); ++f) {
-    if (rule.factors[f].kind != FactorKind::reduce || plan.cut[f].empty()) continue;
+    const Factor& factor = rule.factors[f];
+    const bool leaves_partial =
+        factor.kind == FactorKind::reduce || (factor.kind == FactorKind::indexed && factor.reducer != Reducer::none);
+    if (!leaves_partial || plan.cut[f].empty()) continue;
     partial.digits |= set_of(plan.cut[f]);
-    partial.reducer = rule.factors[f].reducer;
+    partial.reducer = factor.reducer;
   }
   return partial;
 }

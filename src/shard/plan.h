@@ -31,7 +31,7 @@ struct OpPlan {
 // Sharding of one tensor whose dimensions are products of factors cut by `plan`.
 Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims);
 
-// The digits over which the results are partial because they cut reduce factors, and their reducer.
+// The digits over which the results are partial because they cut reduce or indexed factors, and their reducer.
 struct PlanPartial {
   DigitSet digits = 0;
   Reducer reducer = Reducer::none;

@@ -2,6 +2,7 @@
 
 #include "shard/localize_attributes.h"
 #include "shard/plan.h"
+#include "shard/ways.h"
 
 namespace gshard {
 
@@ -24,7 +25,18 @@ Rule without_shifts(Rule rule) {
 }  // namespace
 
 std::vector<Way> ways_of(const Instruction& instruction) {
-  return {{without_shifts(rule_of(instruction)), localize_plain}};
+  switch (instruction.op()) {
+    case Op::gather:
+      return ways_of_gather(instruction);
+    case Op::scatter:
+      return ways_of_scatter(instruction);
+    case Op::dynamic_slice:
+      return ways_of_dynamic_slice(instruction);
+    case Op::dynamic_update_slice:
+      return ways_of_dynamic_update_slice(instruction);
+    default:
+      return {{without_shifts(rule_of(instruction)), localize_plain}};
+  }
 }
 
 std::vector<Instruction*> localize_plain(const LocalOp& op) {

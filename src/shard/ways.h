@@ -1,0 +1,14 @@
+// The ways of the ops that have others than the plain one; ways_of() in way.cc chooses among these functions.
+#pragma once
+
+#include "shard/way.h"
+
+namespace gshard {
+
+// Each device does what falls into its part of the dimensions that the indices point into.
+std::vector<Way> ways_of_gather(const Instruction& instruction);
+std::vector<Way> ways_of_scatter(const Instruction& instruction);
+std::vector<Way> ways_of_dynamic_slice(const Instruction& instruction);
+std::vector<Way> ways_of_dynamic_update_slice(const Instruction& instruction);
+
+}  // namespace gshard

@@ -1,0 +1,185 @@
+// Ops at computed places: what is sent for them, and that every place is found.
+#include <gtest/gtest.h>
+
+#include "eval/elements.h"
+#include "shard/against_the_whole.h"
+#include "shard/trials.h"
+#include "text/parse.h"
+#include "text/print.h"
+#include "text/verify.h"
+
+namespace gshard {
+namespace {
+
+std::unique_ptr<Module> parse_verified(const std::string& text) {
+  auto module = parse_module(text);
+  verify(*module);
+  return module;
+}
+
+// The largest number of elements that a collective of the op makes on one device; 0 where there is none.
+int64_t largest_result(const Module& module, Op op) {
+  int64_t largest = 0;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() == op) largest = std::max(largest, instruction->shape().element_count());
+    }
+  }
+  return largest;
+}
+
+// Partitions the text, compares it with the whole on wild arguments (places outside included), and returns it.
+Partitioned checked(const std::string& text) {
+  const auto module = parse_verified(text);
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    const Verdict verdict = against_the_whole(*module, wild_arguments(*module, seed), Numbers::declared);
+    EXPECT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
+    if (verdict.kind != Verdict::Kind::same) break;
+  }
+  return partition(*module);
+}
+
+TEST(Indexing, ATableIsReadWhereItsRowsAre) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  table = f32[13,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  ids = s32[5] parameter(1), sharding={replicated}
+  ROOT rows = f32[5,6] gather(table, ids), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,6}, sharding={replicated}
+}
+)");
+  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 30);
+}
+
+TEST(Indexing, RowsThatAreWantedInPartsAreReduceScattered) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  table = f32[40,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  ids = u8[8] parameter(1), sharding={replicated}
+  ROOT rows = f32[8,6] gather(table, ids), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,6}, sharding={devices=[4,1]<=[4]}
+}
+)");
+  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 0);
+  EXPECT_EQ(largest_result(*program.module, Op::reduce_scatter), 12);
+}
+
+// Rows and columns cut by different axes, in another order of the devices; flags are joined by or.
+TEST(Indexing, ElementsOfAGridAreFoundOnTheDeviceThatHasThem) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=6
+ENTRY e {
+  grid = pred[7,9] parameter(0), sharding={devices=[3,2]<=[2,3]T(1,0)}
+  places = s64[5,2] parameter(1), sharding={replicated}
+  ROOT flags = pred[5] gather(grid, places), offset_dims={}, collapsed_slice_dims={0,1}, start_index_map={1,0}, index_vector_dim=1, slice_sizes={1,1}, sharding={replicated}
+}
+)");
+  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+}
+
+TEST(Indexing, ZerosKeepTheirSign) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=2
+ENTRY e {
+  table = f32[4] parameter(0), sharding={devices=[2]<=[2]}
+  i = s32[] parameter(1), sharding={replicated}
+  ids = s32[1] reshape(i)
+  row = f32[1] gather(table, ids), offset_dims={}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1}, sharding={replicated}
+  slice = f32[1] dynamic-slice(table, i), dynamic_slice_sizes={1}, sharding={replicated}
+  row_bits = s32[1] bitcast-convert(row)
+  slice_bits = s32[1] bitcast-convert(slice)
+  ROOT r = (s32[1], s32[1]) tuple(row_bits, slice_bits)
+}
+)");
+  const Literal zeros = convert_elements(Literal::scalar(DType::f64, -0.0), DType::f32);
+  Literal table{Shape(DType::f32, {4})};
+  for (float& x : table.mutable_values<float>()) x = zeros.values<float>()[0];
+  const std::vector<Literal> arguments = {table, Literal::scalar(DType::s32, int32_t{2})};
+  const Verdict verdict = against_the_whole(*module, arguments, Numbers::declared);
+  EXPECT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
+}
+
+// The gradient of an embedding: rows of the table are added to where they lie.
+TEST(Indexing, UpdatesAreAppliedWhereTheirRowsAre) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+ENTRY e {
+  table = f32[1030,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  ids = s8[5] parameter(1), sharding={replicated}
+  updates = f32[5,6] parameter(2), sharding={replicated}
+  ROOT rows = f32[1030,6] scatter(table, ids, updates), update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=sum
+}
+)");
+  EXPECT_EQ(program.results[0].sharding, program.parameters[0][0].sharding);
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+}
+
+// Updates in parts make a partial table: their padding must not be added, and cannot be named in 8 bits.
+TEST(Indexing, PartsOfTheUpdatesMakeAPartialTable) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+ENTRY e {
+  zero = f32[] constant(0)
+  table = f32[300,2] broadcast(zero), dimensions={}
+  ids = u8[901] parameter(0), sharding={devices=[4]<=[4]}
+  updates = f32[901,2] parameter(1), sharding={devices=[4,1]<=[4]}
+  ROOT rows = f32[300,2] scatter(table, ids, updates), update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=sum, sharding={replicated}
+}
+)");
+  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 600);
+}
+
+TEST(Indexing, AnUpdateOfACacheLeavesItWhereItLies) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  cache = f32[2,13,3] parameter(0), sharding={devices=[1,4,1]<=[4]}
+  fresh = f32[2,1,3] parameter(1), sharding={replicated}
+  at = s32[] parameter(2), sharding={replicated}
+  zero = s32[] constant(0)
+  ROOT r = f32[2,13,3] dynamic-update-slice(cache, fresh, zero, at, zero)
+}
+)");
+  EXPECT_EQ(program.results[0].sharding, program.parameters[0][0].sharding);
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+}
+
+// Windows of every size, within one part and over several, at every place and beyond.
+TEST(Indexing, WindowsMaySpanSeveralParts) {
+  for (int64_t window = 1; window < 11; ++window) {
+    const std::string size = std::to_string(window);
+    const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = s32[11,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  update = s32[)" + size + R"(,3] parameter(1), sharding={replicated}
+  i = s16[] parameter(2), sharding={replicated}
+  j = s16[] parameter(3), sharding={replicated}
+  read = s32[)" + size + R"(,3] dynamic-slice(x, i, j), dynamic_slice_sizes={)" +
+                                        size + R"(,3}, sharding={replicated}
+  written = s32[11,4] dynamic-update-slice(x, update, i, j)
+  ROOT r = (s32[)" + size + R"(,3], s32[11,4]) tuple(read, written)
+}
+)");
+    EXPECT_EQ(program.results[1].sharding, program.parameters[0][0].sharding);
+    if (window < 5) {
+      EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gshard
