@@ -162,7 +162,7 @@ class VirtualDevice : public Environment {
 }  // namespace
 
 std::vector<Literal> simulate(const Module& module, std::span<const std::vector<Literal>> arguments,
-                              const EvaluateOptions& options) {
+                              const EvaluateOptions& options, const DeviceObserver& observe) {
   const DeviceGrid grid{module.header().replica_count, module.header().num_partitions};
   if (static_cast<int64_t>(arguments.size()) != grid.count()) {
     throw Error::program("simulate: arguments for " + std::to_string(arguments.size()) + " devices, the module has " +
@@ -175,6 +175,11 @@ std::vector<Literal> simulate(const Module& module, std::span<const std::vector<
       VirtualDevice environment(exchange, grid, static_cast<int64_t>(device), options.seed);
       EvaluateOptions mine = options;
       mine.environment = &environment;
+      if (observe) {
+        mine.observe = [&observe, device](const Instruction& i, Literal& value) {
+          observe(static_cast<int64_t>(device), i, value);
+        };
+      }
       results[device] = evaluate(module, arguments[device], mine);
     } catch (const PeerFailed&) {
     } catch (...) {
