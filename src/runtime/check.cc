@@ -234,7 +234,7 @@ CheckReport check(const Module& module, std::unique_ptr<Module> prepared, Partit
 
 CheckReport check(const Module& module, const CheckOptions& options) {
   std::unique_ptr<Module> prepared = prepare(module);
-  Partitioned program = partition(*prepared);
+  Partitioned program = partition(*prepared, options.partition);
   return check(module, std::move(prepared), std::move(program), options);
 }
 

@@ -32,6 +32,7 @@ struct CheckOptions {
   // An output of which more than this share is NaN or infinite proves nothing.
   double most_non_finite = 0.01;
   std::vector<Finding> allowed;  // non_finite, constant
+  PartitionOptions partition;
 };
 
 // One array of the result.

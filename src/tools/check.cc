@@ -8,6 +8,7 @@
 #include "runtime/memory.h"
 #include "runtime/statistics.h"
 #include "tools/program.h"
+#include "tools/sharding_options.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -31,11 +32,13 @@ constexpr const char* kNotes =
     "\n"
     "Examples:\n"
     "  gshard check model.hlo\n"
+    "  gshard check model.hlo --mesh fsdp=2,tensor=4\n"
     "  gshard check model.hlo --seed 3 --native";
 
 struct Options {
   std::string file;
   CheckOptions check;
+  ShardingArguments sharding;
   bool native = false;
   bool allow_non_finite = false;
   bool allow_constant = false;
@@ -92,7 +95,8 @@ std::string collectives_text(const Module& module) {
   std::vector<std::string> parts;
   double bytes = 0;
   for (const CollectiveCount& collective : statistics_of(module).collectives) {
-    parts.push_back(fmt::format("{} {}", human_count(collective.runs), keyword_of(collective.op)));
+    parts.push_back(
+        fmt::format("{} {}", with_separators(static_cast<int64_t>(collective.runs)), keyword_of(collective.op)));
     bytes += collective.bytes;
   }
   if (parts.empty()) return "no collectives";
@@ -101,15 +105,17 @@ std::string collectives_text(const Module& module) {
 
 std::string summary(const CheckReport& report) {
   const bool passed = report.passed();
-  return fmt::format("{}: {} devices {}, {} outputs, largest relative error {}; {}\n",
+  return fmt::format("{}: {} devices, {}; {} {}, largest relative error {}; {}\n",
                      styled(passed ? Style::good : Style::bad, passed ? "equal" : "different", Stream::out),
-                     report.program.mesh.device_count(), report.program.mesh.to_string(), report.outputs.size(),
-                     number(report.largest_error()), collectives_text(*report.program.module));
+                     report.program.mesh.device_count(), mesh_text(report.program.mesh), report.outputs.size(),
+                     report.outputs.size() == 1 ? "output" : "outputs", number(report.largest_error()),
+                     collectives_text(*report.program.module));
 }
 
 int check_file(Options options) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
+    options.check.partition = partition_options(options.sharding);
     if (options.native) options.check.types = CheckedTypes::declared;
     if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
@@ -130,6 +136,7 @@ Command add_check(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = add_subcommand(root, "check", "Compare a partitioned program with the whole one", kNotes);
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
+  add_sharding_options(*app, options->sharding);
   add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
   app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
   app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");

@@ -22,6 +22,7 @@ Command add_print(CLI::App& root);
 Command add_verify(CLI::App& root);
 Command add_stats(CLI::App& root);
 Command add_run(CLI::App& root);
+Command add_propagate(CLI::App& root);
 Command add_partition(CLI::App& root);
 Command add_check(CLI::App& root);
 Command add_help(CLI::App& root);

@@ -10,6 +10,7 @@
 #include "text/print.h"
 #include "text/verify.h"
 #include "tools/program.h"
+#include "tools/sharding_options.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 
@@ -26,13 +27,15 @@ constexpr const char* kNotes =
 struct Options {
   std::string file;
   std::string out = "-";
+  ShardingArguments sharding;
 };
 
 int partition_file(const Options& options) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> prepared = prepare(*program.module);
-    const Partitioned partitioned = partition(*prepared);
+    const Partitioned partitioned = partition(*prepared, partition_options(options.sharding));
+    for (const std::string& warning : partitioned.warnings) spdlog::warn("{}", warning);
     verify(*partitioned.module);
     put_result(options.out, print(*partitioned.module));
     return 0;
@@ -47,6 +50,7 @@ Command add_partition(CLI::App& root) {
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   app->add_option("-o,--out", options->out, "Write to this file ('-', the default, is standard output)")
       ->type_name("OUT.hlo");
+  add_sharding_options(*app, options->sharding);
   return {app, [options] { return partition_file(*options); }};
 }
 

@@ -8,6 +8,7 @@
 #include "ir/op.h"
 #include "runtime/statistics.h"
 #include "tools/program.h"
+#include "tools/sharding_options.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -29,22 +30,6 @@ constexpr double kLeastShare = 0.0005;
 
 std::string heading(std::string_view text) { return "\n" + styled(Style::heading, text, Stream::out) + "\n"; }
 
-// "mesh: fsdp=8 (11 more axes of size 1)".
-std::string mesh_text(const NamedMesh& mesh) {
-  std::vector<std::string> axes;
-  size_t ones = 0;
-  for (const MeshAxis& axis : mesh.mesh.axes()) {
-    if (axis.size == 1) {
-      ++ones;
-    } else {
-      axes.push_back(fmt::format("{}={}", axis.name, axis.size));
-    }
-  }
-  std::string text = mesh.name.empty() ? "" : mesh.name + ": ";
-  text += axes.empty() ? "one device" : fmt::format("{}", fmt::join(axes, ", "));
-  return ones == 0 ? text : fmt::format("{} ({} more {} of size 1)", text, ones, ones == 1 ? "axis" : "axes");
-}
-
 std::string overview(const Program& program, const Statistics& s) {
   std::vector<std::pair<std::string, std::string>> lines = {
       {"module", program.module->name()},
@@ -56,7 +41,9 @@ std::string overview(const Program& program, const Statistics& s) {
       {"devices", with_separators(s.devices)},
       {"annotated", fmt::format("{} instructions", with_separators(s.annotated))},
   };
-  for (const NamedMesh& mesh : s.meshes) lines.emplace_back("mesh", mesh_text(mesh));
+  for (const NamedMesh& mesh : s.meshes) {
+    lines.emplace_back("mesh", (mesh.name.empty() ? "" : mesh.name + ": ") + mesh_text(mesh.mesh));
+  }
   std::string text;
   for (const auto& [name, value] : lines) text += fmt::format("{:<14}{}\n", name, value);
   return text;

@@ -26,7 +26,7 @@ TEST(Check, EqualIsExitCode0AndOneLine) {
   folder.write("m.hlo", kGram);
   const Outcome o = folder.gshard("check m.hlo");
   EXPECT_EQ(o.exit_code, 0) << o.err;
-  EXPECT_THAT(o.out, StartsWith("equal: 4 devices [x=4], 1 outputs, largest relative error "));
+  EXPECT_THAT(o.out, StartsWith("equal: 4 devices, x=4; 1 output, largest relative error "));
   EXPECT_THAT(o.out, HasSubstr("1 all-reduce"));
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(folder.gshard("check --native - <m.hlo").exit_code, 0);

@@ -1,0 +1,51 @@
+#include "tools/sharding_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+
+#include "tools/usage.h"
+
+namespace gshard {
+
+void add_sharding_options(CLI::App& app, ShardingArguments& arguments) {
+  add_count_option(app, "--devices", arguments.devices, "Resize the one axis of the mesh that is not of size 1");
+  app.add_option("--mesh", arguments.mesh,
+                 "Resize axes of the mesh, and with them every sharding;\na module without "
+                 "annotations gets this mesh")
+      ->type_name("AXIS=SIZE,...");
+  app.add_option("--annotate", arguments.annotations,
+                 "Annotate values whose name or op_name matches ('*' any text,\n'?' any character): per dimension its "
+                 "axes joined by '+',\n'_' for none, '?' to leave it open; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("PATTERN=DIM,...");
+}
+
+PartitionOptions partition_options(const ShardingArguments& arguments) {
+  PartitionOptions options;
+  if (arguments.devices > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
+    throw Error::usage(
+        fmt::format("--devices {}: more than {} devices", arguments.devices, std::numeric_limits<int32_t>::max()));
+  }
+  if (arguments.devices > 0) options.devices = static_cast<int64_t>(arguments.devices);
+  if (!arguments.mesh.empty()) options.mesh = parse_mesh(arguments.mesh);
+  for (const std::string& text : arguments.annotations) options.annotations.push_back(parse_annotation(text));
+  return options;
+}
+
+std::string mesh_text(const Mesh& mesh) {
+  std::vector<std::string> axes;
+  size_t ones = 0;
+  for (const MeshAxis& axis : mesh.axes()) {
+    if (axis.size == 1) {
+      ++ones;
+    } else {
+      axes.push_back(fmt::format("{}={}", axis.name, axis.size));
+    }
+  }
+  const std::string text = axes.empty() ? "one device" : fmt::format("{}", fmt::join(axes, ", "));
+  return ones == 0 ? text : fmt::format("{} ({} more {} of size 1)", text, ones, ones == 1 ? "axis" : "axes");
+}
+
+}  // namespace gshard

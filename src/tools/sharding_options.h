@@ -1,0 +1,33 @@
+// The options that say onto which devices a program is partitioned, and how.
+//
+//   gshard partition model.hlo --mesh fsdp=4,tensor=2 --annotate 'wi=fsdp,tensor'
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shard/partition.h"
+
+namespace CLI {
+class App;
+}
+
+namespace gshard {
+
+struct ShardingArguments {
+  uint64_t devices = 0;  // 0 where not given
+  std::string mesh;
+  std::vector<std::string> annotations;
+};
+
+// Declares --devices, --mesh and --annotate.
+void add_sharding_options(CLI::App& app, ShardingArguments& arguments);
+
+// Throws Error(usage) where they cannot be read.
+PartitionOptions partition_options(const ShardingArguments& arguments);
+
+// "fsdp=8 (11 more axes of size 1)", "one device".
+std::string mesh_text(const Mesh& mesh);
+
+}  // namespace gshard
