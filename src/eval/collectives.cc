@@ -163,6 +163,9 @@ std::vector<std::vector<int64_t>> listed_groups(const ReplicaGroups& groups, int
     const TileAssignment& tiles = *groups.iota;
     const Dims strides = row_major_strides(tiles.reshape_dims);
     std::vector<std::vector<int64_t>> list(static_cast<size_t>(tiles.dims[0]));
+    for (size_t i = 0; i < tiles.devices.size(); ++i)
+      list[i / static_cast<size_t>(tiles.dims[1])].push_back(tiles.devices[i]);
+    if (!tiles.devices.empty()) return list;
     for (int64_t i = 0; i < tiles.dims[0] * tiles.dims[1]; ++i) {
       int64_t rest = i;
       int64_t device = 0;

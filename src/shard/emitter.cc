@@ -125,14 +125,11 @@ Instruction* Emitter::emit_position() {
   Instruction* id = add(Op::convert, Shape(DType::s32), {add(Op::partition_id, Shape(DType::u32), {})});
   const std::vector<int64_t>& order = mesh_.device_order();
   if (order.empty()) return id;
-  const auto count = static_cast<int64_t>(order.size());
-  Literal positions{Shape(DType::s32, {count})};
+  std::vector<std::optional<int64_t>> positions(order.size());
   for (size_t position = 0; position < order.size(); ++position) {
-    positions.mutable_values<int32_t>()[static_cast<size_t>(order[position])] = static_cast<int32_t>(position);
+    positions[static_cast<size_t>(order[position])] = static_cast<int64_t>(position);
   }
-  Instruction* table = add(Op::constant, Shape(DType::s32, {count}), {}, ConstantAttrs{std::move(positions)});
-  Instruction* entry = add(Op::dynamic_slice, Shape(DType::s32, {1}), {table, id}, DynamicSliceAttrs{{1}});
-  return add(Op::reshape, Shape(DType::s32), {entry});
+  return entry_of(positions, id);
 }
 
 Instruction* Emitter::index_along(const Digits& digits) {
@@ -201,34 +198,130 @@ Instruction* Emitter::pack(const Shape& shape, const std::vector<Instruction*>& 
   return into_.add(Op::tuple, Shape::tuple(std::move(shapes)), elements);
 }
 
-Instruction* Emitter::resize(Instruction* value, size_t dim, int64_t size) {
-  const Shape& shape = value->shape();
-  if (shape.dim(dim) == size) return value;
-  Dims dims = shape.dims();
-  dims[dim] = size;
-  if (size < shape.dim(dim)) {
-    SliceAttrs attrs;
-    attrs.slice = {Dims(shape.rank(), 0), dims, Dims(shape.rank(), 1)};
-    return add(Op::slice, shape.with_dims(dims), {value}, attrs);
+namespace {
+
+// The line through the values that there are; none where they lie on no line.
+struct Line {
+  int64_t start = 0;
+  int64_t step = 0;
+};
+std::optional<Line> line_through(std::span<const std::optional<int64_t>> values) {
+  const auto known = [](const std::optional<int64_t>& value) { return value.has_value(); };
+  const auto first = std::find_if(values.begin(), values.end(), known);
+  if (first == values.end()) return Line{};
+  const auto second = std::find_if(first + 1, values.end(), known);
+  if (second == values.end()) return Line{**first, 0};
+  if ((**second - **first) % (second - first) != 0) return std::nullopt;
+  const int64_t step = (**second - **first) / (second - first);
+  const Line line{**first - (first - values.begin()) * step, step};
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] && *values[i] != line.start + static_cast<int64_t>(i) * step) return std::nullopt;
   }
+  return line;
+}
+
+}  // namespace
+
+Instruction* Emitter::tabulated(const Digits& digits, std::span<const std::optional<int64_t>> values) {
+  const auto line = line_through(values);
+  if (!line) return entry_of(values, index_along(digits));
+  if (line->step == 0) return scalar_s32(line->start);
+  const Shape scalar(DType::s32);
+  Instruction* value = line->step == 1 ? index_along(digits) : start_along(digits, line->step);
+  return line->start == 0 ? value : add(Op::add, scalar, {value, scalar_s32(line->start)});
+}
+
+Instruction* Emitter::entry_of(std::span<const std::optional<int64_t>> values, Instruction* index) {
+  Literal numbers{Shape(DType::s32, {static_cast<int64_t>(values.size())})};
+  for (size_t i = 0; i < values.size(); ++i) {
+    numbers.mutable_values<int32_t>()[i] = static_cast<int32_t>(values[i].value_or(0));
+  }
+  const Shape shape = numbers.shape();
+  Instruction* table = add(Op::constant, shape, {}, ConstantAttrs{std::move(numbers)});
+  return add(Op::reshape, Shape(DType::s32), {slice_at(table, 0, index, 1)});
+}
+
+Instruction* Emitter::resize(Instruction* value, size_t dim, int64_t size) {
+  const int64_t now = value->shape().dim(dim);
+  return size < now ? slice(value, dim, 0, size) : pad(value, dim, {0, size - now, 0}, nullptr);
+}
+
+Instruction* Emitter::pad(Instruction* value, size_t dim, const PaddingDim& padding, Instruction* fill) {
+  if (padding == PaddingDim{}) return value;
+  const Shape& shape = value->shape();
   PadAttrs attrs;
   attrs.padding.dims.resize(shape.rank());
-  attrs.padding.dims[dim].high = size - shape.dim(dim);
-  Instruction* zero = add(Op::constant, Shape(shape.type()), {}, ConstantAttrs{Literal(Shape(shape.type()))});
-  return add(Op::pad, shape.with_dims(dims), {value, zero}, attrs);
+  attrs.padding.dims[dim] = padding;
+  Dims dims = shape.dims();
+  dims[dim] += padding.low + padding.high + std::max<int64_t>(dims[dim] - 1, 0) * padding.interior;
+  if (fill == nullptr) fill = add(Op::constant, Shape(shape.type()), {}, ConstantAttrs{Literal(Shape(shape.type()))});
+  return add(Op::pad, shape.with_dims(dims), {value, fill}, attrs);
+}
+
+Instruction* Emitter::concatenate(const std::vector<Instruction*>& values, size_t dim) {
+  if (values.size() == 1) return values[0];
+  Dims dims = values[0]->shape().dims();
+  dims[dim] = 0;
+  for (const Instruction* value : values) dims[dim] += value->shape().dim(dim);
+  return into_.add(Op::concatenate, values[0]->shape().with_dims(dims), values,
+                   DimensionsAttrs{{static_cast<int64_t>(dim)}});
+}
+
+Instruction* Emitter::slice(Instruction* value, size_t dim, int64_t start, int64_t size) {
+  const Shape& shape = value->shape();
+  if (shape.dim(dim) == size) return value;
+  SliceAttrs attrs;
+  attrs.slice = {Dims(shape.rank(), 0), shape.dims(), Dims(shape.rank(), 1)};
+  attrs.slice.starts[dim] = start;
+  attrs.slice.limits[dim] = start + size;
+  Dims dims = shape.dims();
+  dims[dim] = size;
+  return add(Op::slice, shape.with_dims(dims), {value}, attrs);
+}
+
+Instruction* Emitter::slice_at(Instruction* value, size_t dim, Instruction* start, int64_t size) {
+  Dims dims = value->shape().dims();
+  dims[dim] = size;
+  Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
+  std::vector<Instruction*> operands = {value};
+  for (size_t d = 0; d < dims.size(); ++d) operands.push_back(d == dim ? start : zero);
+  return into_.add(Op::dynamic_slice, value->shape().with_dims(dims), operands, DynamicSliceAttrs{dims});
+}
+
+Instruction* Emitter::slice_at(Instruction* value, size_t dim, const Digits& digits,
+                               std::span<const std::optional<int64_t>> starts, int64_t size) {
+  if (value->shape().dim(dim) == size) return value;
+  const auto line = line_through(starts);
+  if (line && line->step == 0) return slice(value, dim, line->start, size);
+  return slice_at(value, dim, tabulated(digits, starts), size);
+}
+
+Instruction* Emitter::flags_within(const Dims& dims, size_t dim, Instruction* start, const Bounds& bounds) {
+  const Shape numbers(DType::s32, dims);
+  const Shape flags(DType::pred, dims);
+  Instruction* position = add(Op::iota, numbers, {}, IotaAttrs{static_cast<int64_t>(dim)});
+  position = add(Op::add, numbers, {position, broadcast_scalar(start, numbers)});
+  const auto compared = [&](int64_t with, Direction direction) {
+    return add(Op::compare, flags, {position, broadcast_scalar(scalar_s32(with), numbers)},
+               CompareAttrs{direction, ComparisonType::automatic});
+  };
+  if (!bounds.end) return compared(bounds.first.value_or(0), Direction::GE);
+  Instruction* before_end = compared(*bounds.end, Direction::LT);
+  if (!bounds.first) return before_end;
+  return add(Op::and_, flags, {compared(*bounds.first, Direction::GE), before_end});
+}
+
+Instruction* Emitter::keep_within(Instruction* value, size_t dim, Instruction* start, const Bounds& bounds,
+                                  Instruction* fill) {
+  const Shape& shape = value->shape();
+  Instruction* flags = flags_within(shape.dims(), dim, start, bounds);
+  return add(Op::select, shape.without_layout(), {flags, value, broadcast_scalar(fill, shape)});
 }
 
 Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits, int64_t size, Instruction* fill) {
-  const Shape& shape = value->shape();
-  if (shape.dim(dim) * mesh_.size_of(digits) == size) return value;
-  const Shape numbers(DType::s32, shape.dims());
-  const Shape flags(DType::pred, shape.dims());
-  Instruction* position = add(Op::iota, numbers, {}, IotaAttrs{static_cast<int64_t>(dim)});
-  Instruction* start = start_along(digits, shape.dim(dim));
-  Instruction* global = add(Op::add, numbers, {position, broadcast_scalar(start, numbers)});
-  Instruction* end = broadcast_scalar(scalar_s32(size), numbers);
-  Instruction* real = add(Op::compare, flags, {global, end}, CompareAttrs{Direction::LT, ComparisonType::automatic});
-  return add(Op::select, shape.without_layout(), {real, value, broadcast_scalar(fill, shape)});
+  const int64_t part = value->shape().dim(dim);
+  if (part * mesh_.size_of(digits) == size) return value;
+  return keep_within(value, dim, start_along(digits, part), {std::nullopt, size}, fill);
 }
 
 CollectiveAttrs Emitter::collective_attributes(const Digits& digits) {
@@ -292,14 +385,42 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
   return add(Op::reshape, value->shape().with_dims(joined), {transposed});
 }
 
+// The members of each group stand `offset_of` their indices from its first.
+Instruction* Emitter::collective_permute(Instruction* value, const Digits& digits,
+                                         std::span<const std::pair<int64_t, int64_t>> pairs) {
+  const auto offset_of = [&](int64_t index) {
+    int64_t offset = 0;
+    for (size_t d = digits.size(); d-- > 0;) {
+      const Mesh::DigitRow& row = mesh_.digits()[digits[d]];
+      offset += index % row.size * row.stride;
+      index /= row.size;
+    }
+    return offset;
+  };
+  const auto is_first = [&](int64_t position) {
+    return std::all_of(digits.begin(), digits.end(), [&](Digit d) {
+      const Mesh::DigitRow& row = mesh_.digits()[d];
+      return position / row.stride % row.size == 0;
+    });
+  };
+  const auto device_at = [&](int64_t position) {
+    return mesh_.device_order().empty() ? position : mesh_.device_order()[static_cast<size_t>(position)];
+  };
+  CollectivePermuteAttrs attrs;
+  attrs.channel_id = program_.next_channel();
+  for (int64_t first = 0; first < mesh_.device_count(); ++first) {
+    if (!is_first(first)) continue;
+    for (const auto& [from, to] : pairs) {
+      attrs.source_target_pairs.pairs.emplace_back(device_at(first + offset_of(from)),
+                                                   device_at(first + offset_of(to)));
+    }
+  }
+  return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));
+}
+
 Instruction* Emitter::local_slice(Instruction* value, size_t dim, const Digits& digits) {
-  Dims dims = value->shape().dims();
-  dims[dim] /= mesh_.size_of(digits);
-  Instruction* start = start_along(digits, dims[dim]);
-  Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
-  std::vector<Instruction*> operands = {value};
-  for (size_t d = 0; d < dims.size(); ++d) operands.push_back(d == dim ? start : zero);
-  return into_.add(Op::dynamic_slice, value->shape().with_dims(dims), operands, DynamicSliceAttrs{dims});
+  const int64_t size = value->shape().dim(dim) / mesh_.size_of(digits);
+  return slice_at(value, dim, start_along(digits, size), size);
 }
 
 }  // namespace gshard

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -11,6 +13,12 @@
 #include "ir/sharding.h"
 
 namespace gshard {
+
+// Element numbers of a dimension from the first to the one after the last; none where it is open.
+struct Bounds {
+  std::optional<int64_t> first;
+  std::optional<int64_t> end;
+};
 
 // What the emitters of all computations of one per-device module share.
 class LocalModule {
@@ -54,6 +62,8 @@ class Emitter {
   Instruction* index_along(const Digits& digits);
   // The first element of this device's part along some digits, where each part has `size` elements, as s32[].
   Instruction* start_along(const Digits& digits, int64_t size);
+  // values[i] on the devices whose index along `digits` is i, as s32[]; any number where there is none.
+  Instruction* tabulated(const Digits& digits, std::span<const std::optional<int64_t>> values);
 
   // The arrays and tokens in a value, in order; and the value with the structure of `shape` made of such leaves.
   std::vector<Instruction*> leaves_of(Instruction* value);
@@ -61,6 +71,18 @@ class Emitter {
 
   // Exactly `size` elements of a dimension: cut off at the end or padded there with zeros.
   Instruction* resize(Instruction* value, size_t dim, int64_t size);
+  // Padded with `fill`, a scalar; with zeros where it is null.
+  Instruction* pad(Instruction* value, size_t dim, const PaddingDim& padding, Instruction* fill);
+  Instruction* concatenate(const std::vector<Instruction*>& values, size_t dim);
+  // `size` elements of a dimension: from `start` on; from starts[i] on where the index along `digits` is i.
+  Instruction* slice(Instruction* value, size_t dim, int64_t start, int64_t size);
+  Instruction* slice_at(Instruction* value, size_t dim, Instruction* start, int64_t size);
+  Instruction* slice_at(Instruction* value, size_t dim, const Digits& digits,
+                        std::span<const std::optional<int64_t>> starts, int64_t size);
+  // Which elements of a dimension that begins at `start` (a scalar) lie within the bounds: flags of these sizes.
+  Instruction* flags_within(const Dims& dims, size_t dim, Instruction* start, const Bounds& bounds);
+  // The others replaced by `fill`, a scalar.
+  Instruction* keep_within(Instruction* value, size_t dim, Instruction* start, const Bounds& bounds, Instruction* fill);
   // Elements of `dim` that lie at or beyond `size` in the whole tensor, replaced by `fill` (a scalar).
   Instruction* mask(Instruction* value, size_t dim, const Digits& digits, int64_t size, Instruction* fill);
 
@@ -71,6 +93,9 @@ class Emitter {
   Instruction* reduce_scatter(Instruction* value, size_t dim, Reducer reducer, const Digits& digits);
   // Cuts dimension `to` over the members and joins their parts along `from`; `to` divides by the number of members.
   Instruction* all_to_all(Instruction* value, size_t from, size_t to, const Digits& digits);
+  // To each second index along `digits` what the first one has; zeros where nobody sends.
+  Instruction* collective_permute(Instruction* value, const Digits& digits,
+                                  std::span<const std::pair<int64_t, int64_t>> pairs);
   // This device's part of a dimension that all members hold whole; the dimension divides by their number.
   Instruction* local_slice(Instruction* value, size_t dim, const Digits& digits);
 
@@ -78,6 +103,7 @@ class Emitter {
   void add_leaves(Instruction* value, std::vector<Instruction*>& leaves);
   Instruction* pack(const Shape& shape, const std::vector<Instruction*>& leaves, size_t& next);
   Instruction* emit_position();
+  Instruction* entry_of(std::span<const std::optional<int64_t>> values, Instruction* index);
   CollectiveAttrs collective_attributes(const Digits& digits);
 
   Computation& into_;

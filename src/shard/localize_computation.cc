@@ -311,7 +311,7 @@ Leaves ComputationLocalizer::visit_call(const Instruction& i) {
 // ---- all other ops ----------------------------------------------------------------------------------------------
 
 OpContext ComputationLocalizer::context_of(const Instruction& i) {
-  OpContext op;
+  OpContext op{i, {}, {}, {}, {}, 0};
   for (const Instruction* operand : i.operands()) {
     op.operand_shapes.push_back(operand->shape());
     op.operands.push_back(operand->shape().is_array() ? leaves_of(*operand)[0].sharding : Sharding{});

@@ -12,9 +12,8 @@ constexpr double kWorkPerByte = 64;
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 bool can_be_cut(const Factor& factor) {
-  return factor.kind == FactorKind::parallel || factor.kind == FactorKind::shift ||
-         factor.kind == FactorKind::indexed ||
-         (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
+  return factor.kind == FactorKind::parallel || factor.kind == FactorKind::shift || factor.kind == FactorKind::flat ||
+         factor.kind == FactorKind::indexed || (factor.kind == FactorKind::reduce && factor.reducer != Reducer::none);
 }
 
 // Adds the cuts of one tensor to the plan: each factor without a cut gets the tensor's, as far as the digits are free.
@@ -108,6 +107,7 @@ double cost_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
     bytes += bytes_of_steps(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], mesh);
   }
+  if (plan.way->sent != nullptr) bytes += plan.way->sent(op, plan, mesh);
   double work = 1;
   const std::vector<Factor>& factors = plan.way->rule.factors;
   for (size_t f = 0; f < factors.size(); ++f) {

@@ -10,6 +10,7 @@ namespace gshard {
 
 // What an op reads and makes, for choosing its plan. Shardings of the operands may be partial.
 struct OpContext {
+  const Instruction& instruction;
   std::vector<Shape> operand_shapes;  // global; tuples and tokens for operands without dimensions
   std::vector<Sharding> operands;     // how the operands lie
   std::vector<Shape> result_shapes;   // of the leaves

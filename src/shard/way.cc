@@ -1,5 +1,7 @@
 #include "shard/way.h"
 
+#include <algorithm>
+
 #include "shard/localize_attributes.h"
 #include "shard/plan.h"
 #include "shard/ways.h"
@@ -14,17 +16,28 @@ Shape LocalOp::result_shape(size_t leaf) const {
 
 namespace {
 
-// The rule where parts cannot be had from neighbours: the loops that would need that are done whole.
-Rule without_shifts(Rule rule) {
+// The rule where parts cannot be had from others: the loops that would need that are done whole.
+Rule without_others(Rule rule) {
   for (Factor& factor : rule.factors) {
-    if (factor.kind == FactorKind::shift || factor.kind == FactorKind::flat) factor.kind = FactorKind::whole;
+    if (factor.kind != FactorKind::parallel && factor.kind != FactorKind::reduce) factor.kind = FactorKind::whole;
   }
   return rule;
 }
 
+// Where there is nothing to do, nothing is worth thought.
+bool has_empty_arrays(const Instruction& instruction) {
+  const auto is_empty = [](const Shape& shape) { return shape.is_array() && shape.element_count() == 0; };
+  const auto& operands = instruction.operands();
+  return is_empty(instruction.shape()) ||
+         std::any_of(operands.begin(), operands.end(), [&](const Instruction* i) { return is_empty(i->shape()); });
+}
+
 }  // namespace
 
+Way plain_way(const Instruction& instruction) { return {without_others(rule_of(instruction)), localize_plain}; }
+
 std::vector<Way> ways_of(const Instruction& instruction) {
+  if (has_empty_arrays(instruction)) return {plain_way(instruction)};
   switch (instruction.op()) {
     case Op::gather:
       return ways_of_gather(instruction);
@@ -34,16 +47,32 @@ std::vector<Way> ways_of(const Instruction& instruction) {
       return ways_of_dynamic_slice(instruction);
     case Op::dynamic_update_slice:
       return ways_of_dynamic_update_slice(instruction);
+    case Op::slice:
+    case Op::pad:
+    case Op::reduce_window:
+    case Op::convolution:
+      return ways_of_windowed(instruction);
+    case Op::reverse:
+      return ways_of_reverse(instruction);
+    case Op::concatenate:
+      return ways_of_concatenate(instruction);
+    case Op::reshape:
+    case Op::bitcast:
+      return ways_of_reshape(instruction);
     default:
-      return {{without_shifts(rule_of(instruction)), localize_plain}};
+      return {plain_way(instruction)};
   }
 }
 
 std::vector<Instruction*> localize_plain(const LocalOp& op) {
   std::vector<Shape> leaves;
   for (size_t leaf = 0; leaf < op.context.result_shapes.size(); ++leaf) leaves.push_back(op.result_shape(leaf));
+  return emit_op(op, localized_attributes(op), leaves);
+}
+
+std::vector<Instruction*> emit_op(const LocalOp& op, Attributes attributes, const std::vector<Shape>& leaves) {
   const Shape shape = op.instruction.shape().is_tuple() ? Shape::tuple(leaves) : leaves[0];
-  Instruction* result = op.emitter.computation().add(op.instruction.op(), shape, op.operands, localized_attributes(op),
+  Instruction* result = op.emitter.computation().add(op.instruction.op(), shape, op.operands, std::move(attributes),
                                                      op.instruction.name());
   for (const Computation* callee : op.instruction.callees()) {
     result->mutable_callees().push_back(op.emitter.program().copied(*callee));

@@ -35,15 +35,26 @@ struct LocalOp {
 // Writes the op; returns the leaves of its result on this device, in result_sharding().
 using Localize = std::vector<Instruction*> (*)(const LocalOp& op);
 
+// Bytes that each device sends while it does the op so, besides those for bringing operands and results where they
+// must lie.
+using Sent = double (*)(const OpContext& op, const OpPlan& plan, const Mesh& mesh);
+
 struct Way {
   Rule rule;
   Localize localize;
+  Sent sent = nullptr;  // null: none
 };
 
 // All ways of an instruction whose op has a rule. The first has the op's own rule, by which shardings propagate.
 std::vector<Way> ways_of(const Instruction& instruction);
 
+// The op itself, with the loops whole whose parts need others.
+Way plain_way(const Instruction& instruction);
+
 // The op itself with per-device shapes.
 std::vector<Instruction*> localize_plain(const LocalOp& op);
+
+// The op itself on the operands of `op`, with attributes and shapes of its leaves of its own.
+std::vector<Instruction*> emit_op(const LocalOp& op, Attributes attributes, const std::vector<Shape>& leaves);
 
 }  // namespace gshard

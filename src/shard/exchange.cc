@@ -1,0 +1,56 @@
+#include "shard/exchange.h"
+
+#include <algorithm>
+
+namespace gshard {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+}  // namespace
+
+int64_t ShiftCut::results_of(int64_t i) const {
+  return std::clamp<int64_t>(result_size - i * result_part, 0, result_part);
+}
+
+std::optional<ShiftCut> find_cut(const OpContext& op, const OpPlan& plan, const Mesh& mesh, const DimPair& pair) {
+  const Rule& rule = plan.way->rule;
+  const auto factor = static_cast<size_t>(rule.operands[pair.operand][pair.operand_dim][0]);
+  const Digits& digits = plan.cut[factor];
+  const FactorKind kind = rule.factors[factor].kind;
+  if ((kind != FactorKind::shift && kind != FactorKind::flat) || digits.empty()) return std::nullopt;
+  ShiftCut cut;
+  cut.digits = digits;
+  cut.parts = mesh.size_of(digits);
+  cut.operand_size = op.operand_shapes[pair.operand].dim(pair.operand_dim);
+  cut.operand_part = ceil_div(cut.operand_size, cut.parts);
+  cut.result_size = op.result_shapes[0].dim(pair.result_dim);
+  cut.result_part = ceil_div(cut.result_size, cut.parts);
+  return cut;
+}
+
+Exchange exchange_of(const ShiftCut& cut, const DimPair& pair, int64_t length) {
+  return {pair.operand, {pair.operand_dim, cut.digits, cut.operand_size, cut.operand_part, length, {}}};
+}
+
+double bytes_sent(const std::vector<Exchange>& exchanges, const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  double bytes = 0;
+  for (const Exchange& exchange : exchanges) {
+    const Shape& shape = op.operand_shapes[exchange.operand];
+    double rows = static_cast<double>(bytes_of(shape.type()));
+    for (const int64_t size : shard_sizes(shape.dims(), operand_sharding(op, plan, exchange.operand), mesh)) {
+      rows *= static_cast<double>(size);
+    }
+    bytes += elements_sent(exchange.remap) * rows / static_cast<double>(std::max<int64_t>(exchange.remap.shard, 1));
+  }
+  return bytes;
+}
+
+void run_exchanges(const std::vector<Exchange>& exchanges, Instruction* fill, LocalOp& op) {
+  for (const Exchange& exchange : exchanges) {
+    Instruction*& operand = op.operands[exchange.operand];
+    operand = emit(exchange.remap, operand, fill, op.emitter);
+  }
+}
+
+}  // namespace gshard
