@@ -205,15 +205,17 @@ std::vector<int64_t> common_order(const std::vector<const HloSharding*>& tilings
   };
   const auto first = misfit_of({});
   if (first == tilings.end()) return {};
-  std::set<std::vector<int64_t>> tried;
+  // The smallest of the orders that fit, so that it does not depend on which tiling comes first.
+  std::set<std::vector<int64_t>> orders;
   for (auto tiling = first; tiling != tilings.end(); ++tiling) {
     const int64_t count = product_of((*tiling)->tiles.dims);
-    if (count != device_count || count > kMostListed || strides_in(**tiling, {})) continue;
-    std::vector<int64_t> order = devices_of((*tiling)->tiles);
-    if (!tried.insert(order).second) continue;
+    if (count == device_count && count <= kMostListed && !strides_in(**tiling, {}))
+      orders.insert(devices_of((*tiling)->tiles));
+  }
+  for (const auto& order : orders) {
     if (misfit_of(order) == tilings.end()) return order;
   }
-  if (tried.empty()) throw Error::program("sharding: its device order is no permutation of mesh axes");
+  if (orders.empty()) throw Error::program("sharding: its device order is no permutation of mesh axes");
   const HloSharding& other = **misfit_of(devices_of((*first)->tiles));
   throw Error::program("two shardings order the devices in ways that no one mesh has: " + text_of((*first)->tiles) +
                        " and " + text_of(other.tiles));

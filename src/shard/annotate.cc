@@ -4,6 +4,7 @@
 #include <map>
 
 #include "shard/annotation_calls.h"
+#include "shard/canonical_order.h"
 #include "shard/manual.h"
 #include "shard/shardy.h"
 
@@ -359,6 +360,7 @@ class Annotator {
       result_.classes.push_back({Sharding::replicated(rank), std::vector<bool>(rank, true)});
     }
     fixed_.resize(values_.class_count());
+    fixed_by_.resize(values_.class_count());
     result_.results.resize(values_.leaf_count(*module_.entry()->root()));
     add_outside();
     for (const auto& computation : module_.computations()) {
@@ -388,7 +390,7 @@ class Annotator {
       add_to_group(instruction, leaf);
       const auto spec = spec_of(instruction, leaf);
       if (!spec) continue;
-      fix(instruction, leaf, *spec);
+      fix_as_annotated(instruction, leaf, *spec);
       const bool is_closed = std::find(spec->open.begin(), spec->open.end(), true) == spec->open.end();
       if (&instruction == module_.entry()->root() && is_closed) result_.results[leaf] = spec->sharding;
     }
@@ -400,7 +402,17 @@ class Annotator {
     return reader_.read(instruction, leaf, values_.leaf_count(instruction), shape.rank());
   }
 
-  // The first annotation of a class of values holds.
+  // Of contradicting annotations in the module of one class of values the entry's parameter's holds, else one that does
+  // not depend on the order of the text. Annotations from outside came before.
+  void fix_as_annotated(const Instruction& instruction, size_t leaf, const Spec& spec) {
+    const auto value = static_cast<size_t>(values_.class_of(instruction, leaf));
+    if (fixed_by_[value] != nullptr && comes_before(instruction, *fixed_by_[value])) fixed_[value] = false;
+    if (fixed_[value]) return;
+    fix(instruction, leaf, spec);
+    fixed_by_[value] = &instruction;
+  }
+
+  // What came first holds.
   void fix(const Instruction& instruction, size_t leaf, const Spec& spec) {
     const auto value = static_cast<size_t>(values_.class_of(instruction, leaf));
     if (fixed_[value]) return;
@@ -409,6 +421,15 @@ class Annotator {
     // What is annotated as partial stays so only where the op makes it so: it is a wish, not a fact.
     result_.classes[value].sharding.partial = 0;
     result_.classes[value].sharding.reducer = Reducer::none;
+  }
+
+  bool comes_before(const Instruction& a, const Instruction& b) {
+    const auto is_given = [&](const Instruction& i) {
+      return i.op() == Op::parameter && i.parent() == module_.entry();
+    };
+    if (is_given(a) != is_given(b)) return is_given(a);
+    if (numbers_.empty()) numbers_ = canonical_numbers(module_, values_);
+    return numbers_[values_.position_of(a)] < numbers_[values_.position_of(b)];
   }
 
   void add_to_group(const Instruction& instruction, size_t leaf) {
@@ -433,7 +454,7 @@ class Annotator {
         Spec spec = reader_.of_shardy(shardings[leaf], call.operand(leaf)->shape().rank());
         outside.push_back(spec.sharding);
         spec.sharding = inside_manual(spec.sharding, manual);
-        fix(call, leaf, spec);
+        fix_as_annotated(call, leaf, spec);
       }
       return;
     }
@@ -442,7 +463,7 @@ class Annotator {
     const auto around = spec_of(operand, 0);
     if (!inside) throw Error::program("its sharding says not which devices are manual");
     outside.push_back(around ? around->sharding : Sharding::replicated(operand.shape().rank()));
-    fix(call, 0, *inside);
+    fix_as_annotated(call, 0, *inside);
   }
 
   void add_to_automatic(const Instruction& call) {
@@ -453,14 +474,14 @@ class Annotator {
       for (size_t leaf = 0; leaf < values_.leaf_count(call); ++leaf) {
         const Spec spec = reader_.of_shardy(shardings[leaf], values_.shape_of(values_.class_of(call, leaf)).rank());
         outside.push_back(spec.sharding);
-        fix(call, leaf, spec);
+        fix_as_annotated(call, leaf, spec);
       }
       return;
     }
     const auto spec = spec_of(call, 0);
     if (!spec) throw Error::program("it has no sharding");
     outside.push_back(spec->sharding);
-    fix(call, 0, *spec);
+    fix_as_annotated(call, 0, *spec);
   }
 
   // What enters a manual region had best lie as it is wanted there.
@@ -548,6 +569,8 @@ class Annotator {
   const SpecReader reader_;
   Annotated result_;
   std::vector<bool> fixed_;
+  std::vector<const Instruction*> fixed_by_;
+  std::vector<uint64_t> numbers_;  // of all instructions, once they are needed
   std::map<int64_t, std::vector<ValueClass>> groups_;
   std::optional<Sharding> outside_root_;
 };

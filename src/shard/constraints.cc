@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/hash.h"
 #include "ops/table.h"
+#include "shard/canonical_order.h"
 
 namespace gshard {
 namespace {
@@ -105,25 +105,6 @@ class Collector {
   std::vector<Constraint> constraints_;
 };
 
-// A number for what an instruction computes, equal for equal programs whatever the order of their text.
-std::vector<uint64_t> structure_hashes(const Module& module, const ValueTable& values) {
-  std::vector<uint64_t> hashes(values.instruction_count());
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      uint64_t hash = instruction->shape().hash();
-      hash_combine(hash, static_cast<uint64_t>(instruction->op()));
-      if (instruction->op() != Op::constant) hash_combine(hash, hash_of(instruction->attributes()));
-      for (const Instruction* operand : instruction->operands())
-        hash_combine(hash, hashes[values.position_of(*operand)]);
-      for (const Computation* callee : instruction->callees()) {
-        hash_combine(hash, hashes[values.position_of(*callee->root())]);
-      }
-      hashes[values.position_of(*instruction)] = hash;
-    }
-  }
-  return hashes;
-}
-
 }  // namespace
 
 Constraint identity_between(const Instruction& instruction, const Shape& shape, ValueClass from, ValueClass to) {
@@ -142,23 +123,23 @@ Constraint identity_between(const Instruction& instruction, const Shape& shape, 
 
 std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values) {
   std::vector<Constraint> constraints = Collector(module, values).collect();
-  const std::vector<uint64_t> hashes = structure_hashes(module, values);
+  const std::vector<uint64_t> numbers = canonical_numbers(module, values);
   struct Key {
     int level;
     int64_t bytes;
-    uint64_t hash;
+    uint64_t number;
     size_t at;
   };
   std::vector<Key> keys;
   for (size_t i = 0; i < constraints.size(); ++i) {
     int64_t bytes = 0;
     for (const ValueClass tensor : constraints[i].tensors) bytes = std::max(bytes, values.shape_of(tensor).byte_size());
-    keys.push_back({constraints[i].level, bytes, hashes[values.position_of(*constraints[i].instruction)], i});
+    keys.push_back({constraints[i].level, bytes, numbers[values.position_of(*constraints[i].instruction)], i});
   }
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     if (a.level != b.level) return a.level < b.level;
     if (a.bytes != b.bytes) return a.bytes > b.bytes;
-    if (a.hash != b.hash) return a.hash < b.hash;
+    if (a.number != b.number) return a.number < b.number;
     return a.at < b.at;
   });
   std::vector<Constraint> sorted;

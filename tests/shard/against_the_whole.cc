@@ -137,16 +137,17 @@ std::optional<std::string> find_difference(const Literal& whole, const Literal& 
   return std::nullopt;
 }
 
-Verdict against_the_whole(const Module& module, std::span<const Literal> arguments, Numbers numbers) {
+Verdict against_the_whole(const Module& module, std::span<const Literal> arguments, Numbers numbers,
+                          const PartitionOptions& options) {
   if (numbers == Numbers::widened) {
     const auto wide = widen_floats(module);
     std::vector<Literal> converted;
     for (const Literal& argument : arguments) converted.push_back(convert_leaves(argument, widened(argument.shape())));
-    return against_the_whole(*wide, converted, Numbers::declared);
+    return against_the_whole(*wide, converted, Numbers::declared, options);
   }
   Partitioned program;
   try {
-    program = partition(module);
+    program = partition(module, options);
   } catch (const Error& error) {
     return {Verdict::Kind::refused, error.what()};
   }

@@ -29,7 +29,8 @@ struct Verdict {
 
 // Partitions an annotated module, verifies the result, prints and reads it, and runs it on virtual devices. What pads
 // the shards of the arguments is poison: NaN, or the extremes of an integer type.
-Verdict against_the_whole(const Module& module, std::span<const Literal> arguments, Numbers numbers);
+Verdict against_the_whole(const Module& module, std::span<const Literal> arguments, Numbers numbers,
+                          const PartitionOptions& options = {});
 
 // The same for a program that was partitioned before.
 Verdict against_the_whole(const Module& module, const Partitioned& program, std::span<const Literal> arguments,
