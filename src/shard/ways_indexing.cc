@@ -17,7 +17,11 @@ std::vector<IndexedDim> indexed_dims(const LocalOp& op, const Dims& component_di
   for (const int64_t dim : component_dims) {
     const auto d = static_cast<size_t>(dim);
     const int64_t last = std::max<int64_t>(op.context.operand_shapes[0].dim(d) - windows[d], 0);
-    dims.push_back({-margin, last + margin, sharding.dims[d], op.operands[0]->shape().dim(d)});
+    // A dimension that windows span whole may be cut with them, and then starts at 0 on every device.
+    const Rule& rule = op.plan.way->rule;
+    const bool is_indexed = rule.factors[static_cast<size_t>(rule.operands[0][d][0])].kind == FactorKind::indexed;
+    const Digits digits = is_indexed ? sharding.dims[d] : Digits{};
+    dims.push_back({-margin, last + margin, digits, op.operands[0]->shape().dim(d)});
     // Only where it is cut does a part have another size than the whole.
     if (dims.back().digits.empty()) dims.back().part = op.context.operand_shapes[0].dim(d);
   }
