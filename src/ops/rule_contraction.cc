@@ -139,7 +139,11 @@ Rule rule_convolution(const Instruction& instruction) {
     const int64_t in_size = size_of(instruction.operand(0)->shape(), labels.input_spatial[s]);
     const int64_t out_size = size_of(result, labels.output_spatial[s]);
     const bool pointwise = attrs.window.dims[s] == WindowDim{} && in_size == out_size;
-    const FactorId id = maker.factor(pointwise ? FactorKind::parallel : FactorKind::shift, out_size);
+    // Where the window outgrows the result, as in the gradient of a filter, the two have little to do with each other.
+    const FactorKind kind = pointwise                              ? FactorKind::parallel
+                            : attrs.window.dims[s].size > out_size ? FactorKind::whole
+                                                                   : FactorKind::shift;
+    const FactorId id = maker.factor(kind, out_size);
     maker.operand(0, labels.input_spatial[s], id);
     maker.result(0, labels.output_spatial[s], id);
   }

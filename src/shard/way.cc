@@ -49,9 +49,13 @@ std::vector<Way> ways_of(const Instruction& instruction) {
       return ways_of_dynamic_update_slice(instruction);
     case Op::slice:
     case Op::pad:
-    case Op::reduce_window:
-    case Op::convolution:
       return ways_of_windowed(instruction);
+    case Op::reduce_window:
+      return ways_of_reduce_window(instruction);
+    case Op::convolution:
+      return ways_of_convolution(instruction);
+    case Op::select_and_scatter:
+      return ways_of_select_and_scatter(instruction);
     case Op::reverse:
       return ways_of_reverse(instruction);
     case Op::concatenate:

@@ -12,7 +12,10 @@ std::vector<Way> ways_of_dynamic_slice(const Instruction& instruction);
 std::vector<Way> ways_of_dynamic_update_slice(const Instruction& instruction);
 
 // Each device fetches the intervals that its part of the result is made of.
-std::vector<Way> ways_of_windowed(const Instruction& instruction);
+std::vector<Way> ways_of_windowed(const Instruction& instruction);  // slice, pad, and part of the next two
+std::vector<Way> ways_of_reduce_window(const Instruction& instruction);
+std::vector<Way> ways_of_convolution(const Instruction& instruction);
+std::vector<Way> ways_of_select_and_scatter(const Instruction& instruction);
 std::vector<Way> ways_of_reverse(const Instruction& instruction);
 std::vector<Way> ways_of_concatenate(const Instruction& instruction);
 std::vector<Way> ways_of_reshape(const Instruction& instruction);

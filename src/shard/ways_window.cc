@@ -184,9 +184,10 @@ Instruction* fill_of(const LocalOp& op) {
   }
 }
 
-// What was fetched is often the result already.
-bool is_identity(const LocalOp& op, const Attributes& attributes, const Shape& result) {
-  if (!(op.operands[0]->shape() == result)) return false;
+// What was fetched is often the result already. What was not fetched stays the operand's value, not the result's: the
+// two have other padding.
+bool is_result(const LocalOp& op, Instruction* fetched, const Attributes& attributes, const Shape& result) {
+  if (fetched == op.operands[0] || !(fetched->shape() == result)) return false;
   const auto* pad = std::get_if<PadAttrs>(&attributes);
   const auto is_zero = [](const PaddingDim& padding) { return padding == PaddingDim{}; };
   if (pad != nullptr) return std::all_of(pad->padding.dims.begin(), pad->padding.dims.end(), is_zero);
@@ -213,7 +214,7 @@ std::vector<Instruction*> localize_windowed(const LocalOp& op) {
     }
   }
   std::vector<Instruction*> results = {local.operands[0]};
-  if (!is_identity(local, attributes, leaves[0])) results = emit_op(local, std::move(attributes), leaves);
+  if (!is_result(op, local.operands[0], attributes, leaves[0])) results = emit_op(local, std::move(attributes), leaves);
   for (const WindowedPair& pair : pairs) {
     const auto cut = find_cut(op.context, op.plan, mesh, pair.dims);
     if (!cut || pair.dims.operand != 0) continue;

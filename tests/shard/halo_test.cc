@@ -175,6 +175,61 @@ TEST_P(Devices, ReshapesThatMatchOnlyAsLinearIndices) {
   }
 }
 
+TEST_P(Devices, CumulativeReductionsFromEitherEnd) {
+  for (const int64_t n : {2, 5, 12, 13, 33}) {
+    const std::string forward = fmt::format("window={{size={} pad={}_0}}, to_apply=", n, n - 1);
+    const std::string backward = fmt::format("window={{size={} pad=0_{}}}, to_apply=", n + 2, n + 1);
+    for (const std::string& window : {forward, backward}) {
+      for (const char* start : {"zero), ", "fill), "}) {
+        for (const char* reducer : {"sum", "largest", "later"}) {
+          expect_same(*program(GetParam(), line(n, n, GetParam(), "reduce-window(x, " + (start + window) + reducer)));
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Devices, GradientsOfPooling) {
+  for (const int64_t n : {6, 12, 13}) {
+    for (const auto& [window, pooled] :
+         std::vector<std::pair<std::string, int64_t>>{{"size=2 stride=2", (n - 2) / 2 + 1},
+                                                      {"size=3", n - 2},
+                                                      {"size=3 pad=1_1", n},
+                                                      {"size=3 stride=2 pad=1_2", n / 2 + 1},
+                                                      {"size=2 stride=3", (n - 2) / 3 + 1},
+                                                      {"size=4 stride=3 pad=-1_0", (n - 5) / 3 + 1}}) {
+      for (const char* combine : {"sum", "largest"}) {
+        expect_same(*program(
+            GetParam(),
+            fmt::format(
+                "x = f32[{}] parameter(0), {}\n g = f32[{}] parameter(1), {}\n fill = f32[] parameter(2)\n ROOT y "
+                "= f32[{}] select-and-scatter(x, g, fill), window={{{}}}, select=at_least, scatter={}, {}",
+                n, cut(1, 0, GetParam()), pooled, cut(1, 0, GetParam()), n, window, combine, cut(1, 0, GetParam()))));
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_P(Devices, GradientsOfFilters) {
+  for (const int64_t n : {9, 12, 13}) {
+    for (const auto& [window, out] : std::vector<std::pair<std::string, int64_t>>{
+             {fmt::format("size={} pad=1_1", n), 3},
+             {fmt::format("size={}", n - 2), 3},
+             {fmt::format("size={} pad=1_1 rhs_dilate=2", (n + 1) / 2), n + 2 - 2 * ((n + 1) / 2 - 1)},
+             {fmt::format("size={} stride=2", n - 4), 3}}) {
+      expect_same(*program(
+          GetParam(),
+          fmt::format("x = f32[4,{},3] parameter(0), {}\n g = f32[4,{},5] parameter(1), {}\n ROOT y = f32[3,{},5] "
+                      "convolution(x, g), window={{{}}}, dim_labels=f0b_i0o->b0f",
+                      n, cut(3, 1, GetParam()), window.substr(5, window.find(' ') - 5), cut(3, 1, GetParam()), out,
+                      window)));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Halo, Devices, testing::Values(2, 3, 4, 8));
 
 // ---- what is sent -------------------------------------------------------------------------------------------------
@@ -208,7 +263,31 @@ TEST(Halo, NothingIsGatheredWhereNeighboursAreEnough) {
   EXPECT_EQ(sent(16, 16, "reverse(x), dimensions={0}"), (Collectives{1, 0}));
   EXPECT_EQ(sent(13, 13, "reverse(x), dimensions={0}"), (Collectives{2, 0}));
   EXPECT_EQ(sent(16, 8, "reduce-window(x, low), window={size=2 stride=2}, to_apply=largest"), (Collectives{0, 0}));
+  EXPECT_EQ(sent(64, 64, "reduce-window(x, zero), window={size=64 pad=63_0}, to_apply=sum"), (Collectives{0, 1}));
   EXPECT_EQ(sent(16, 14, "reduce-window(x, zero), window={size=3}, to_apply=sum"), (Collectives{1, 0}));
+}
+
+// Image and gradient lie alike: each device adds up its rows, and the small result is reduced.
+TEST(Halo, AFilterGradientIsReduced) {
+  const auto module = program(4, R"(
+  x = f32[16,64,8,3] parameter(0), sharding={devices=[1,4,1,1]<=[4]}
+  g = f32[16,64,8,5] parameter(1), sharding={devices=[1,4,1,1]<=[4]}
+  ROOT y = f32[3,3,3,5] convolution(x, g), window={size=64x8 pad=1_1x1_1}, dim_labels=f01b_i01o->b01f
+)");
+  EXPECT_EQ(collectives_of(*module), (Collectives{2, 0}));
+  EXPECT_EQ(count(*partition(*module).module, Op::all_reduce), 1u);
+  expect_same(*module);
+}
+
+TEST(Halo, APoolingGradientFetchesOnlyTheEdges) {
+  const auto module = program(4, R"(
+  x = f32[2,64,3] parameter(0), sharding={devices=[1,4,1]<=[4]}
+  g = f32[2,64,3] parameter(1), sharding={devices=[1,4,1]<=[4]}
+  zero = f32[] constant(0)
+  ROOT y = f32[2,64,3] select-and-scatter(x, g, zero), window={size=1x3x1 pad=0_0x1_1x0_0}, select=at_least, scatter=sum, sharding={devices=[1,4,1]<=[4]}
+)");
+  EXPECT_EQ(collectives_of(*module), (Collectives{4, 0}));
+  expect_same(*module);
 }
 
 TEST(Halo, AReshapeOfEqualPartsSendsNothing) {
