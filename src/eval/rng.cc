@@ -161,12 +161,13 @@ Literal eval_rng_bit_generator(const Instruction& instruction, std::span<Literal
   if (state.shape().type() != DType::u64 || state.shape().element_count() < 2) {
     throw evaluation_error(instruction, "the state is " + state.shape().to_string() + ", must be u64[2] or u64[3]");
   }
-  const Shape& shape = instruction.shape().element(1);
+  const bool gives_state = instruction.shape().is_tuple();  // else the bits alone
+  const Shape& shape = gives_state ? instruction.shape().element(1) : instruction.shape();
   const RngAlgorithm algorithm = instruction.attrs<RngBitGeneratorAttrs>().algorithm;
   // Refuses what is too large before the words are made.
   Literal bits = Literal::uninitialized(shape.without_layout());
   bits = array_of_words(shape, random_words(shape, algorithm, state.mutable_values<uint64_t>()));
-  return Literal::tuple({std::move(state), std::move(bits)});
+  return gives_state ? Literal::tuple({std::move(state), std::move(bits)}) : bits;
 }
 
 Literal eval_rng_get_and_update_state(const Instruction& instruction, std::span<Literal>, Evaluator& evaluator) {

@@ -85,6 +85,13 @@ TEST(RngBitGenerator, GivesTheBitsOfXla) {
 }
 
 // Floats are the same bits, not numbers made of them.
+TEST(RngBitGenerator, MayGiveTheBitsAlone) {
+  const std::string state = "  s = u64[2] constant({1, 2})\n";
+  EXPECT_EQ(value_of(state + "  ROOT b = u32[3] rng-bit-generator(s), algorithm=rng_philox"),
+            value_of(state + "  r = (u64[2], u32[3]) rng-bit-generator(s), algorithm=rng_philox\n"
+                             "  ROOT b = u32[3] get-tuple-element(r), index=1"));
+}
+
 TEST(RngBitGenerator, FloatsAreRawBits) {
   const Literal state = literal_of<uint64_t>(Shape(DType::u64, {2}), {1, 2});
   const auto bits = [&](const std::string& type) {
