@@ -105,10 +105,15 @@ void expect_binary(const std::string& op, const std::function<Wide(const Integer
   }
 }
 
+// Modulo 2^128: two numbers of 64 bits without a sign are too large for the signed product.
+Wide product(Wide x, Wide y) {
+  return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(y));
+}
+
 TEST(PointwiseInteger, Arithmetic) {
   expect_binary("add", [](const IntegerType&, Wide x, Wide y) { return x + y; });
   expect_binary("subtract", [](const IntegerType&, Wide x, Wide y) { return x - y; });
-  expect_binary("multiply", [](const IntegerType& t, Wide x, Wide y) { return t.wrap(x) * t.wrap(y); });
+  expect_binary("multiply", [](const IntegerType& t, Wide x, Wide y) { return product(t.wrap(x), t.wrap(y)); });
   expect_unary("negate", [](const IntegerType&, Wide x) { return -x; });
   expect_unary("abs", [](const IntegerType&, Wide x) { return x < 0 ? -x : x; });
   expect_unary("sign", [](const IntegerType&, Wide x) { return Wide{(x > 0) - (x < 0)}; });
@@ -142,7 +147,7 @@ TEST(PointwiseInteger, Power) {
 }
 
 TEST(PointwiseInteger, MultiplyHigh) {
-  expect_binary("mulhi", [](const IntegerType& t, Wide x, Wide y) { return (x * y) >> t.bits; });
+  expect_binary("mulhi", [](const IntegerType& t, Wide x, Wide y) { return product(x, y) >> t.bits; });
 }
 
 TEST(PointwiseInteger, Bits) {
