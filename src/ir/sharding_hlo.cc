@@ -180,23 +180,13 @@ std::vector<Digits> digits_of_tiles(const HloSharding& sharding, const Mesh& mes
   return dims;
 }
 
-// "[2,2]0,1,3,2", as far as the first few devices.
-std::string text_of(const TileAssignment& tiles) {
-  const auto list = [](const auto& numbers) {
-    std::string text;
-    for (size_t i = 0; i < numbers.size() && i < 16; ++i) text += (i > 0 ? "," : "") + std::to_string(numbers[i]);
-    return numbers.size() > 16 ? text + ",..." : text;
-  };
-  return "[" + list(tiles.dims) + "]" + list(devices_of(tiles));
-}
-
 void add_tilings(const HloSharding& sharding, std::vector<const HloSharding*>& tilings) {
   for (const HloSharding& element : sharding.elements) add_tilings(element, tilings);
   if (sharding.kind == HloSharding::Kind::tiled) tilings.push_back(&sharding);
 }
 
-// The order of the devices in which all tilings are made of axes: that of their numbers, or the one in which a tiling
-// lists them.
+// The order of the devices in which all tilings are made of axes: the one in which a tiling lists them, or that of
+// their numbers, also where there is none for all.
 std::vector<int64_t> common_order(const std::vector<const HloSharding*>& tilings, int64_t device_count) {
   const auto misfit_of = [&](const std::vector<int64_t>& order) {
     return std::find_if(tilings.begin(), tilings.end(), [&](const HloSharding* tiling) {
@@ -215,10 +205,32 @@ std::vector<int64_t> common_order(const std::vector<const HloSharding*>& tilings
   for (const auto& order : orders) {
     if (misfit_of(order) == tilings.end()) return order;
   }
-  if (orders.empty()) throw Error::program("sharding: its device order is no permutation of mesh axes");
-  const HloSharding& other = **misfit_of(devices_of((*first)->tiles));
-  throw Error::program("two shardings order the devices in ways that no one mesh has: " + text_of((*first)->tiles) +
-                       " and " + text_of(other.tiles));
+  return {};
+}
+
+std::set<int64_t> boundaries_of(const std::vector<std::vector<DeviceStride>>& strides) {
+  std::set<int64_t> boundaries;
+  for (const auto& dim : strides) {
+    for (const DeviceStride& stride : dim) boundaries.insert({stride.stride, stride.stride * stride.size});
+  }
+  return boundaries;
+}
+
+bool nest(const std::set<int64_t>& boundaries) {
+  return std::adjacent_find(boundaries.begin(), boundaries.end(), [](int64_t a, int64_t b) { return b % a != 0; }) ==
+         boundaries.end();
+}
+
+// Where several tilings meet, the devices between two boundaries of the numbering are one axis. Boundaries that do not
+// nest with those of tilings before them, in an order that is not that of the text, are left out.
+std::set<int64_t> common_boundaries(const std::set<std::set<int64_t>>& tilings, int64_t device_count) {
+  std::set<int64_t> boundaries = {1, device_count};
+  for (const std::set<int64_t>& tiling : tilings) {
+    std::set<int64_t> more = boundaries;
+    more.insert(tiling.begin(), tiling.end());
+    if (nest(more)) boundaries = std::move(more);
+  }
+  return boundaries;
 }
 
 std::string axis_name(size_t index) {
@@ -289,26 +301,13 @@ Mesh find_mesh(const std::vector<const HloSharding*>& shardings, int64_t device_
   std::vector<const HloSharding*> tilings;
   for (const HloSharding* sharding : shardings) add_tilings(*sharding, tilings);
   std::vector<int64_t> order = common_order(tilings, device_count);
-  // Where several tilings meet, the devices between two boundaries of the numbering are one axis.
-  std::set<int64_t> boundaries = {1, device_count};
+  std::set<std::set<int64_t>> boundaries;
   for (const HloSharding* tiling : tilings) {
-    const auto strides = strides_in(*tiling, order);
-    if (!strides) throw Error::program("sharding: its device order is no permutation of mesh axes");
-    for (const auto& dim : *strides) {
-      for (const DeviceStride& stride : dim) {
-        boundaries.insert(stride.stride);
-        boundaries.insert(stride.stride * stride.size);
-      }
-    }
+    if (const auto strides = strides_in(*tiling, order)) boundaries.insert(boundaries_of(*strides));
   }
   std::vector<MeshAxis> axes;
   int64_t before = 1;
-  for (const int64_t boundary : boundaries) {
-    if (boundary % before != 0) {
-      throw Error::program("the shardings group devices by " + std::to_string(before) + " and by " +
-                           std::to_string(boundary) + ", which no one mesh of " + std::to_string(device_count) +
-                           " devices does");
-    }
+  for (const int64_t boundary : common_boundaries(boundaries, device_count)) {
     if (boundary > 1) axes.push_back({"", boundary / before});
     before = boundary;
   }

@@ -20,6 +20,7 @@ Error located(const Error& error, const Instruction& instruction) {
 struct Spec {
   Sharding sharding;
   std::vector<bool> open;
+  Placement placement = {};  // where a tiling numbers the devices otherwise than the mesh
 };
 
 // ---- the mesh -----------------------------------------------------------------------------------------------------
@@ -211,10 +212,9 @@ class SpecReader {
 
   std::optional<Spec> of_tiling(const HloSharding& tiling, const Instruction& instruction, size_t rank) const {
     if (tiling.kind == HloSharding::Kind::unknown) return std::nullopt;
-    // One device's own value is computed on all of them alike.
-    const bool is_maximal = tiling.kind == HloSharding::Kind::maximal;
-    Sharding sharding = is_maximal ? Sharding::replicated(rank) : from_hlo(tiling, choice_.original(), rank);
-    Spec spec{rescaled(sharding), std::vector<bool>(rank, false)};
+    Placement placement = place(tiling, choice_.original(), rank);
+    Spec spec{rescaled(placement.sharding), std::vector<bool>(rank, false)};
+    if (!choice_.is_resized()) spec.placement = std::move(placement);
     for (const int64_t d : unspecified_dims(instruction)) {
       if (d < static_cast<int64_t>(rank)) spec.open[static_cast<size_t>(d)] = true;
     }
@@ -391,6 +391,7 @@ class Annotator {
       const auto spec = spec_of(instruction, leaf);
       if (!spec) continue;
       fix_as_annotated(instruction, leaf, *spec);
+      note_placement(instruction, leaf, spec->placement);
       const bool is_closed = std::find(spec->open.begin(), spec->open.end(), true) == spec->open.end();
       if (&instruction == module_.entry()->root() && is_closed) result_.results[leaf] = spec->sharding;
     }
@@ -430,6 +431,12 @@ class Annotator {
     if (is_given(a) != is_given(b)) return is_given(a);
     if (numbers_.empty()) numbers_ = canonical_numbers(module_, values_);
     return numbers_[values_.position_of(a)] < numbers_[values_.position_of(b)];
+  }
+
+  void note_placement(const Instruction& instruction, size_t leaf, const Placement& placement) {
+    if (placement.is_of_mesh() || instruction.parent() != module_.entry()) return;
+    if (instruction.op() == Op::parameter) result_.parameter_placements[{&instruction, leaf}] = placement;
+    if (&instruction == module_.entry()->root()) result_.result_placements[leaf] = placement;
   }
 
   void add_to_group(const Instruction& instruction, size_t leaf) {

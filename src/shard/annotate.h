@@ -4,11 +4,13 @@
 // resize its axes; every sharding is then the same list of axes as before.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "shard/placement.h"
 #include "shard/propagate.h"
 
 namespace gshard {
@@ -41,6 +43,9 @@ struct Annotated {
   std::vector<PartialSharding> classes;
   // Of the leaves of the entry's result, where the root itself is annotated.
   std::vector<std::optional<Sharding>> results;
+  // Leaves of the entry's parameters and result that lie otherwise than in the order of the mesh.
+  std::map<std::pair<const Instruction*, size_t>, Placement> parameter_placements;
+  std::map<size_t, Placement> result_placements;
   // How the operands of a call that enters a manual region lie outside of it, and the results of one that leaves it.
   std::unordered_map<const Instruction*, std::vector<Sharding>> manual_edges;
   // Values that share one sharding (shard_as, shard_like).

@@ -23,7 +23,12 @@ std::string text_of(const BoundaryValue& value, const Mesh& mesh) {
   for (size_t d = 0; d < value.shape.rank(); ++d) text += (d > 0 ? "," : "") + std::to_string(value.shape.dim(d));
   text += "][";
   for (size_t d = 0; d < value.shape.rank(); ++d) text += (d > 0 ? "," : "") + text_of(value.sharding.dims[d], mesh);
-  return text + "]";
+  text += "]";
+  if (value.device) return text + "@=" + std::to_string(*value.device);
+  for (size_t i = 0; i < value.device_order.size(); ++i) {
+    text += (i == 0 ? "@" : ",") + std::to_string(value.device_order[i]);
+  }
+  return text;
 }
 
 std::string text_of(const std::vector<BoundaryValue>& leaves, const Mesh& mesh) {
@@ -80,7 +85,9 @@ Digits read_digits(const std::string& text, const Mesh& mesh) {
   return digits;
 }
 
-BoundaryValue read_value(const std::string& text, const Mesh& mesh) {
+BoundaryValue read_value(const std::string& whole_text, const Mesh& mesh) {
+  const std::string text = whole_text.substr(0, whole_text.find('@'));
+  const std::string place = text == whole_text ? "" : whole_text.substr(text.size() + 1);
   const size_t dims_start = text.find('[');
   const size_t dims_end = text.find(']');
   if (dims_end == std::string::npos || text.size() < dims_end + 3 || text.back() != ']') fail(text);
@@ -96,6 +103,11 @@ BoundaryValue read_value(const std::string& text, const Mesh& mesh) {
   const auto cuts = split(text.substr(dims_end + 2, text.size() - dims_end - 3), ',');
   if (cuts.size() != dims.size()) fail(text);
   for (size_t d = 0; d < cuts.size(); ++d) value.sharding.dims[d] = read_digits(cuts[d], mesh);
+  if (place.starts_with("=")) {
+    value.device = number(place.substr(1));
+  } else {
+    for (const std::string& device : split(place, ',')) value.device_order.push_back(number(device));
+  }
   return value;
 }
 
@@ -142,6 +154,7 @@ Boundary boundary_of(const Module& partitioned) {
     for (const std::string& device : split(*text, ',')) order.push_back(number(device));
   }
   Boundary boundary;
+  boundary.replicas = partitioned.header().replica_count;
   boundary.mesh = Mesh(mesh->empty() ? std::vector<MeshAxis>{} : parse_mesh(*mesh), std::move(order));
   auto each = split(*parameters, ';');
   if (!each.empty()) each.pop_back();  // each ends with a semicolon

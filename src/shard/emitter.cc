@@ -54,6 +54,31 @@ Literal neutral_element(Reducer reducer, DType type) {
 
 // ---- LocalModule ------------------------------------------------------------------------------------------------
 
+namespace {
+
+Mesh with_replicas(const Mesh& mesh, int64_t replicas) {
+  if (replicas == 1) return mesh;
+  std::vector<MeshAxis> axes = {{"replica", replicas}};
+  for (const MeshAxis& axis : mesh.axes()) axes.push_back({"partition " + axis.name, axis.size});
+  std::vector<int64_t> order;
+  for (int64_t replica = 0; replica < replicas; ++replica) {
+    for (const int64_t device : mesh.device_order()) order.push_back(replica * mesh.device_count() + device);
+  }
+  return Mesh(std::move(axes), std::move(order));
+}
+
+}  // namespace
+
+LocalModule::LocalModule(Module& into, const Mesh& mesh)
+    : into_(into), mesh_(mesh), with_replicas_(with_replicas(mesh, into.header().replica_count)) {}
+
+TileAssignment LocalModule::groups_along(const Digits& digits) const {
+  const size_t replica_digits = with_replicas_.digits().size() - mesh_.digits().size();
+  Digits shifted;
+  for (const Digit digit : digits) shifted.push_back(static_cast<Digit>(digit + replica_digits));
+  return device_groups(shifted, with_replicas_);
+}
+
 Computation* LocalModule::copied(const Computation& computation) {
   if (const auto found = copied_.find(&computation); found != copied_.end()) return found->second;
   Computation* target = into_.add_computation(computation.name());
@@ -327,7 +352,7 @@ Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits,
 CollectiveAttrs Emitter::collective_attributes(const Digits& digits) {
   CollectiveAttrs attrs;
   attrs.channel_id = program_.next_channel();
-  attrs.replica_groups = replica_groups(device_groups(digits, mesh_));
+  attrs.replica_groups = replica_groups(program_.groups_along(digits));
   attrs.use_global_device_ids = true;
   return attrs;
 }
@@ -366,7 +391,9 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
   const Shape split_shape = value->shape().with_dims(split);
   Instruction* blocks = add(Op::reshape, split_shape, {value});
   CollectiveAttrs attrs = collective_attributes(digits);
-  attrs.use_global_device_ids = false;  // not among its attributes: its groups are partitions wherever it has a channel
+  // It numbers partitions wherever it has a channel.
+  attrs.use_global_device_ids = false;
+  attrs.replica_groups = replica_groups(device_groups(digits, mesh_));
   attrs.dimensions = {static_cast<int64_t>(to)};
   Instruction* exchanged = add(Op::all_to_all, split_shape, {blocks}, std::move(attrs));
 
@@ -421,6 +448,29 @@ Instruction* Emitter::collective_permute(Instruction* value, const Digits& digit
 Instruction* Emitter::local_slice(Instruction* value, size_t dim, const Digits& digits) {
   const int64_t size = value->shape().dim(dim) / mesh_.size_of(digits);
   return slice_at(value, dim, start_along(digits, size), size);
+}
+
+Instruction* Emitter::move_between(Instruction* value, const Mesh& from, const Mesh& to) {
+  const auto device_at = [](const Mesh& mesh, int64_t position) {
+    return mesh.device_order().empty() ? position : mesh.device_order()[static_cast<size_t>(position)];
+  };
+  CollectivePermuteAttrs attrs;
+  attrs.channel_id = program_.next_channel();
+  for (int64_t position = 0; position < mesh_.device_count(); ++position) {
+    attrs.source_target_pairs.pairs.emplace_back(device_at(from, position), device_at(to, position));
+  }
+  return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));
+}
+
+Instruction* Emitter::broadcast_from(Instruction* value, int64_t device) {
+  CollectiveAttrs attrs;
+  attrs.channel_id = program_.next_channel();
+  std::vector<int64_t> group = {device};
+  for (int64_t other = 0; other < mesh_.device_count(); ++other) {
+    if (other != device) group.push_back(other);
+  }
+  attrs.replica_groups.groups = {group};
+  return add(Op::collective_broadcast, value->shape().without_layout(), {value}, std::move(attrs));
 }
 
 }  // namespace gshard

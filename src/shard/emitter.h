@@ -23,11 +23,13 @@ struct Bounds {
 // What the emitters of all computations of one per-device module share.
 class LocalModule {
  public:
-  LocalModule(Module& into, const Mesh& mesh) : into_(into), mesh_(mesh) {}
+  LocalModule(Module& into, const Mesh& mesh);
 
   Module& module() { return into_; }
   const Mesh& mesh() const { return mesh_; }
   int64_t next_channel() { return next_channel_++; }
+  // The replica groups of a collective along some digits, in numbers of replicas x partitions.
+  TileAssignment groups_along(const Digits& digits) const;
   // A copy of a computation over scalars (a reducer, a comparator) of the whole program.
   Computation* copied(const Computation& computation);
   // (a, b) -> op(a, b) over scalars.
@@ -36,6 +38,7 @@ class LocalModule {
  private:
   Module& into_;
   const Mesh& mesh_;
+  const Mesh with_replicas_;  // replicas as the major axis
   int64_t next_channel_ = 1;
   std::unordered_map<const Computation*, Computation*> copied_;
   std::map<std::pair<Reducer, DType>, Computation*> reducers_;
@@ -98,6 +101,10 @@ class Emitter {
                                   std::span<const std::pair<int64_t, int64_t>> pairs);
   // This device's part of a dimension that all members hold whole; the dimension divides by their number.
   Instruction* local_slice(Instruction* value, size_t dim, const Digits& digits);
+  // What the device at a position of one mesh holds goes to the device at that position of the other.
+  Instruction* move_between(Instruction* value, const Mesh& from, const Mesh& to);
+  // What one device holds, on all.
+  Instruction* broadcast_from(Instruction* value, int64_t device);
 
  private:
   void add_leaves(Instruction* value, std::vector<Instruction*>& leaves);

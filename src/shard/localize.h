@@ -3,14 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
-#include "ir/mesh.h"
 #include "ir/module.h"
-#include "ir/sharding.h"
+#include "shard/annotate.h"
 #include "shard/report.h"
-#include "shard/value_table.h"
 
 namespace gshard {
 
@@ -21,8 +18,7 @@ struct Decision {
   const Mesh& mesh;
   const std::vector<Sharding>& shardings;  // of every class of values
   const std::vector<Sharding>& results;    // of the leaves of the entry's result
-  // How the operands of a call that enters a manual region lie outside of it, and the results of one that leaves it.
-  const std::unordered_map<const Instruction*, std::vector<Sharding>>& manual_edges;
+  const Annotated& annotated;              // manual edges, and what lies otherwise at the boundary
 };
 
 struct Localized {

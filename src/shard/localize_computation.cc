@@ -53,7 +53,32 @@ void ComputationLocalizer::run(const std::vector<Sharding>& results) {
     local_.emplace(instruction.get(), std::move(leaves));
   }
   now_ = from_.root();
-  emitter_.computation().set_root(packed_as(*from_.root(), results));
+  Instruction* root = packed_as(*from_.root(), results);
+  emitter_.computation().set_root(is_entry() ? placed_results(root) : root);
+}
+
+bool ComputationLocalizer::is_entry() const { return &from_ == from_.parent()->entry(); }
+
+// Results that the user's devices hold in an order of their own are sent there.
+Instruction* ComputationLocalizer::placed_results(Instruction* root) {
+  const auto& placements = shared_.decision.annotated.result_placements;
+  if (placements.empty()) return root;
+  std::vector<Instruction*> leaves = emitter_.leaves_of(root);
+  for (const auto& [leaf, placement] : placements) {
+    if (placement.device_order.empty()) continue;
+    const Mesh own = mesh_of(placement, emitter_.mesh());
+    leaves[leaf] = emitter_.move_between(leaves[leaf], emitter_.mesh(), own);
+  }
+  return emitter_.pack(from_.root()->shape(), leaves);
+}
+
+// A parameter as the user's devices hold it, brought into the order of the mesh.
+Instruction* ComputationLocalizer::placed_parameter(const Instruction& i, size_t leaf, Instruction* value) {
+  const auto& placements = shared_.decision.annotated.parameter_placements;
+  const auto found = placements.find({&i, leaf});
+  if (found == placements.end()) return value;
+  if (found->second.device) return emitter_.broadcast_from(value, *found->second.device);
+  return emitter_.move_between(value, mesh_of(found->second, emitter_.mesh()), emitter_.mesh());
 }
 
 Leaves ComputationLocalizer::visit(const Instruction& i) {
@@ -179,7 +204,10 @@ Leaves ComputationLocalizer::visit_parameter(const Instruction& i) {
   size_t leaf = 0;
   Instruction* parameter =
       emitter_.computation().add(Op::parameter, local_shape(i.shape(), i, leaf), {}, i.attributes(), i.name());
-  return unpacked(parameter, shared_.shardings_of(i));
+  Leaves leaves = unpacked(parameter, shared_.shardings_of(i));
+  if (!is_entry()) return leaves;
+  for (size_t n = 0; n < leaves.size(); ++n) leaves[n].value = placed_parameter(i, n, leaves[n].value);
+  return leaves;
 }
 
 Leaves ComputationLocalizer::visit_constant(const Instruction& i) {
@@ -232,7 +260,7 @@ Leaves ComputationLocalizer::visit_annotation(const Instruction& i) {
 // Each device's part of a value becomes a value of its own.
 Leaves ComputationLocalizer::visit_to_manual(const Instruction& i) {
   Leaves leaves;
-  for (const Sharding& edge : shared_.decision.manual_edges.at(&i)) {
+  for (const Sharding& edge : shared_.decision.annotated.manual_edges.at(&i)) {
     const size_t leaf = leaves.size();
     const Instruction& operand = *i.operand(leaf);
     const DigitSet manual = shared_.sharding_of(i, leaf).manual;
@@ -246,7 +274,7 @@ Leaves ComputationLocalizer::visit_to_manual(const Instruction& i) {
 
 Leaves ComputationLocalizer::visit_to_automatic(const Instruction& i) {
   Leaves leaves;
-  for (const Sharding& edge : shared_.decision.manual_edges.at(&i)) {
+  for (const Sharding& edge : shared_.decision.annotated.manual_edges.at(&i)) {
     const size_t leaf = leaves.size();
     const Instruction& operand = *i.operand(leaf);
     const DigitSet manual = shared_.sharding_of(operand).manual;

@@ -54,6 +54,9 @@ class ComputationLocalizer {
   Leaves visit_call(const Instruction& i);
   Leaves visit_op(const Instruction& i);
 
+  bool is_entry() const;
+  Instruction* placed_results(Instruction* root);
+  Instruction* placed_parameter(const Instruction& i, size_t leaf, Instruction* value);
   const Leaves& leaves_of(const Instruction& i) const { return local_.at(&i); }
   Leaves gather_leaves(const Instruction& i);  // of all operands, one after the other
   // The leaves of `from` in the given shardings, packed as `shape` is.

@@ -64,9 +64,7 @@ class Completion {
     complete_aliases();
   }
 
-  Decision decision() const {
-    return {module_, values_, annotated_.mesh, shardings_, results_, annotated_.manual_edges};
-  }
+  Decision decision() const { return {module_, values_, annotated_.mesh, shardings_, results_, annotated_}; }
   const std::vector<InputOutputAlias>& aliases() const { return aliases_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -142,6 +140,30 @@ class Completion {
   std::vector<std::string> warnings_;
 };
 
+BoundaryValue boundary_value(const Shape& shape, const Sharding& sharding, const Placement* placement) {
+  if (placement == nullptr) return {shape, sharding};
+  return {shape, sharding, placement->device_order, placement->device};
+}
+
+Mesh mesh_of(const BoundaryValue& value, const Mesh& mesh) {
+  return mesh_of(Placement{value.sharding, value.device_order, value.device}, mesh);
+}
+
+std::vector<Literal> shards_of(const Literal& whole, const BoundaryValue& value, const Mesh& mesh) {
+  if (!whole.shape().is_array()) return std::vector<Literal>(static_cast<size_t>(mesh.device_count()), whole);
+  std::vector<Literal> shards = scatter(whole, value.sharding, mesh_of(value, mesh));
+  for (size_t device = 0; value.device && device < shards.size(); ++device) {
+    if (static_cast<int64_t>(device) != *value.device) shards[device] = Literal(whole.shape());
+  }
+  return shards;
+}
+
+Literal whole_of(std::span<const Literal> shards, const BoundaryValue& value, const Mesh& mesh) {
+  if (!value.shape.is_array()) return shards[0];
+  if (value.device) return shards[static_cast<size_t>(*value.device)];
+  return gather(shards, value.shape, value.sharding, mesh_of(value, mesh));
+}
+
 // ---- tuples of literals ---------------------------------------------------------------------------------------------
 
 void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
@@ -169,6 +191,7 @@ Partitioned partition(const Module& module, const PartitionOptions& options) {
   Localized localized = localize(decision);
   Partitioned program;
   program.mesh = decision.mesh;
+  program.replicas = module.header().replica_count;
   program.module = std::move(localized.module);
   program.reshards = std::move(localized.reshards);
   program.warnings = completion.warnings();
@@ -176,12 +199,18 @@ Partitioned partition(const Module& module, const PartitionOptions& options) {
     std::vector<BoundaryValue>& leaves = program.parameters.emplace_back();
     for (size_t leaf = 0; leaf < decision.values.leaf_count(*parameter); ++leaf) {
       const ValueClass value = decision.values.class_of(*parameter, leaf);
-      leaves.push_back({decision.values.shape_of(value), decision.shardings[static_cast<size_t>(value)]});
+      const auto placed = decision.annotated.parameter_placements.find({parameter, leaf});
+      leaves.push_back(
+          boundary_value(decision.values.shape_of(value), decision.shardings[static_cast<size_t>(value)],
+                         placed == decision.annotated.parameter_placements.end() ? nullptr : &placed->second));
     }
   }
   const Instruction& root = *module.entry()->root();
   for (size_t leaf = 0; leaf < decision.results.size(); ++leaf) {
-    program.results.push_back({decision.values.shape_of(decision.values.class_of(root, leaf)), decision.results[leaf]});
+    const auto placed = decision.annotated.result_placements.find(leaf);
+    program.results.push_back(
+        boundary_value(decision.values.shape_of(decision.values.class_of(root, leaf)), decision.results[leaf],
+                       placed == decision.annotated.result_placements.end() ? nullptr : &placed->second));
   }
   ModuleHeader& header = program.module->mutable_header();
   header.input_output_alias = completion.aliases();
@@ -198,9 +227,7 @@ std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std
     add_leaves(arguments[number], wholes);
     std::vector<std::vector<Literal>> of_device(devices);
     for (size_t leaf = 0; leaf < wholes.size(); ++leaf) {
-      const bool is_array = wholes[leaf].shape().is_array();
-      const auto shards = is_array ? scatter(wholes[leaf], program.parameters[number][leaf].sharding, program.mesh)
-                                   : std::vector<Literal>(devices, wholes[leaf]);
+      const auto shards = shards_of(wholes[leaf], program.parameters[number][leaf], program.mesh);
       for (size_t device = 0; device < devices; ++device) of_device[device].push_back(shards[device]);
     }
     for (size_t device = 0; device < devices; ++device) {
@@ -208,18 +235,22 @@ std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std
       all[device].push_back(rebuilt(arguments[number].shape(), of_device[device], next));
     }
   }
+  const size_t of_one_replica = all.size();
+  for (int64_t replica = 1; replica < program.replicas; ++replica) {
+    for (size_t device = 0; device < of_one_replica; ++device) all.push_back(all[device]);
+  }
   return all;
 }
 
 Literal gather_results(const Boundary& program, const Shape& shape, std::span<const Literal> results) {
+  results = results.first(static_cast<size_t>(program.mesh.device_count()));
   std::vector<std::vector<Literal>> leaves(results.size());
   for (size_t device = 0; device < results.size(); ++device) add_leaves(results[device], leaves[device]);
   std::vector<Literal> wholes;
   for (size_t leaf = 0; leaf < program.results.size(); ++leaf) {
     std::vector<Literal> shards;
     for (const auto& of_device : leaves) shards.push_back(of_device[leaf]);
-    const BoundaryValue& result = program.results[leaf];
-    wholes.push_back(result.shape.is_array() ? gather(shards, result.shape, result.sharding, program.mesh) : shards[0]);
+    wholes.push_back(whole_of(shards, program.results[leaf], program.mesh));
   }
   size_t next = 0;
   return rebuilt(shape, wholes, next);

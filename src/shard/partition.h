@@ -20,15 +20,21 @@ namespace gshard {
 struct BoundaryValue {
   Shape shape;  // global
   Sharding sharding;
+  // As in a Placement: the devices at the positions of the mesh, the only device that has the value.
+  std::vector<int64_t> device_order = {};
+  std::optional<int64_t> device = {};
   bool operator==(const BoundaryValue&) const = default;
 };
 
 // How the values of the whole program lie on the devices of a partitioned one. A partitioned module carries it in its
 // header's frontend attributes, so that its text is all that is needed to feed it:
 //
-//   gshard.mesh="data=2,model=4", gshard.parameters="f32[16,64][data,model];s32[][]", gshard.results="f32[16][data]"
+//   gshard.mesh="data=2,model=4", gshard.parameters="f32[16,64][data,model];s32[][];", gshard.results="f32[16][data]"
+//
+// "f32[8][data]@1,0" lies on the devices in that order, "f32[8][-]@=3" on device 3 alone.
 struct Boundary {
   Mesh mesh;
+  int64_t replicas = 1;
   // For each entry parameter its leaves in order; the leaves of the result.
   std::vector<std::vector<BoundaryValue>> parameters;
   std::vector<BoundaryValue> results;
