@@ -5,13 +5,11 @@
 #include <limits>
 
 #include "eval/arguments.h"
-#include "eval/evaluate.h"
-#include "eval/simulate.h"
 #include "runtime/dependence.h"
 #include "runtime/memory.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
-#include "transform/widen_floats.h"
+#include "runtime/whole.h"
 
 namespace gshard {
 namespace {
@@ -39,19 +37,6 @@ double unit_of(DType type) {
   }
 }
 
-Partitioned widened(const Partitioned& program) {
-  Partitioned wide;
-  wide.module = widen_floats(*program.module);
-  wide.mesh = program.mesh;
-  const auto widen = [](std::vector<BoundaryValue> values) {
-    for (BoundaryValue& value : values) value.shape = gshard::widened(value.shape);
-    return values;
-  };
-  for (const auto& parameter : program.parameters) wide.parameters.push_back(widen(parameter));
-  wide.results = widen(program.results);
-  return wide;
-}
-
 std::vector<Literal> leaves_of(const Literal& result) {
   std::vector<Literal> leaves;
   for_each_leaf(result, [&](const std::string&, const Literal& array) { leaves.push_back(array); });
@@ -77,8 +62,7 @@ struct Trial {
 class Checker {
  public:
   Checker(const Module& module, CheckReport report, const CheckOptions& options)
-      : module_(module), options_(options), report_(std::move(report)) {
-    wide_ = widen_floats(module);
+      : module_(module), options_(options), report_(std::move(report)), whole_(module, *report_.prepared) {
     if (options.types == CheckedTypes::widened) wide_program_ = widened(report_.program);
     evaluation_.make_up_constants = true;
     evaluation_.memory_limit = memory_limit();
@@ -101,12 +85,12 @@ class Checker {
     const std::vector<Literal> arguments = random_arguments(module_, options_.seed + trial, {signs});
     std::vector<Literal> wide;
     for (size_t i = 0; i < arguments.size(); ++i) {
-      wide.push_back(convert_leaves(arguments[i], wide_->entry()->parameter(i)->shape()));
+      wide.push_back(convert_leaves(arguments[i], whole_.widened_module().entry()->parameter(i)->shape()));
     }
     Trial results;
-    results.exact = leaves_of(evaluate(*wide_, wide, evaluation_));
+    results.exact = leaves_of(whole_.run_widened(wide, evaluation_));
     if (options_.types == CheckedTypes::declared) {
-      results.declared = leaves_of(evaluate(module_, arguments, evaluation_));
+      results.declared = leaves_of(whole_.run(arguments, evaluation_));
       results.parts = simulated(report_.program, arguments);
     } else {
       results.parts = simulated(wide_program_, wide);
@@ -115,8 +99,7 @@ class Checker {
   }
 
   std::vector<Literal> simulated(const Partitioned& program, std::span<const Literal> arguments) const {
-    const std::vector<Literal> results = simulate(*program.module, scatter_arguments(program, arguments), evaluation_);
-    return leaves_of(gather_results(program, module_.entry()->root()->shape(), results));
+    return leaves_of(run_partitioned(program, module_.entry()->root()->shape(), arguments, evaluation_));
   }
 
   void add_outputs(const Trial& trial) {
@@ -206,7 +189,7 @@ class Checker {
   const Module& module_;
   const CheckOptions& options_;
   CheckReport report_;
-  std::unique_ptr<Module> wide_;
+  const WholeProgram whole_;
   Partitioned wide_program_;
   EvaluateOptions evaluation_;
   std::vector<bool> dependent_;  // by output
