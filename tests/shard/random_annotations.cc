@@ -35,9 +35,9 @@ class Annotator {
   bool one_in(int64_t n) { return below(n) == 0; }
 
   Mesh random_mesh() {
-    static const std::vector<std::vector<int64_t>> kAxes = {{2},    {3},    {4},       {2, 2},    {6},    {2, 3},
-                                                            {8},    {2, 4}, {2, 2, 2}, {12},      {3, 4}, {2, 2, 3},
-                                                            {4, 2}, {16},   {4, 4},    {2, 2, 4}, {3, 2}, {2, 2}};
+    static const std::vector<std::vector<int64_t>> kAxes = {{2},    {3},       {4},    {2, 2}, {6},       {2, 3}, {8},
+                                                            {2, 4}, {2, 2, 2}, {12},   {3, 4}, {2, 2, 3}, {4, 2}, {16},
+                                                            {4, 4}, {2, 2, 4}, {3, 2}, {5},    {2, 3, 2}};
     std::vector<MeshAxis> axes;
     int64_t devices = 1;
     for (const int64_t size : kAxes[static_cast<size_t>(below(static_cast<int64_t>(kAxes.size())))]) {

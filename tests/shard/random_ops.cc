@@ -495,6 +495,18 @@ std::string random_bits(uint64_t seed) {
                                            list(sizes), dice.pick({"rng_philox", "rng_three_fry", "rng_default"})));
 }
 
+// Numbers of other types, and places too.
+std::string retyped(std::string text, uint64_t seed) {
+  Dice dice(seed + 1);
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  if (dice.one_in(3)) replace("f32[", dice.pick({"bf16[", "f16[", "f64[", "u8[", "s8[", "s16[", "u32[", "s64["}));
+  if (dice.one_in(3)) replace("s32[", dice.pick({"s64[", "u32[", "u8[", "s8[", "u16[", "u64["}));
+  return text;
+}
+
 std::string bitcast_convert(uint64_t seed) {
   Dice dice(seed);
   const Sizes sizes = dice.sizes(static_cast<size_t>(dice.from(1, 3)));
@@ -502,29 +514,31 @@ std::string bitcast_convert(uint64_t seed) {
   return module_of({"u16[" + list(sizes) + ",2]"}, "ROOT y = " + s32(sizes) + " bitcast-convert(a)");
 }
 
-constexpr OpFamily kFamilies[] = {{"dot", dot},
-                                  {"convolution", convolution},
-                                  {"slice", slice},
-                                  {"pad", pad},
-                                  {"concatenate", concatenate},
-                                  {"reverse", reverse},
-                                  {"reshape", reshape},
-                                  {"transpose", transpose},
-                                  {"broadcast", broadcast},
-                                  {"reduce", reduce},
-                                  {"reduce_window", reduce_window},
-                                  {"cumulative", cumulative},
-                                  {"select_and_scatter", select_and_scatter},
-                                  {"gather", gather},
-                                  {"scatter", scatter},
-                                  {"dynamic_slice", dynamic_slice},
-                                  {"dynamic_update_slice", dynamic_update_slice},
-                                  {"sort", sort},
-                                  {"topk", topk},
-                                  {"random_bits", random_bits},
-                                  {"bitcast_convert", bitcast_convert}};
+constexpr OpFamily kFamilies[] = {{"dot", dot, true},
+                                  {"convolution", convolution, true},
+                                  {"slice", slice, true},
+                                  {"pad", pad, true},
+                                  {"concatenate", concatenate, true},
+                                  {"reverse", reverse, true},
+                                  {"reshape", reshape, true},
+                                  {"transpose", transpose, true},
+                                  {"broadcast", broadcast, true},
+                                  {"reduce", reduce, true},
+                                  {"reduce_window", reduce_window, true},
+                                  {"cumulative", cumulative, true},
+                                  {"select_and_scatter", select_and_scatter, true},
+                                  {"gather", gather, true},
+                                  {"scatter", scatter, true},
+                                  {"dynamic_slice", dynamic_slice, true},
+                                  {"dynamic_update_slice", dynamic_update_slice, true},
+                                  {"sort", sort, true},
+                                  {"topk", topk, true},
+                                  {"random_bits", random_bits, false},
+                                  {"bitcast_convert", bitcast_convert, false}};
 
 }  // namespace
+
+std::string OpFamily::text(uint64_t seed) const { return is_of_any_type ? retyped(make(seed), seed) : make(seed); }
 
 std::span<const OpFamily> op_families() { return kFamilies; }
 

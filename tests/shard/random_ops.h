@@ -11,8 +11,11 @@ namespace gshard {
 
 struct OpFamily {
   const char* name;
+  std::string (*make)(uint64_t seed);
+  bool is_of_any_type;  // whether the types of its numbers and places may be replaced by others
+
   // The same seed gives the same module; types are left to be inferred.
-  std::string (*text)(uint64_t seed);
+  std::string text(uint64_t seed) const;
 };
 
 std::span<const OpFamily> op_families();
