@@ -6,29 +6,24 @@
 #include "eval/simulate.h"
 #include "ops/build.h"
 #include "ops/einsum.h"
+#include "ops/split.h"
 #include "shard/partition.h"
-#include "text/parse.h"
 
 using namespace gshard;
 
 // Groups, tokens of a group, experts, capacity, model and hidden size.
 constexpr int64_t G = 8, S = 16, E = 8, C = 4, M = 32, H = 64;
 
-Value annotate(Value x, const char* sharding) {
-  x->mutable_notes().sharding = std::make_shared<const HloSharding>(parse_sharding(sharding));
-  return x;
-}
-
 // x [G,S,M], gating weight [M,E], expert weights [E,M,H] and [E,H,M]; every token goes to each expert's first slot, as
 // strongly as its gate says.
 Value moe_layer(Computation& layer, Values p) {
-  Value x = annotate(p[0], "{devices=[4,1,1]<=[4]}");  // 1: tokens are cut by group
-  Value wg = annotate(p[1], "{replicated}");           // 2: everybody has the gating weight
+  Value x = split(p[0], 0, 4);  // 1: tokens are cut by group
+  Value wg = replicate(p[1]);   // 2: everybody has the gating weight
   Value gates = logistic(einsum("GSM,ME->GSE", x, wg));
   Value slot = compare(iota(layer, Shape(DType::s32, {G, S, E, C}), 3), 0, Direction::EQ);
   Value strength = broadcast(gates, {G, S, E, C}, {0, 1, 2});
   Value combine = select(slot, strength, full_like(strength, 0));
-  Value expert_in = annotate(einsum("GSEC,GSM->EGCM", combine, x), "{devices=[4,1,1,1]<=[4]}");  // 3: by expert
+  Value expert_in = split(einsum("GSEC,GSM->EGCM", combine, x), 0, 4);  // 3: what the experts get by expert
   Value hidden = maximum(einsum("EGCM,EMH->EGCH", expert_in, p[2]), 0);
   Value expert_out = einsum("EGCH,EHM->GECM", hidden, p[3]);
   return einsum("GSEC,GECM->GSM", combine, expert_out);
@@ -38,7 +33,6 @@ int main() {
   Module module("moe_layer");
   const auto f32 = [](Dims dims) { return Shape(DType::f32, std::move(dims)); };
   define_entry(module, "layer", {f32({G, S, M}), f32({M, E}), f32({E, M, H}), f32({E, H, M})}, moe_layer);
-  module.mutable_header().num_partitions = 4;
 
   const Partitioned program = partition(module);
   for (const auto& instruction : program.module->entry()->instructions()) {
