@@ -16,6 +16,16 @@ class Annotator {
 
   const Mesh& mesh() const { return mesh_; }
 
+  // Flags of the header: which parameters and results may lie as propagation likes.
+  void set_freedom(Module& module) {
+    ModuleHeader& header = module.mutable_header();
+    header.num_partitions = mesh_.device_count();
+    header.allow_spmd_sharding_propagation_to_parameters.clear();
+    header.allow_spmd_sharding_propagation_to_output.clear();
+    if (one_in(4)) header.allow_spmd_sharding_propagation_to_parameters = {one_in(2)};
+    if (one_in(4)) header.allow_spmd_sharding_propagation_to_output = {one_in(2)};
+  }
+
   // Bodies of loops, branches and calls are annotated like the entry; reducers and comparators never.
   void annotate(Computation& computation) {
     for (const auto& instruction : computation.instructions()) {
@@ -35,9 +45,9 @@ class Annotator {
   bool one_in(int64_t n) { return below(n) == 0; }
 
   Mesh random_mesh() {
-    static const std::vector<std::vector<int64_t>> kAxes = {{2},    {3},       {4},    {2, 2}, {6},       {2, 3}, {8},
-                                                            {2, 4}, {2, 2, 2}, {12},   {3, 4}, {2, 2, 3}, {4, 2}, {16},
-                                                            {4, 4}, {2, 2, 4}, {3, 2}, {5},    {2, 3, 2}};
+    static const std::vector<std::vector<int64_t>> kAxes = {
+        {2},       {3},    {4},  {2, 2}, {6},       {2, 3}, {8}, {2, 4},    {2, 2, 2}, {12}, {3, 4},
+        {2, 2, 3}, {4, 2}, {16}, {4, 4}, {2, 2, 4}, {3, 2}, {5}, {2, 3, 2}, {2, 4, 3}, {32}};
     std::vector<MeshAxis> axes;
     int64_t devices = 1;
     for (const int64_t size : kAxes[static_cast<size_t>(below(static_cast<int64_t>(kAxes.size())))]) {
@@ -74,6 +84,8 @@ class Annotator {
 
   HloSharding of_array(const Shape& shape) {
     HloSharding hlo;
+    if (one_in(25)) return on_one_device();
+    if (one_in(25)) return of_kind(dice_kind());
     if (shape.rank() == 0 || one_in(8)) return hlo;
     Sharding sharding = Sharding::replicated(shape.rank());
     Digits digits;
@@ -87,6 +99,20 @@ class Annotator {
     }
     hlo = to_hlo(sharding, mesh_);
     if (hlo.kind == HloSharding::Kind::tiled && hlo.tiles.devices.empty() && one_in(5)) spell_out(hlo.tiles);
+    return hlo;
+  }
+
+  HloSharding of_kind(HloSharding::Kind kind) {
+    HloSharding hlo;
+    hlo.kind = kind;
+    return hlo;
+  }
+
+  HloSharding::Kind dice_kind() { return one_in(2) ? HloSharding::Kind::unknown : HloSharding::Kind::unreduced; }
+
+  HloSharding on_one_device() {
+    HloSharding hlo = of_kind(HloSharding::Kind::maximal);
+    hlo.device = below(mesh_.device_count());
     return hlo;
   }
 
@@ -132,7 +158,7 @@ class Annotator {
 std::string annotate_at_random(Module& module, uint64_t seed) {
   Annotator annotator(seed);
   annotator.annotate(*module.entry());
-  module.mutable_header().num_partitions = annotator.mesh().device_count();
+  annotator.set_freedom(module);
   return annotator.mesh().to_string() + (annotator.mesh().device_order().empty() ? "" : " in an order of its own");
 }
 

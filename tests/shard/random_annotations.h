@@ -11,9 +11,9 @@
 
 namespace gshard {
 
-// Removes the annotations of a module and gives about half of its values others on one mesh of 2 to 16 devices: whole,
-// cut along one or several dimensions by one or several axes or parts of axes, in any order of the devices, sizes of
-// all kinds. Returns the mesh in words. The same module and seed get the same annotations.
+// Removes the annotations of a module and gives about half of its values others on one mesh of 2 to 64 devices: whole,
+// on one device, unreduced, unknown, or cut along one or several dimensions by one or several axes or parts of axes, in
+// any order of the devices. Returns the mesh in words. The same module and seed get the same annotations.
 std::string annotate_at_random(Module& module, uint64_t seed);
 
 }  // namespace gshard
