@@ -26,6 +26,8 @@ RuleFunction rule_function(Op op) {
     case Op::constant:
     case Op::iota:
       return rule_leaf;
+    case Op::rng_bit_generator:
+      return rule_rng_bit_generator;
     case Op::broadcast:
       return rule_broadcast;
     case Op::reshape:

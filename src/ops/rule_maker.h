@@ -39,6 +39,7 @@ class RuleMaker {
 
 Rule rule_pointwise(const Instruction& instruction);
 Rule rule_leaf(const Instruction& instruction);
+Rule rule_rng_bit_generator(const Instruction& instruction);
 Rule rule_whole(const Instruction& instruction);
 Rule rule_broadcast(const Instruction& instruction);
 Rule rule_reshape(const Instruction& instruction);

@@ -83,6 +83,18 @@ Rule rule_leaf(const Instruction& instruction) {
   return std::move(maker).finish();
 }
 
+// The bits of an element depend on nothing but the state and its place.
+Rule rule_rng_bit_generator(const Instruction& instruction) {
+  RuleMaker maker(instruction);
+  if (instruction.operand(0)->shape().type() != DType::u64) return std::move(maker).finish();
+  const bool with_state = instruction.shape().is_tuple();
+  const Shape& bits = with_state ? instruction.shape().element(1) : instruction.shape();
+  for (size_t d = 0; d < bits.rank(); ++d) {
+    maker.result(with_state ? 1 : 0, static_cast<int64_t>(d), maker.parallel(bits.dim(d)));
+  }
+  return std::move(maker).finish();
+}
+
 Rule rule_whole(const Instruction& instruction) { return RuleMaker(instruction).finish(); }
 
 Rule rule_broadcast(const Instruction& instruction) {

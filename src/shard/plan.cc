@@ -45,6 +45,16 @@ class PlanMaker {
     }
   }
 
+  // Cuts another loop by what some tensor is cut by and the plan is not: the axes of a dimension that must be whole are
+  // moved to one that need not.
+  void move(DigitSet cuts, size_t f) {
+    if (rule_.factors[f].kind != FactorKind::parallel) return;
+    for (size_t digit = 0; digit < mesh_.digits().size(); ++digit) {
+      if ((cuts >> digit & 1) != 0) append(static_cast<FactorId>(f), static_cast<Digit>(digit));
+    }
+  }
+  DigitSet used() const { return used_; }
+
   OpPlan finish() && { return std::move(plan_); }
 
  private:
@@ -227,15 +237,25 @@ OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh
     if (passing.passing != 0 && partials_agree(passing)) price(passing);
     price(plan);
   };
+  // As it is, and with what it leaves over of the lead's cuts on each of the other loops.
+  const auto consider_moves = [&](const PlanMaker& maker, const Way& way, DigitSet cuts) {
+    if ((cuts & ~maker.used()) != 0) {
+      for (size_t f = 0; f < way.rule.factors.size(); ++f) {
+        PlanMaker moved = maker;
+        moved.move(cuts & ~maker.used(), f);
+        if (moved.used() != maker.used()) consider(std::move(moved).finish());
+      }
+    }
+    consider(PlanMaker(maker).finish());
+  };
   for (const Way& way : ways) {
     for (size_t lead = 0; lead < tensors; ++lead) {
-      PlanMaker alone(op, way, mesh);
-      follow(alone, way.rule, lead);
-      consider(std::move(alone).finish());
-      PlanMaker all(op, way, mesh);
-      follow(all, way.rule, lead);
-      for (size_t t = 0; t < tensors; ++t) follow(all, way.rule, t);
-      consider(std::move(all).finish());
+      const DigitSet cuts = lead < results ? op.results[lead].cut() : op.operands[lead - results].cut();
+      PlanMaker maker(op, way, mesh);
+      follow(maker, way.rule, lead);
+      consider_moves(maker, way, cuts);
+      for (size_t t = 0; t < tensors; ++t) follow(maker, way.rule, t);
+      consider_moves(maker, way, cuts);
     }
     if (tensors == 0) consider(PlanMaker(op, way, mesh).finish());
   }

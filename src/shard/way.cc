@@ -63,6 +63,8 @@ std::vector<Way> ways_of(const Instruction& instruction) {
     case Op::reshape:
     case Op::bitcast:
       return ways_of_reshape(instruction);
+    case Op::rng_bit_generator:
+      return ways_of_rng_bit_generator(instruction);
     default:
       return {plain_way(instruction)};
   }

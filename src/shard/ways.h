@@ -20,4 +20,7 @@ std::vector<Way> ways_of_reverse(const Instruction& instruction);
 std::vector<Way> ways_of_concatenate(const Instruction& instruction);
 std::vector<Way> ways_of_reshape(const Instruction& instruction);
 
+// Each device makes the bits of its own elements, which depend on their places in the whole.
+std::vector<Way> ways_of_rng_bit_generator(const Instruction& instruction);
+
 }  // namespace gshard

@@ -3,41 +3,12 @@
 
 #include "eval/elements.h"
 #include "shard/against_the_whole.h"
-#include "shard/trials.h"
+#include "shard/checked.h"
 #include "text/parse.h"
 #include "text/print.h"
-#include "text/verify.h"
 
 namespace gshard {
 namespace {
-
-std::unique_ptr<Module> parse_verified(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
-}
-
-// The largest number of elements that a collective of the op makes on one device; 0 where there is none.
-int64_t largest_result(const Module& module, Op op) {
-  int64_t largest = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      if (instruction->op() == op) largest = std::max(largest, instruction->shape().element_count());
-    }
-  }
-  return largest;
-}
-
-// Partitions the text, compares it with the whole on wild arguments (places outside included), and returns it.
-Partitioned checked(const std::string& text) {
-  const auto module = parse_verified(text);
-  for (uint64_t seed = 0; seed < 8; ++seed) {
-    const Verdict verdict = against_the_whole(*module, wild_arguments(*module, seed), Numbers::declared);
-    EXPECT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
-    if (verdict.kind != Verdict::Kind::same) break;
-  }
-  return partition(*module);
-}
 
 TEST(Indexing, ATableIsReadWhereItsRowsAre) {
   const Partitioned program = checked(R"(
@@ -48,8 +19,8 @@ ENTRY e {
   ROOT rows = f32[5,6] gather(table, ids), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,6}, sharding={replicated}
 }
 )");
-  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
-  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 30);
+  EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(program, Op::all_reduce), 30);
 }
 
 TEST(Indexing, RowsThatAreWantedInPartsAreReduceScattered) {
@@ -61,9 +32,9 @@ ENTRY e {
   ROOT rows = f32[8,6] gather(table, ids), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,6}, sharding={devices=[4,1]<=[4]}
 }
 )");
-  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
-  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 0);
-  EXPECT_EQ(largest_result(*program.module, Op::reduce_scatter), 12);
+  EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(program, Op::all_reduce), 0);
+  EXPECT_EQ(largest_result(program, Op::reduce_scatter), 12);
 }
 
 // Rows and columns cut by different axes, in another order of the devices; flags are joined by or.
@@ -76,11 +47,11 @@ ENTRY e {
   ROOT flags = pred[5] gather(grid, places), offset_dims={}, collapsed_slice_dims={0,1}, start_index_map={1,0}, index_vector_dim=1, slice_sizes={1,1}, sharding={replicated}
 }
 )");
-  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
 }
 
 TEST(Indexing, ZerosKeepTheirSign) {
-  const auto module = parse_verified(R"(
+  const auto module = parse_module(R"(
 HloModule m, num_partitions=2
 ENTRY e {
   table = f32[4] parameter(0), sharding={devices=[2]<=[2]}
@@ -138,8 +109,8 @@ ENTRY e {
   ROOT rows = f32[300,2] scatter(table, ids, updates), update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=sum, sharding={replicated}
 }
 )");
-  EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
-  EXPECT_EQ(largest_result(*program.module, Op::all_reduce), 600);
+  EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
+  EXPECT_EQ(largest_result(program, Op::all_reduce), 600);
 }
 
 TEST(Indexing, AnUpdateOfACacheLeavesItWhereItLies) {
@@ -176,7 +147,7 @@ ENTRY e {
 )");
     EXPECT_EQ(program.results[1].sharding, program.parameters[0][0].sharding);
     if (window < 5) {
-      EXPECT_EQ(largest_result(*program.module, Op::all_gather), 0) << print(*program.module);
+      EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
     }
   }
 }
