@@ -2,6 +2,7 @@
 // pointwise ops.
 #include <numeric>
 
+#include "ops/custom_call.h"
 #include "ops/rule_maker.h"
 #include "ops/table.h"
 
@@ -214,10 +215,12 @@ Rule rule_pad(const Instruction& instruction) {
 
 // Annotations are identities whose result keeps the sharding that they name; every other target is opaque.
 Rule rule_custom_call(const Instruction& instruction) {
-  const std::string& target = instruction.attrs<CustomCallAttrs>().custom_call_target;
-  const bool identity = (target == "Sharding" || target.starts_with("xla.sdy.")) && instruction.operand_count() == 1 &&
-                        instruction.operand(0)->shape() == instruction.shape();
-  return identity ? rule_pointwise(instruction) : rule_whole(instruction);
+  const KnownCall known = known_call_of(instruction);
+  if (known == KnownCall::topk) return rule_topk(instruction);
+  const bool passes = known == KnownCall::pointwise || known == KnownCall::identity;
+  const bool is_alike = instruction.operand_count() == 1 && instruction.shape().is_array() &&
+                        instruction.operand(0)->shape().dims() == instruction.shape().dims();
+  return passes && is_alike ? rule_pointwise(instruction) : rule_whole(instruction);
 }
 
 Rule rule_concatenate(const Instruction& instruction) {

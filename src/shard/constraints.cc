@@ -57,16 +57,25 @@ class Collector {
     constraints_.push_back(std::move(constraint));
   }
 
-  // At level 1 a constraint speaks of the factors that its results keep, at level 2 of all.
-  void add_reductions(Constraint& constraint) {
-    const auto reduces = [](const Factor& factor) { return factor.kind == FactorKind::reduce; };
-    if (std::none_of(constraint.factors.begin(), constraint.factors.end(), reduces)) return;
-    Constraint all = constraint;
-    all.level = 2;
-    constraints_.push_back(std::move(all));
-    for (Factor& factor : constraint.factors) {
-      if (reduces(factor)) factor.kind = FactorKind::whole;
+  // What costs a collective waits until the rest has settled.
+  void add_reductions(const Constraint& constraint) {
+    for (size_t f = 0; f < constraint.factors.size(); ++f) {
+      const FactorKind kind = constraint.factors[f].kind;
+      const bool ties = kind == FactorKind::reduce || (kind == FactorKind::whole && is_shared(constraint, f));
+      if (!ties) continue;
+      constraints_.push_back(constraint);
+      constraints_.back().level = 2;
+      return;
     }
+  }
+
+  static bool is_shared(const Constraint& constraint, size_t f) {
+    const auto has_it = [&](const TensorFactors& dims) {
+      return std::any_of(dims.begin(), dims.end(), [&](const DimFactors& factors) {
+        return std::find(factors.begin(), factors.end(), static_cast<FactorId>(f)) != factors.end();
+      });
+    };
+    return std::count_if(constraint.dims.begin(), constraint.dims.end(), has_it) > 1;
   }
 
   void add_identity(const Instruction& at, ValueClass from, ValueClass to) {

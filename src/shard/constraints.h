@@ -15,7 +15,8 @@ namespace gshard {
 struct Constraint {
   const Instruction* instruction = nullptr;  // the op, or the one whose edge this is
   // 0: values pass through unchanged or pointwise; 1: what the results keep of contractions, reductions, indexing and
-  // windows; 2: their reduce factors as well, whose cut costs a collective; 3: broadcasts.
+  // windows; 2: their reduce factors as well, whose cut costs a collective, and dimensions that are brought together
+  // for the op but may lie before and after it as they like; 3: broadcasts.
   int level = 0;
   std::vector<Factor> factors;
   std::vector<ValueClass> tensors;  // arrays only: the operands, then the results

@@ -1,5 +1,6 @@
 #include "shard/localize_computation.h"
 
+#include "ops/custom_call.h"
 #include "ops/table.h"
 #include "shard/annotation_calls.h"
 #include "shard/manual.h"
@@ -401,9 +402,18 @@ void ComputationLocalizer::check_collective(const Instruction& i, DigitSet manua
   throw refusal(i, "is a collective between partitions in the input, which can only stand in a manual region");
 }
 
+// What a call does that nobody knows may depend on where it is done, except where each device is on its own.
+void ComputationLocalizer::check_call(const Instruction& i, DigitSet manual) const {
+  if (i.op() != Op::custom_call || manual == emitter_.mesh().all_digits()) return;
+  if (known_call_of(i) != KnownCall::none) return;
+  throw refusal(i, "calls \"" + i.attrs<CustomCallAttrs>().custom_call_target +
+                       "\", of which the partitioner does not know what it computes; it can stand in a manual region");
+}
+
 Leaves ComputationLocalizer::visit_op(const Instruction& i) {
   const OpContext op = context_of(i);
   check_collective(i, op.manual);
+  check_call(i, op.manual);
   const std::vector<Way> ways = ways_of(i);
   const OpPlan plan = choose_plan(op, ways, emitter_.mesh());
   LocalOp local{i, op, plan, {}, emitter_};

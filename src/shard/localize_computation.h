@@ -69,6 +69,7 @@ class ComputationLocalizer {
   Instruction* masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value);
   void check_edge(const Instruction& i, size_t leaf, const Held& held) const;
   void check_collective(const Instruction& i, DigitSet manual) const;
+  void check_call(const Instruction& i, DigitSet manual) const;
   OpContext context_of(const Instruction& i);
   // Whether a partial result may stay so for its one reader.
   bool may_stay_partial(const Instruction& i) const;

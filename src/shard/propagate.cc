@@ -39,7 +39,7 @@ class Propagation {
     std::vector<FactorDigits> cuts;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) cuts.push_back(project(constraint, t));
     for (size_t f = 0; f < constraint.factors.size(); ++f) {
-      if (constraint.factors[f].kind == FactorKind::whole) continue;
+      if (!speaks_of(constraint, constraint.factors[f].kind)) continue;
       const Digits agreed = agree(constraint, static_cast<FactorId>(f), cuts);
       if (agreed.empty()) continue;
       const auto has_all = [&](const FactorDigits& cut) { return cut[f].size() >= agreed.size(); };
@@ -51,6 +51,11 @@ class Propagation {
         for (size_t s = before; s < spreads_.size(); ++s) spreads_[s].from = constraint.tensors[source];
       }
     }
+  }
+
+  static bool speaks_of(const Constraint& constraint, FactorKind kind) {
+    if (kind == FactorKind::whole) return constraint.level >= 2;
+    return kind != FactorKind::reduce || constraint.level != 1;
   }
 
   Sharding& sharding_of(const Constraint& constraint, size_t t) {

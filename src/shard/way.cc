@@ -65,6 +65,12 @@ std::vector<Way> ways_of(const Instruction& instruction) {
       return ways_of_reshape(instruction);
     case Op::rng_bit_generator:
       return ways_of_rng_bit_generator(instruction);
+    case Op::topk:
+      return ways_of_topk(instruction);
+    case Op::reduce:
+      return ways_of_reduce(instruction);
+    case Op::custom_call:
+      return ways_of_custom_call(instruction);
     default:
       return {plain_way(instruction)};
   }

@@ -20,6 +20,11 @@ std::vector<Way> ways_of_reverse(const Instruction& instruction);
 std::vector<Way> ways_of_concatenate(const Instruction& instruction);
 std::vector<Way> ways_of_reshape(const Instruction& instruction);
 
+// Each device reduces its part, and the results of all are reduced again.
+std::vector<Way> ways_of_topk(const Instruction& instruction);
+std::vector<Way> ways_of_reduce(const Instruction& instruction);
+std::vector<Way> ways_of_custom_call(const Instruction& instruction);
+
 // Each device makes the bits of its own elements, which depend on their places in the whole.
 std::vector<Way> ways_of_rng_bit_generator(const Instruction& instruction);
 

@@ -20,11 +20,21 @@ Partitioned checked(const std::string& text) {
   return partition(*module);
 }
 
+namespace {
+
+int64_t largest_leaf(const Shape& shape) {
+  int64_t largest = shape.is_array() ? shape.element_count() : 0;
+  for (const Shape& element : shape.elements()) largest = std::max(largest, largest_leaf(element));
+  return largest;
+}
+
+}  // namespace
+
 int64_t largest_result(const Partitioned& program, Op op) {
   int64_t largest = 0;
   for (const auto& computation : program.module->computations()) {
     for (const auto& instruction : computation->instructions()) {
-      if (instruction->op() == op) largest = std::max(largest, instruction->shape().element_count());
+      if (instruction->op() == op) largest = std::max(largest, largest_leaf(instruction->shape()));
     }
   }
   return largest;
