@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "ops/counting.h"
 #include "ops/reducer.h"
 #include "ops/rule_maker.h"
 
@@ -20,6 +21,44 @@ Reducer joining_reducer(DType type) { return type == DType::pred ? Reducer::or_ 
 int64_t place_dim(size_t i, int64_t index_vector_dim) {
   const auto dim = static_cast<int64_t>(i);
   return dim < index_vector_dim ? dim : dim + 1;
+}
+
+// A dimension of the operand that is visited in step with one of the indices: place i by the index vectors at i.
+struct InStep {
+  int64_t operand_dim;
+  int64_t indices_dim;
+};
+
+const InStep* find_operand_dim(const std::vector<InStep>& all, int64_t dim) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const InStep& x) { return x.operand_dim == dim; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const InStep* find_indices_dim(const std::vector<InStep>& all, int64_t dim) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const InStep& x) { return x.indices_dim == dim; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Where the index vectors of a gather or scatter point.
+struct Pointing {
+  const Shape& operand;
+  const Instruction& indices;
+  int64_t vector_dim;
+  const Dims& component_dims;  // the operand's dimension of each component
+};
+
+// The batching dimensions, and those in which the indices count up all places.
+std::vector<InStep> dims_in_step(const Pointing& to, const Dims& operand_batching, const Dims& indices_batching) {
+  std::vector<InStep> all;
+  for (size_t b = 0; b < operand_batching.size(); ++b) all.push_back({operand_batching[b], indices_batching[b]});
+  for (size_t k = 0; k < to.component_dims.size(); ++k) {
+    const std::optional<int64_t> dim = counting_dim(to.indices, to.vector_dim, k);
+    if (!dim || find_indices_dim(all, *dim) != nullptr) continue;
+    const int64_t size = to.operand.dim(static_cast<size_t>(to.component_dims[k]));
+    const bool visits_all = can_be_indexed(size) && size == to.indices.shape().dim(static_cast<size_t>(*dim));
+    if (visits_all) all.push_back({to.component_dims[k], *dim});
+  }
+  return all;
 }
 
 }  // namespace
@@ -66,6 +105,9 @@ Rule rule_gather(const Instruction& instruction) {
   const auto& attrs = instruction.attrs<GatherAttrs>();
   const Shape& from = instruction.operand(0)->shape();
   const Shape& indices = instruction.operand(1)->shape();
+  const std::vector<InStep> in_step =
+      dims_in_step({from, *instruction.operand(1), attrs.index_vector_dim, attrs.start_index_map},
+                   attrs.operand_batching_dims, attrs.start_indices_batching_dims);
 
   size_t offset = 0;  // counts the operand's dimensions that the result keeps
   for (size_t d = 0; d < from.rank(); ++d) {
@@ -79,7 +121,8 @@ Rule rule_gather(const Instruction& instruction) {
   }
   for (const int64_t dim : attrs.start_index_map) {
     const auto d = static_cast<size_t>(dim);
-    if (attrs.slice_sizes[d] != 1 || !can_be_indexed(from.dim(d))) continue;
+    if (attrs.slice_sizes[d] != 1 || !can_be_indexed(from.dim(d)) || find_operand_dim(in_step, dim) != nullptr)
+      continue;
     maker.operand(0, dim, maker.factor(FactorKind::indexed, from.dim(d), joining_reducer(from.type())));
   }
   size_t place = 0;
@@ -89,9 +132,7 @@ Rule rule_gather(const Instruction& instruction) {
     const FactorId id = maker.parallel(indices.dim(static_cast<size_t>(dim)));
     maker.operand(1, dim, id);
     maker.result(0, static_cast<int64_t>(out), id);
-    for (size_t b = 0; b < attrs.start_indices_batching_dims.size(); ++b) {
-      if (attrs.start_indices_batching_dims[b] == dim) maker.operand(0, attrs.operand_batching_dims[b], id);
-    }
+    if (const InStep* pair = find_indices_dim(in_step, dim)) maker.operand(0, pair->operand_dim, id);
   }
   maker.moves_elements();
   return std::move(maker).finish();
@@ -107,6 +148,9 @@ Rule rule_scatter(const Instruction& instruction) {
   const Shape& indices = instruction.operand(inputs)->shape();
   const Shape& updates = instruction.operand(inputs + 1)->shape();
   const Reducer reducer = inputs == 1 ? reducer_of(*instruction.callees()[0]) : Reducer::none;
+  const std::vector<InStep> in_step =
+      dims_in_step({into, *instruction.operand(inputs), attrs.index_vector_dim, attrs.scatter_dims_to_operand_dims},
+                   attrs.input_batching_dims, attrs.scatter_indices_batching_dims);
   const auto on_inputs = [&](int64_t dim, FactorId id) {
     for (size_t i = 0; i < inputs; ++i) maker.operand(i, dim, id);
     maker.results(dim, id);
@@ -121,6 +165,7 @@ Rule rule_scatter(const Instruction& instruction) {
     if (contains(attrs.input_batching_dims, dim)) continue;
     const bool inserted = contains(attrs.inserted_window_dims, dim);
     const int64_t from = inserted ? -1 : attrs.update_window_dims[window++];
+    if (find_operand_dim(in_step, dim) != nullptr) continue;
     const int64_t size = inserted ? 1 : updates.dim(static_cast<size_t>(from));
     if (!inserted && size == into.dim(d)) {
       const FactorId id = maker.parallel(into.dim(d));
@@ -137,18 +182,14 @@ Rule rule_scatter(const Instruction& instruction) {
     if (contains(attrs.update_window_dims, static_cast<int64_t>(u))) continue;
     const int64_t dim = place_dim(place++, attrs.index_vector_dim);
     const int64_t size = indices.dim(static_cast<size_t>(dim));
-    const auto* batching =
-        std::find(attrs.scatter_indices_batching_dims.begin(), attrs.scatter_indices_batching_dims.end(), dim);
-    const bool batched = batching != attrs.scatter_indices_batching_dims.end();
-    const FactorKind kind = batched                    ? FactorKind::parallel
+    const InStep* pair = find_indices_dim(in_step, dim);
+    const FactorKind kind = pair != nullptr            ? FactorKind::parallel
                             : reducer == Reducer::none ? FactorKind::whole
                                                        : FactorKind::reduce;
-    const FactorId id = maker.factor(kind, size, batched ? Reducer::none : reducer);
+    const FactorId id = maker.factor(kind, size, pair != nullptr ? Reducer::none : reducer);
     maker.operand(inputs, dim, id);
     on_updates(static_cast<int64_t>(u), id);
-    if (batched)
-      on_inputs(attrs.input_batching_dims[static_cast<size_t>(batching - attrs.scatter_indices_batching_dims.begin())],
-                id);
+    if (pair != nullptr) on_inputs(pair->operand_dim, id);
   }
   if (reducer != Reducer::none) maker.linearity() = {0b101, 0, reducer};
   maker.set_index_operand(inputs);

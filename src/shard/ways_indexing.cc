@@ -8,6 +8,17 @@
 namespace gshard {
 namespace {
 
+// Whether a cut of a dimension of operand 0 parts the places that indices may name: those that are found at run time,
+// and those visited in step with the indices. One that windows span whole is cut with them, and they start at 0 on
+// every device.
+bool is_pointed_into(const LocalOp& op, size_t d) {
+  const Rule& rule = op.plan.way->rule;
+  const FactorId factor = rule.operands[0][d][0];
+  if (rule.factors[static_cast<size_t>(factor)].kind == FactorKind::indexed) return true;
+  const TensorFactors& indices = rule.operands[op.operands.size() / 2];
+  return std::any_of(indices.begin(), indices.end(), [&](const DimFactors& dim) { return dim[0] == factor; });
+}
+
 // The dimensions of operand 0 that index vectors point into, in the order of their components. `lowest` and
 // `margin`: how far indices matter below and above those that are in range.
 std::vector<IndexedDim> indexed_dims(const LocalOp& op, const Dims& component_dims, const Dims& windows,
@@ -17,10 +28,7 @@ std::vector<IndexedDim> indexed_dims(const LocalOp& op, const Dims& component_di
   for (const int64_t dim : component_dims) {
     const auto d = static_cast<size_t>(dim);
     const int64_t last = std::max<int64_t>(op.context.operand_shapes[0].dim(d) - windows[d], 0);
-    // A dimension that windows span whole may be cut with them, and then starts at 0 on every device.
-    const Rule& rule = op.plan.way->rule;
-    const bool is_indexed = rule.factors[static_cast<size_t>(rule.operands[0][d][0])].kind == FactorKind::indexed;
-    const Digits digits = is_indexed ? sharding.dims[d] : Digits{};
+    const Digits digits = is_pointed_into(op, d) ? sharding.dims[d] : Digits{};
     dims.push_back({-margin, last + margin, digits, op.operands[0]->shape().dim(d)});
     // Only where it is cut does a part have another size than the whole.
     if (dims.back().digits.empty()) dims.back().part = op.context.operand_shapes[0].dim(d);

@@ -113,6 +113,73 @@ ENTRY e {
   EXPECT_EQ(largest_result(program, Op::all_reduce), 600);
 }
 
+// x[arange(n), ids] as programs write it, negative numbers counted from the end; and the same for additions.
+TEST(Indexing, PlacesThatCountUpAreVisitedInStep) {
+  for (const char* size : {"8", "9"}) {
+    std::string text = R"(
+HloModule m, num_partitions=4
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+last {
+  a = f32[] parameter(0)
+  ROOT b = f32[] parameter(1)
+}
+ENTRY e {
+  x = f32[SIZE,7,2] parameter(0), sharding={devices=[4,1,1]<=[4]}
+  ids = s32[SIZE,3] parameter(1), sharding={devices=[4,1]<=[4]}
+  updates = f32[SIZE,3,2] parameter(2), sharding={devices=[4,1,1]<=[4]}
+  count = s32[SIZE] iota(), iota_dimension=0
+  zero = s32[] constant(0)
+  zeros = s32[SIZE] broadcast(zero), dimensions={}
+  negative = pred[SIZE] compare(count, zeros), direction=LT
+  n = s32[] constant(SIZE)
+  ns = s32[SIZE] broadcast(n), dimensions={}
+  from_end = s32[SIZE] add(count, ns)
+  rows = s32[SIZE] select(negative, from_end, count)
+  column = s32[SIZE,1] reshape(rows)
+  spread = s32[SIZE,3] broadcast(rows), dimensions={0}
+  first = s32[SIZE,3,1] reshape(spread)
+  second = s32[SIZE,3,1] reshape(ids)
+  places = s32[SIZE,3,2] concatenate(first, second), dimensions={2}
+  taken = f32[SIZE,3,2] gather(x, places), offset_dims={2}, collapsed_slice_dims={0,1}, start_index_map={0,1}, index_vector_dim=2, slice_sizes={1,1,2}, sharding={devices=[4,1,1]<=[4]}
+  added = f32[SIZE,7,2] scatter(x, places, updates), update_window_dims={2}, inserted_window_dims={0,1}, scatter_dims_to_operand_dims={0,1}, index_vector_dim=2, to_apply=sum
+  put = f32[SIZE,7,2] scatter(x, places, updates), update_window_dims={2}, inserted_window_dims={0,1}, scatter_dims_to_operand_dims={0,1}, index_vector_dim=2, to_apply=last
+  ROOT r = (f32[SIZE,3,2], f32[SIZE,7,2], f32[SIZE,7,2]) tuple(taken, added, put)
+}
+)";
+    for (size_t at = text.find("SIZE"); at != std::string::npos; at = text.find("SIZE")) text.replace(at, 4, size);
+    const Partitioned program = checked(text);
+    EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+  }
+}
+
+// What counts up, but not over all of the dimension, along the same dimension twice, or in a type that cannot, is
+// indices like any other.
+TEST(Indexing, PlacesThatOnlySeemToCountUpAreIndices) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[12,12] parameter(0), sharding={devices=[2,2]<=[4]}
+  long = f32[300,2] parameter(1), sharding={devices=[4,1]<=[4]}
+  wide = f32[2,5] parameter(2), sharding={devices=[1,4]<=[4]}
+  count = s32[9,1] iota(), iota_dimension=0
+  diagonal_places = s32[9,2] concatenate(count, count), dimensions={1}
+  part = f32[9] gather(x, diagonal_places), offset_dims={}, collapsed_slice_dims={0,1}, start_index_map={0,1}, index_vector_dim=1, slice_sizes={1,1}
+  all = s32[12,1] iota(), iota_dimension=0
+  all_places = s32[12,2] concatenate(all, all), dimensions={1}
+  diagonal = f32[12] gather(x, all_places), offset_dims={}, collapsed_slice_dims={0,1}, start_index_map={0,1}, index_vector_dim=1, slice_sizes={1,1}
+  bytes = u8[300] iota(), iota_dimension=0
+  wrapped = f32[300,2] gather(long, bytes), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,2}
+  components = s32[5,2] iota(), iota_dimension=1
+  swapped = f32[5] gather(wide, components), offset_dims={}, collapsed_slice_dims={0,1}, start_index_map={0,1}, index_vector_dim=1, slice_sizes={1,1}
+  ROOT r = (f32[9], f32[12], f32[300,2], f32[5]) tuple(part, diagonal, wrapped, swapped)
+}
+)");
+}
+
 TEST(Indexing, AnUpdateOfACacheLeavesItWhereItLies) {
   const Partitioned program = checked(R"(
 HloModule m, num_partitions=4
