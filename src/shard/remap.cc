@@ -15,7 +15,7 @@ using Values = std::vector<std::optional<int64_t>>;
 
 // One collective-permute: each part is sent to at most one other, and each gets at most one.
 struct Round {
-  std::vector<std::pair<int64_t, int64_t>> pairs;  // positions along the digits: from, to
+  std::vector<std::pair<int64_t, int64_t>> pairs;  // from, to
   Values starts;                                   // by the sender: the first element that it sends
 };
 
@@ -26,7 +26,8 @@ struct Slot {
   bool stays = false;  // everybody has it already
 };
 
-// How the elements come together: the slots joined are `length` elements, which for part i begin at origin[i].
+// How the elements come together: the slots joined are `length` elements, which for device i begin at origin[i].
+// Devices are numbered along the digits and those of the copies.
 struct Route {
   std::vector<Slot> slots;  // none: everything is gathered
   int64_t length = 0;
@@ -35,7 +36,7 @@ struct Route {
   size_t permutes = 0;
 };
 
-// The real elements that a part wants, and the parts that they lie in.
+// The real elements that a device wants, and the parts that they lie in.
 struct Need {
   int64_t begin = 0;
   int64_t end = 0;
@@ -45,7 +46,7 @@ struct Need {
 
 class Planner {
  public:
-  explicit Planner(const Remap& remap) : remap_(remap), parts_(static_cast<int64_t>(remap.wanted.size())) {
+  explicit Planner(const Remap& remap) : remap_(remap), devices_(static_cast<int64_t>(remap.wanted.size())) {
     for (const Interval& wanted : remap.wanted) {
       const int64_t begin = std::max<int64_t>(wanted.start, 0);
       const int64_t end = std::min(wanted.start + wanted.size, remap.size);
@@ -69,32 +70,34 @@ class Planner {
  private:
   Route gathered() const {
     Route route;
-    route.length = parts_ * remap_.shard;
+    route.length = devices_ / remap_.copy_count * remap_.shard;
     route.origin.assign(needs_.size(), 0);
     route.sent = static_cast<double>(route.length - remap_.shard);
     route.permutes = 1;
     return route;
   }
 
-  // The first part that is brought to part i: one at the same distance from all, or the first one that it needs.
+  int64_t part_of(int64_t device) const { return device / remap_.copy_count; }
+
+  // The first part that is brought to each device: one at the same distance from all, or the first one that it needs.
   std::vector<int64_t> bases_at_one_distance() const {
     int64_t distance = 0;
     bool found = false;
     for (size_t i = 0; i < needs_.size(); ++i) {
       if (!needs_[i]) continue;
-      const int64_t d = needs_[i]->first - static_cast<int64_t>(i);
+      const int64_t d = needs_[i]->first - part_of(static_cast<int64_t>(i));
       distance = found ? std::min(distance, d) : d;
       found = true;
     }
     std::vector<int64_t> bases;
-    for (int64_t i = 0; i < parts_; ++i) bases.push_back(i + distance);
+    for (int64_t i = 0; i < devices_; ++i) bases.push_back(part_of(i) + distance);
     return bases;
   }
   std::vector<int64_t> bases_of_their_own() const {
     std::vector<int64_t> bases;
-    for (int64_t i = 0; i < parts_; ++i) {
+    for (int64_t i = 0; i < devices_; ++i) {
       const auto& need = needs_[static_cast<size_t>(i)];
-      bases.push_back(need ? need->first : i);
+      bases.push_back(need ? need->first : part_of(i));
     }
     return bases;
   }
@@ -135,15 +138,17 @@ class Planner {
     return route;
   }
 
-  // Part base[i] + k for every i that needs it. A part that several need is sent to one after the other.
+  // Part base[i] + k for every i that needs it, from the copy that is like it. What several need from one device is
+  // sent to one after the other.
   Slot slot_at(const std::vector<int64_t>& base, int64_t k) const {
     Slot slot;
     slot.stays = true;
     std::vector<size_t> sent(needs_.size(), 0);
-    for (int64_t i = 0; i < parts_; ++i) {
+    for (int64_t i = 0; i < devices_; ++i) {
       const auto& need = needs_[static_cast<size_t>(i)];
-      const int64_t from = base[static_cast<size_t>(i)] + k;
-      if (!need || from < need->first || from > need->last) continue;
+      const int64_t part = base[static_cast<size_t>(i)] + k;
+      if (!need || part < need->first || part > need->last) continue;
+      const int64_t from = part * remap_.copy_count + i % remap_.copy_count;
       slot.stays = slot.stays && from == i;
       const size_t round = sent[static_cast<size_t>(from)]++;
       if (round == slot.rounds.size()) slot.rounds.emplace_back();
@@ -181,7 +186,7 @@ class Planner {
     for (Round& round : slot.rounds) {
       round.starts.resize(needs_.size());
       for (const auto& [from, to] : round.pairs) {
-        const int64_t at = needs_[static_cast<size_t>(to)]->begin - from * remap_.shard;
+        const int64_t at = needs_[static_cast<size_t>(to)]->begin - part_of(from) * remap_.shard;
         const int64_t start = std::min(at, remap_.shard - slot.size);
         round.starts[static_cast<size_t>(from)] = start;
         route.origin[static_cast<size_t>(to)] += start;
@@ -190,14 +195,17 @@ class Planner {
   }
 
   const Remap& remap_;
-  const int64_t parts_;
+  const int64_t devices_;
   std::vector<std::optional<Need>> needs_;
 };
 
 // Writes a route.
 class Writer {
  public:
-  Writer(const Remap& remap, Emitter& emitter) : remap_(remap), emitter_(emitter), planner_(remap) {}
+  Writer(const Remap& remap, Emitter& emitter)
+      : remap_(remap), emitter_(emitter), planner_(remap), devices_(remap.digits) {
+    devices_.append({remap.copies.data(), remap.copies.size()});
+  }
 
   Instruction* run(Instruction* value, Instruction* fill) {
     if (remap_.shard == 0 || remap_.length == 0) {
@@ -234,8 +242,8 @@ class Writer {
     }
     for (size_t r = 0; r < slot.rounds.size(); ++r) {
       const Round& round = slot.rounds[r];
-      Instruction* piece = emitter_.slice_at(value, remap_.dim, remap_.digits, round.starts, slot.size);
-      piece = emitter_.collective_permute(piece, remap_.digits, round.pairs);
+      Instruction* piece = emitter_.slice_at(value, remap_.dim, devices_, round.starts, slot.size);
+      piece = emitter_.collective_permute(piece, devices_, round.pairs);
       received = r == 0 ? piece : in_round(static_cast<int64_t>(r), round_of, piece, received);
     }
     return received;
@@ -243,7 +251,7 @@ class Writer {
 
   // The piece on the devices that are sent to in this round, what they had before on the others.
   Instruction* in_round(int64_t round, const Values& round_of, Instruction* piece, Instruction* before) {
-    Instruction* mine = emitter_.tabulated(remap_.digits, round_of);
+    Instruction* mine = emitter_.tabulated(devices_, round_of);
     Instruction* now = emitter_.add(Op::compare, Shape(DType::pred), {mine, emitter_.scalar_s32(round)},
                                     CompareAttrs{Direction::EQ, ComparisonType::automatic});
     const Shape& shape = piece->shape();
@@ -267,7 +275,7 @@ class Writer {
     }
     const int64_t missing = remap_.length - route.length - before - beyond;
     value = emitter_.pad(value, remap_.dim, {before, beyond + std::max<int64_t>(missing, 0), 0}, nullptr);
-    return emitter_.slice_at(value, remap_.dim, remap_.digits, starts, remap_.length);
+    return emitter_.slice_at(value, remap_.dim, devices_, starts, remap_.length);
   }
 
   Instruction* filled(Instruction* value, Instruction* fill) {
@@ -284,12 +292,13 @@ class Writer {
     if (!below && !above) return value;
     const Bounds bounds{below ? std::optional<int64_t>(0) : std::nullopt,
                         above ? std::optional<int64_t>(remap_.size) : std::nullopt};
-    return emitter_.keep_within(value, remap_.dim, emitter_.tabulated(remap_.digits, starts), bounds, fill);
+    return emitter_.keep_within(value, remap_.dim, emitter_.tabulated(devices_, starts), bounds, fill);
   }
 
   const Remap& remap_;
   Emitter& emitter_;
   const Planner planner_;
+  Digits devices_;  // the digits that number them
 };
 
 }  // namespace

@@ -31,6 +31,10 @@ struct Remap {
   // By the index along the digits: where the part begins, and how many elements must be right. Those beyond them, up to
   // `length`, are left as they come.
   std::vector<Interval> wanted;
+  // Digits along which every part has copies, whose wishes may differ: `wanted` then goes by the index along the first
+  // digits and these. Their number of devices.
+  Digits copies = {};
+  int64_t copy_count = 1;
 };
 
 // Elements that a device sends for each element of the other dimensions.

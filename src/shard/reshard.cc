@@ -1,6 +1,8 @@
 #include "shard/reshard.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 namespace gshard {
 namespace {
@@ -18,6 +20,26 @@ size_t common_start(const Digits& a, const Digits& b) {
   size_t same = 0;
   while (same < a.size() && same < b.size() && a[same] == b[same]) ++same;
   return same;
+}
+
+bool contains(const Digits& digits, Digit digit) {
+  return std::find(digits.begin(), digits.end(), digit) != digits.end();
+}
+
+// Intervals are listed for each device along the digits that change; beyond this many they are not considered.
+constexpr int64_t kMostDevices = 4096;
+
+// Where the device that is number `device` along `devices` stands along `digits`, which are some of them.
+int64_t place_along(const Digits& digits, const Digits& devices, int64_t device, const Mesh& mesh) {
+  std::array<int64_t, 64> place{};
+  for (size_t k = devices.size(); k-- > 0;) {
+    const int64_t size = mesh.digits()[devices[k]].size;
+    place[devices[k]] = device % size;
+    device /= size;
+  }
+  int64_t index = 0;
+  for (const Digit digit : digits) index = index * mesh.digits()[digit].size + place[digit];
+  return index;
 }
 
 // Walks from the first sharding to the second, keeping the local sizes beside.
@@ -149,6 +171,8 @@ class Walk {
     if (!cuts_nest) kept = 0;
     const Digits extra = suffix(now_.dims[d], kept);
     if (extra.empty() || now_.dims[d] == to_.dims[d]) return;
+    const bool only_joins = cuts_nest && kept == to_.dims[d].size();
+    if (!only_joins && fetch_interval(d, pieces(extra) - 1)) return;
     Step step{Step::Kind::all_gather};
     step.dim = d;
     step.digits = extra;
@@ -157,6 +181,34 @@ class Walk {
       now_.dims[d] = prefix(now_.dims[d], kept);
     });
     finish_join(d);
+  }
+
+  // Goes all the way at once, if that sends less than `limit` times what a device holds.
+  bool fetch_interval(size_t d, int64_t limit) {
+    const Digits& wanted = to_.dims[d];
+    Remap remap{d, now_.dims[d], sizes_[d], local_[d], ceil_div(sizes_[d], pieces(wanted)), {}};
+    for (const Digit digit : wanted) {
+      if (contains(remap.digits, digit)) continue;
+      if ((now_.used() & digit_bit(digit)) != 0) return false;
+      remap.copies.push_back(digit);
+    }
+    remap.copy_count = pieces(remap.copies);
+    Digits devices = remap.digits;
+    devices.append({remap.copies.data(), remap.copies.size()});
+    if (wanted.empty() || pieces(devices) > kMostDevices) return false;
+    for (int64_t device = 0; device < pieces(devices); ++device) {
+      const int64_t start = place_along(wanted, devices, device, mesh_) * remap.length;
+      remap.wanted.push_back({start, std::clamp<int64_t>(sizes_[d] - start, 0, remap.length)});
+    }
+    if (gshard::elements_sent(remap) >= static_cast<double>(limit * local_[d])) return false;
+    Step step{Step::Kind::remap};
+    step.dim = d;
+    step.remap = std::move(remap);
+    push(std::move(step), [&] {
+      local_[d] = ceil_div(sizes_[d], pieces(wanted));
+      now_.dims[d] = wanted;
+    });
+    return true;
   }
 
   void slice_missing(size_t d) {
@@ -197,6 +249,45 @@ class Walk {
   std::vector<Step> steps_;
 };
 
+// One permutation of the devices, where both shardings cut every dimension by digits of the same sizes: what lay at
+// some places along the first digits then lies at these places along the others. Digits that only one of them has hold
+// copies under the other, and change places with those that the other has.
+std::optional<Step> permutation(const Dims& sizes, const Sharding& from, const Sharding& to, const Mesh& mesh) {
+  Step step{Step::Kind::permute};
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (from.dims[d].size() != to.dims[d].size()) return std::nullopt;
+    for (size_t k = 0; k < from.dims[d].size(); ++k) {
+      if (mesh.digits()[from.dims[d][k]].size != mesh.digits()[to.dims[d][k]].size) return std::nullopt;
+    }
+    step.digits.append({from.dims[d].data(), from.dims[d].size()});
+    step.to_digits.append({to.dims[d].data(), to.dims[d].size()});
+  }
+  const DigitSet all = from.cut() | to.cut();
+  if (from.partial != to.partial || (all & (from.partial | from.manual)) != 0) return std::nullopt;
+  for (const Digit digit : Digits(step.to_digits)) {
+    if (contains(step.digits, digit)) continue;
+    const auto fits = [&](Digit other) {
+      return !contains(step.to_digits, other) && mesh.digits()[other].size == mesh.digits()[digit].size;
+    };
+    const Digit* other = std::find_if(step.digits.begin(), step.digits.end(), fits);
+    if (other == step.digits.end()) return std::nullopt;
+    step.to_digits.push_back(*other);
+    step.digits.push_back(digit);
+  }
+  step.elements_before = step.elements_after = 1;
+  for (const int64_t size : shard_sizes(sizes, from, mesh)) step.elements_before *= size;
+  step.elements_after = step.elements_before;
+  return step;
+}
+
+Instruction* emit_permute(const Step& step, Instruction* value, Emitter& emitter) {
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  for (int64_t place = 0; place < emitter.mesh().size_of(step.digits); ++place) {
+    pairs.emplace_back(place, place_along(step.digits, step.to_digits, place, emitter.mesh()));
+  }
+  return emitter.collective_permute(value, step.digits, pairs);
+}
+
 Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& emitter) {
   const Shape& shape = value->shape();
   const Shape flags(DType::pred, shape.dims());
@@ -212,7 +303,10 @@ Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& em
 std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const Sharding& to, const Mesh& mesh) {
   GSHARD_CHECK(from.manual == to.manual);
   if (from == to) return {};
-  return Walk(sizes, from, to, mesh).steps();
+  std::vector<Step> steps = Walk(sizes, from, to, mesh).steps();
+  const auto moved = permutation(sizes, from, to, mesh);
+  if (moved && elements_sent({*moved}, mesh) <= elements_sent(steps, mesh)) return {*moved};
+  return steps;
 }
 
 double elements_sent(const std::vector<Step>& steps, const Mesh& mesh) {
@@ -230,6 +324,12 @@ double elements_sent(const std::vector<Step>& steps, const Mesh& mesh) {
         break;
       case Step::Kind::all_gather:
         total += others * static_cast<double>(step.elements_after);
+        break;
+      case Step::Kind::remap:
+        total += elements_sent(step.remap) * static_cast<double>(step.elements_before / step.remap.shard);
+        break;
+      case Step::Kind::permute:
+        total += static_cast<double>(step.elements_before);
         break;
       case Step::Kind::local_slice:
       case Step::Kind::make_partial:
@@ -263,6 +363,12 @@ Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& e
         break;
       case Step::Kind::resize:
         value = emitter.resize(value, step.dim, step.size);
+        break;
+      case Step::Kind::remap:
+        value = emit(step.remap, value, nullptr, emitter);
+        break;
+      case Step::Kind::permute:
+        value = emit_permute(step, value, emitter);
         break;
     }
   }

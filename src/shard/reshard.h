@@ -4,13 +4,16 @@
 //                           partial(add): x -> [x, -]  one reduce_scatter
 //
 // Steps act on the minor end of a dimension. Where the padded sizes of two shardings do not nest (f32[9] cut by 4 is
-// 3,3,3,0, by 2 it is 5,4), the dimension is gathered, cut to its real size, and cut again.
+// 3,3,3,0, by 2 it is 5,4), or other digits change, each device fetches the interval that it is to have, where that is
+// less than to gather the dimension, cut it to its real size, and cut it again. Where digits only change places, one
+// collective-permute moves all parts.
 #pragma once
 
 #include <vector>
 
 #include "ir/sharding.h"
 #include "shard/emitter.h"
+#include "shard/remap.h"
 
 namespace gshard {
 
@@ -23,12 +26,16 @@ struct Step {
     local_slice,     // replicated -> dim
     make_partial,    // replicated -> partial: kept on the first device of a group, neutral on the others
     resize,          // this device's part of dim gets `size` elements
+    remap,           // every device fetches its interval of dim
+    permute,         // to the device at these places along `to_digits`, from the one there along `digits`
   };
   Kind kind;
   size_t dim = 0;
   size_t to_dim = 0;
   int64_t size = 0;
   Digits digits = {};
+  Digits to_digits = {};
+  Remap remap = {};
   Reducer reducer = Reducer::none;
   // Elements of this device's value before and after the step.
   int64_t elements_before = 0;

