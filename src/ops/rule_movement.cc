@@ -75,9 +75,11 @@ Rule rule_pointwise(const Instruction& instruction) {
   return std::move(maker).finish();
 }
 
-// Values without array operands that any device can make its part of: parameter, constant, iota.
+// Values without array operands that any device can make its part of: parameter, constant, iota. The parts of a tuple
+// have nothing to do with each other.
 Rule rule_leaf(const Instruction& instruction) {
   RuleMaker maker(instruction);
+  if (!instruction.shape().is_array()) return std::move(maker).finish();
   for (size_t d = 0; d < maker.result_rank(); ++d) {
     maker.result(0, static_cast<int64_t>(d), maker.parallel(instruction.shape().dim(d)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "eval/elements.h"
 #include "eval/evaluator.h"
 #include "ops/table.h"
 #include "transform/rewrite.h"
@@ -41,6 +42,36 @@ bool is_foldable(const Instruction& x, const FoldOptions& options) {
          std::all_of(x.operands().begin(), x.operands().end(), is_known);
 }
 
+bool is_rounded(const Shape& shape) {
+  const DType type = real_part_type(shape.type());
+  return is_floating(type) && type != DType::f64;
+}
+
+// Whether the value of the op is the same in wider types than these.
+bool is_exact(const Instruction& x, const Literal& value) {
+  if (!is_rounded(x.shape())) return true;
+  switch (x.op()) {
+    case Op::abs:
+    case Op::bitcast_convert:
+    case Op::clamp:
+    case Op::complex:
+    case Op::imag:
+    case Op::maximum:
+    case Op::minimum:
+    case Op::negate:
+    case Op::real:
+    case Op::select:
+    case Op::sign:
+      return true;
+    case Op::convert: {
+      const DType wide = is_complex(x.shape().type()) ? DType::c128 : DType::f64;
+      return convert_elements(value, wide) == convert_elements(x.operand(0)->attrs<ConstantAttrs>().value, wide);
+    }
+    default:
+      return has(row_of(x.op()).traits, Traits::data_movement);
+  }
+}
+
 // Nothing where the evaluator refuses: the program may never get there.
 std::optional<Literal> value_of(const Instruction& x, Evaluator& evaluator) {
   std::vector<Literal> operands;
@@ -61,6 +92,7 @@ bool fold_constants(Module& module, const FoldOptions& options) {
     if (!is_foldable(x, options)) return nullptr;
     std::optional<Literal> value = value_of(x, evaluator);
     if (!value) return nullptr;
+    if (options.rounding == FoldOptions::Rounding::none && !is_exact(x, *value)) return nullptr;
     return x.parent()->add(Op::constant, x.shape(), {}, ConstantAttrs{std::move(*value)});
   });
 }

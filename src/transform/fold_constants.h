@@ -12,6 +12,8 @@ namespace gshard {
 struct FoldOptions {
   // Neither operands nor result may have more elements than this, so that the text does not grow out of hand.
   int64_t max_elements = 1024;
+  // none: what would be rounded to its type stays, so that the program means the same in wider types.
+  enum class Rounding : uint8_t { as_declared, none } rounding = Rounding::as_declared;
 };
 
 // Folds pointwise ops, moves of elements, dot, reduce and the like; never broadcast and iota (they are the short form

@@ -19,7 +19,7 @@ from check_text import check, files_of
 from gshard_tool import Gshard, ToolError
 
 MESHES = [(2,), (4,), (6,), (8,), (2, 2), (2, 3), (4, 2), (2, 2, 2)]
-PARAMETER = re.compile(r"^(\s+(?:ROOT )?[%\w.-]+ = \w+\[([\d,]*)\](?:\{[\d,]*\})? parameter\(\d+\))$", re.M)
+PARAMETER = re.compile(r"^(\s+(?:ROOT )?[%\w.-]+ = \w+\[([\d,]*)\](?:\{[\d,]*\})? parameter\(\d+\))(?=,|$)", re.M)
 
 
 def random_sharding(dice, mesh, rank):
