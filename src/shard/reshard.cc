@@ -27,7 +27,7 @@ bool contains(const Digits& digits, Digit digit) {
 }
 
 // Intervals are listed for each device along the digits that change; beyond this many they are not considered.
-constexpr int64_t kMostDevices = 4096;
+constexpr int64_t kMostDevices = 512;
 
 // Where the device that is number `device` along `devices` stands along `digits`, which are some of them.
 int64_t place_along(const Digits& digits, const Digits& devices, int64_t device, const Mesh& mesh) {

@@ -1,5 +1,6 @@
 // Reverse, concatenate and reshape along cut dimensions: each device fetches the interval that its result is made of.
 #include <algorithm>
+#include <limits>
 
 #include "shard/exchange.h"
 #include "shard/localize_attributes.h"
@@ -142,7 +143,11 @@ Rule rule_of_linear(const Instruction& instruction) {
     return static_cast<FactorId>(rule.factors.size() - 1);
   };
   for (const Run& run : runs_of(instruction)) {
-    const FactorId id = add_factor(run.is_one_to_one ? FactorKind::parallel : FactorKind::flat, run.size);
+    const bool is_counted = run.size <= std::numeric_limits<int32_t>::max();  // by the indices of the devices' program
+    const FactorKind kind = run.is_one_to_one ? FactorKind::parallel
+                            : is_counted      ? FactorKind::flat
+                                              : FactorKind::whole;
+    const FactorId id = add_factor(kind, run.size);
     rule.operands[0][run.in].push_back(id);
     rule.results[0][run.out].push_back(id);
   }
