@@ -1,0 +1,115 @@
+// What comes from or goes to outside of the program, and calls of functions by name.
+#include <gtest/gtest.h>
+
+#include "shard/checked.h"
+#include "text/parse.h"
+#include "text/print.h"
+
+namespace gshard {
+namespace {
+
+std::string refusal_of(const std::string& text) {
+  try {
+    partition(*parse_module(text));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Outside, EveryDeviceIsFedTheSame) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  token = token[] after-all()
+  fed = (f32[9,2], token[]) infeed(token)
+  x = f32[9,2] get-tuple-element(fed), index=0
+  after = token[] get-tuple-element(fed), index=1
+  y = f32[9,2] add(x, x), sharding={devices=[4,1]<=[4]}
+  out = token[] outfeed(y, after), outfeed_shape=f32[9,2]
+  ROOT r = f32[9,2] negate(y)
+}
+)");
+}
+
+TEST(Outside, PeersOfAnotherProgramAreRefused) {
+  const std::string refusal = refusal_of(R"(
+HloModule m, num_partitions=2
+ENTRY e {
+  x = f32[4] parameter(0), sharding={devices=[2]<=[2]}
+  token = token[] after-all()
+  sent = (f32[4], u32[], token[]) send(x, token), channel_id=1
+  done = token[] send-done(sent), channel_id=1
+  ROOT r = f32[4] negate(x)
+}
+)");
+  EXPECT_NE(refusal.find("send: %sent has a side effect"), std::string::npos) << refusal;
+}
+
+TEST(Outside, CallsThatAreKnownAreCut) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[9,3] parameter(0), sharding={devices=[4,1]<=[4]}
+  y = f32[9,3] custom-call(x), custom_call_target="mhlo.erf"
+  z = f32[9,3] custom-call(y), custom_call_target="MoveToHost"
+  ROOT r = f32[9,3] custom-call(z), custom_call_target="mhlo.cosh"
+}
+)");
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+}
+
+TEST(Outside, CallsThatNobodyKnowsAreRefused) {
+  const std::string refusal = refusal_of(R"(
+HloModule m, num_partitions=2
+ENTRY e {
+  x = f32[4] parameter(0), sharding={devices=[2]<=[2]}
+  ROOT y = f32[4] custom-call(x), custom_call_target="mystery"
+}
+)");
+  EXPECT_NE(refusal.find("custom-call: %y calls \"mystery\""), std::string::npos) << refusal;
+}
+
+TEST(Outside, StatefulNumbersAreTheSameOnAllDevices) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  low = f32[] constant(0)
+  high = f32[] constant(1)
+  x = f32[9] rng(low, high), distribution=rng_uniform, sharding={devices=[4]<=[4]}
+  state = u64[2] rng-get-and-update-state(), delta=3
+  ROOT r = (f32[9], u64[2]) tuple(x, state)
+}
+)");
+}
+
+// Only their batches may be cut.
+TEST(Outside, AlgorithmsOnMatricesKeepThemWhole) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  a = f32[5,3,3] parameter(0), sharding={devices=[4,1,1]<=[4]}
+  b = f32[5,3,2] parameter(1), sharding={devices=[4,1,1]<=[4]}
+  s = f32[5,8] parameter(2), sharding={devices=[4,1]<=[4]}
+  x = f32[5,3,2] triangular-solve(a, b), left_side=true, lower=true, unit_diagonal=true, transpose_a=NO_TRANSPOSE
+  f = c64[5,5] fft(s), fft_type=RFFT, fft_length={8}
+  t = f32[5,3,3] transpose(a), dimensions={0,2,1}
+  square = f32[5,3,3] dot(a, t), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+  row = s32[5,3,3] iota(), iota_dimension=1
+  column = s32[5,3,3] iota(), iota_dimension=2
+  diagonal = pred[5,3,3] compare(row, column), direction=EQ
+  ten = f32[] constant(10)
+  zero = f32[] constant(0)
+  tens = f32[5,3,3] broadcast(ten), dimensions={}
+  zeros = f32[5,3,3] broadcast(zero), dimensions={}
+  shift = f32[5,3,3] select(diagonal, tens, zeros)
+  positive = f32[5,3,3] add(square, shift)
+  c = f32[5,3,3] cholesky(positive), lower=true
+  ROOT r = (f32[5,3,2], c64[5,5], f32[5,3,3]) tuple(x, f, c)
+}
+)");
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+}
+
+}  // namespace
+}  // namespace gshard
