@@ -158,6 +158,71 @@ void pass_partials(const OpContext& op, OpPlan& plan) {
   }
 }
 
+// Follows each of the tensors in turn, alone and together with the others, and keeps the cheapest plan.
+class PlanSearch {
+ public:
+  PlanSearch(const OpContext& op, const Mesh& mesh) : op_(op), mesh_(mesh) {}
+
+  void try_way(const Way& way) {
+    const size_t tensors = op_.result_shapes.size() + op_.operand_shapes.size();
+    for (size_t lead = 0; lead < tensors; ++lead) {
+      PlanMaker maker(op_, way, mesh_);
+      follow(maker, way.rule, lead);
+      consider_moves(maker, way, lead);
+      for (size_t t = 0; t < tensors; ++t) follow(maker, way.rule, t);
+      consider_moves(maker, way, lead);
+    }
+    if (tensors == 0) consider(PlanMaker(op_, way, mesh_).finish());
+  }
+
+  OpPlan best() && { return std::move(best_); }
+
+ private:
+  // The results, then the operands.
+  const Sharding& sharding_of(size_t tensor) const {
+    const size_t results = op_.results.size();
+    return tensor < results ? op_.results[tensor] : op_.operands[tensor - results];
+  }
+
+  void follow(PlanMaker& maker, const Rule& rule, size_t tensor) const {
+    const size_t results = op_.results.size();
+    if (tensor >= results && !op_.operand_shapes[tensor - results].is_array()) return;
+    maker.follow(tensor < results ? rule.results[tensor] : rule.operands[tensor - results], sharding_of(tensor));
+  }
+
+  // As it is, and with what it leaves over of the lead's cuts on each of the other loops.
+  void consider_moves(const PlanMaker& maker, const Way& way, size_t lead) {
+    const DigitSet left = sharding_of(lead).cut() & ~maker.used();
+    for (size_t f = 0; left != 0 && f < way.rule.factors.size(); ++f) {
+      PlanMaker moved = maker;
+      moved.move(left, f);
+      if (moved.used() != maker.used()) consider(std::move(moved).finish());
+    }
+    consider(PlanMaker(maker).finish());
+  }
+
+  // Between equals the plan that reduces later is the better one: what follows may be linear too.
+  void consider(OpPlan plan) {
+    drop_unaligned(mesh_, plan);
+    OpPlan passing = plan;
+    pass_partials(op_, passing);
+    if (passing.passing != 0 && partials_agree(passing)) price(passing);
+    price(plan);
+  }
+
+  void price(const OpPlan& plan) {
+    const double cost = cost_of(op_, plan, mesh_);
+    if (cost >= best_cost_) return;
+    best_cost_ = cost;
+    best_ = plan;
+  }
+
+  const OpContext& op_;
+  const Mesh& mesh_;
+  OpPlan best_;
+  double best_cost_ = std::numeric_limits<double>::infinity();
+};
+
 }  // namespace
 
 Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims) {
@@ -212,54 +277,9 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
 }
 
 OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh& mesh) {
-  const size_t results = op.result_shapes.size();
-  const size_t tensors = results + op.operand_shapes.size();
-  const auto follow = [&](PlanMaker& maker, const Rule& rule, size_t t) {
-    if (t < results) {
-      maker.follow(rule.results[t], op.results[t]);
-    } else if (op.operand_shapes[t - results].is_array()) {
-      maker.follow(rule.operands[t - results], op.operands[t - results]);
-    }
-  };
-  OpPlan best;
-  double best_cost = std::numeric_limits<double>::infinity();
-  const auto price = [&](const OpPlan& plan) {
-    const double cost = cost_of(op, plan, mesh);
-    if (cost >= best_cost) return;
-    best_cost = cost;
-    best = plan;
-  };
-  // Between equals the plan that reduces later is the better one: what follows may be linear too.
-  const auto consider = [&](OpPlan plan) {
-    drop_unaligned(mesh, plan);
-    OpPlan passing = plan;
-    pass_partials(op, passing);
-    if (passing.passing != 0 && partials_agree(passing)) price(passing);
-    price(plan);
-  };
-  // As it is, and with what it leaves over of the lead's cuts on each of the other loops.
-  const auto consider_moves = [&](const PlanMaker& maker, const Way& way, DigitSet cuts) {
-    if ((cuts & ~maker.used()) != 0) {
-      for (size_t f = 0; f < way.rule.factors.size(); ++f) {
-        PlanMaker moved = maker;
-        moved.move(cuts & ~maker.used(), f);
-        if (moved.used() != maker.used()) consider(std::move(moved).finish());
-      }
-    }
-    consider(PlanMaker(maker).finish());
-  };
-  for (const Way& way : ways) {
-    for (size_t lead = 0; lead < tensors; ++lead) {
-      const DigitSet cuts = lead < results ? op.results[lead].cut() : op.operands[lead - results].cut();
-      PlanMaker maker(op, way, mesh);
-      follow(maker, way.rule, lead);
-      consider_moves(maker, way, cuts);
-      for (size_t t = 0; t < tensors; ++t) follow(maker, way.rule, t);
-      consider_moves(maker, way, cuts);
-    }
-    if (tensors == 0) consider(PlanMaker(op, way, mesh).finish());
-  }
-  return best;
+  PlanSearch search(op, mesh);
+  for (const Way& way : ways) search.try_way(way);
+  return std::move(search).best();
 }
 
 }  // namespace gshard

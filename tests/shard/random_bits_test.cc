@@ -31,6 +31,17 @@ TEST(RandomBits, AreMadeWhereTheyAreWanted) {
   }
 }
 
+TEST(RandomBits, MayComeWithoutTheNextState) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  key = u64[2] parameter(0), sharding={replicated}
+  ROOT bits = u32[9] rng-bit-generator(key), algorithm=rng_three_fry, sharding={devices=[4]<=[4]}
+}
+)");
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+}
+
 // A carry out of the low half of the counter.
 TEST(RandomBits, CountOverTheEndOfAWord) {
   checked(R"(
