@@ -4,7 +4,8 @@
     pip install -r tests/peers/requirements.txt
     tests/peers/check_partitioned.py [--gshard build/gshard] [--trials 3] FILE_OR_FOLDER...
 
-Modules without annotations get random ones on the parameters of their entry, `--trials` times over.
+Modules without annotations get random ones on the values of their entry, `--trials` times over. With --check every
+program is also run, whole and partitioned, by `gshard check`: the modules that jax_corpus.py writes are good ones.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from check_text import check, files_of
 from gshard_tool import Gshard, ToolError
 
 MESHES = [(2,), (4,), (6,), (8,), (2, 2), (2, 3), (4, 2), (2, 2, 2)]
-PARAMETER = re.compile(r"^(\s+(?:ROOT )?[%\w.-]+ = \w+\[([\d,]*)\](?:\{[\d,]*\})? parameter\(\d+\))(?=,|$)", re.M)
+VALUE = re.compile(r"^(\s+(?:ROOT )?[%\w.-]+ = \w+\[([\d,]+)\](?:\{[\d,]*\})? ([\w-]+)\(.*)$", re.M)
 
 
 def random_sharding(dice, mesh, rank):
@@ -46,11 +47,12 @@ def annotated(text, seed):
     entry = text.index("\nENTRY")
 
     def annotate(match):
-        rank = len(match[2].split(",")) if match[2] else 0
-        return match[1] + ", sharding=" + (random_sharding(dice, mesh, rank) if rank else "{replicated}")
+        if dice.random() > (0.75 if match[3] == "parameter" else 0.3):
+            return match[1]
+        return match[1] + ", sharding=" + random_sharding(dice, mesh, len(match[2].split(",")))
 
     head = re.sub(r"^(HloModule [\w.-]+)", rf"\1, num_partitions={math.prod(mesh)}", text[:entry], count=1, flags=re.M)
-    return head + PARAMETER.sub(annotate, text[entry:])
+    return head + VALUE.sub(annotate, text[entry:])
 
 
 def variants(path, trials):
@@ -66,6 +68,7 @@ def main():
     parser.add_argument("places", nargs="+", help="files, or folders that are searched for *.hlo")
     parser.add_argument("--gshard", default="build/gshard", help="the command (default: %(default)s)")
     parser.add_argument("--trials", type=int, default=3, help="annotations of each module without (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="run every program as well")
     arguments = parser.parse_args()
     gshard = Gshard(arguments.gshard)
     passed, refused, failed = 0, 0, 0
@@ -82,6 +85,8 @@ def main():
                     continue
                 try:
                     check(gshard, parts, folder)
+                    if arguments.check:
+                        gshard.call("check", "--allow-constant", "--allow-nonfinite", whole)
                     passed += 1
                 except ToolError as error:
                     print(f"{path} #{number}: FAILED: {error}")
