@@ -4,9 +4,9 @@
 // edges, or that can be done where its operand lies instead of where its result is wanted, has a rule and an emission
 // for each way; plans choose among them by what they cost.
 //
-//   gather from a table that is cut along the gathered dimension:
-//     way 0  the table is brought together, the op is itself
-//     way 1  each device takes the rows that it has, zeros for the others; the result is partial(add)
+//   top-k of rows that are cut:
+//     way 0  the rows are brought together, the op is itself
+//     way 1  each device takes the top of its part; those are gathered, and the top of them is the result
 #pragma once
 
 #include <vector>

@@ -25,6 +25,7 @@ class Words {
   Words operator*(const Words& other) const { return apply(Op::multiply, other); }
   Words operator^(const Words& other) const { return apply(Op::xor_, other); }
   Words operator|(const Words& other) const { return apply(Op::or_, other); }
+  Words times(uint64_t n) const { return *this * number(n); }
   Words operator&(uint64_t n) const { return apply(Op::and_, number(n)); }
   Words operator<<(uint64_t n) const { return apply(Op::shift_left, number(n)); }
   Words operator>>(uint64_t n) const { return apply(Op::shift_right_logical, number(n)); }
@@ -68,8 +69,8 @@ Words2 halves(const Words& x) { return {x.low_half(), x.high_half()}; }
 // As in base/random.cc.
 Words4 philox4x32(Words4 counter, Words2 key) {
   for (int round = 0; round < 10; ++round) {
-    const Words a = counter[0].to(DType::u64) * key[0].to(DType::u64).number(0xD2511F53);
-    const Words b = counter[2].to(DType::u64) * key[0].to(DType::u64).number(0xCD9E8D57);
+    const Words a = counter[0].to(DType::u64).times(0xD2511F53);
+    const Words b = counter[2].to(DType::u64).times(0xCD9E8D57);
     counter = {b.high_half() ^ counter[1] ^ key[0], b.low_half(), a.high_half() ^ counter[3] ^ key[1], a.low_half()};
     key = {key[0] + key[0].number(0x9E3779B9), key[1] + key[1].number(0xBB67AE85)};
   }
