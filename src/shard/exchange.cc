@@ -29,6 +29,11 @@ std::optional<ShiftCut> find_cut(const OpContext& op, const OpPlan& plan, const 
   return cut;
 }
 
+bool are_moderate(std::initializer_list<int64_t> numbers) {
+  constexpr int64_t kLargest = int64_t{1} << 30;
+  return std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return -kLargest < n && n < kLargest; });
+}
+
 Exchange exchange_of(const ShiftCut& cut, const DimPair& pair, int64_t length) {
   return {pair.operand, {pair.operand_dim, cut.digits, cut.operand_size, cut.operand_part, length, {}}};
 }

@@ -1,6 +1,7 @@
 // What an op on cut dimensions has to fetch from other devices before each device can do its part.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct ShiftCut {
 
 // Nothing where the plan does not cut the pair, or both alike.
 std::optional<ShiftCut> find_cut(const OpContext& op, const OpPlan& plan, const Mesh& mesh, const DimPair& pair);
+
+// Whether products of any two of these sizes and attributes fit 64 bits, and places 32. Others are not worth an
+// exchange.
+bool are_moderate(std::initializer_list<int64_t> numbers);
 
 // An exchange of an operand along a cut pair whose intervals are still to be named.
 Exchange exchange_of(const ShiftCut& cut, const DimPair& pair, int64_t length);

@@ -3,16 +3,12 @@
 // result is partial.
 //
 //   out[o] = sum over taps t of in[o * stride + t * dilation - pad] * window[t]
-#include <algorithm>
-
 #include "shard/exchange.h"
 #include "shard/localize_attributes.h"
 #include "shard/ways.h"
 
 namespace gshard {
 namespace {
-
-constexpr int64_t kLargest = int64_t{1} << 30;
 
 // The dimensions of the input, the kernel and the result that one dimension of the window moves over.
 struct WindowDims {
@@ -27,17 +23,13 @@ WindowDims dims_of(const ConvolutionAttrs& attrs, size_t s) {
           static_cast<size_t>(labels.output_spatial[s])};
 }
 
-bool is_moderate(const WindowDim& w, int64_t input, int64_t result) {
-  const auto values = {w.size, w.stride, w.pad_low, w.pad_high, w.window_dilation, input, result};
-  return std::all_of(values.begin(), values.end(), [](int64_t v) { return -kLargest < v && v < kLargest; });
-}
-
 bool can_be_cut(const Instruction& i, size_t s) {
   const auto& attrs = i.attrs<ConvolutionAttrs>();
   const WindowDim& w = attrs.window.dims[s];
   const WindowDims dims = dims_of(attrs, s);
   return w.size > 1 && w.base_dilation == 1 && !w.reversal &&
-         is_moderate(w, i.operand(0)->shape().dim(dims.input), i.shape().dim(dims.result));
+         are_moderate({w.size, w.stride, w.pad_low, w.pad_high, w.window_dilation,
+                       i.operand(0)->shape().dim(dims.input), i.shape().dim(dims.result)});
 }
 
 // Taps are a loop that is added up; the input's elements are its affine image.

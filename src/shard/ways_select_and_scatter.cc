@@ -11,8 +11,6 @@
 namespace gshard {
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 30;
-
 int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 // One cut dimension of one device: windows [first, first + count) of its own numbering of the source.
@@ -166,9 +164,7 @@ std::vector<Instruction*> localize_select_and_scatter(const LocalOp& op) {
 
 bool can_be_fetched(const Instruction& i, size_t d) {
   const WindowDim& w = i.attrs<WindowAttrs>().window.dims[d];
-  for (const int64_t value : {w.size, w.stride, w.pad_low, w.pad_high, i.shape().dim(d)}) {
-    if (value <= -kLargest || value >= kLargest) return false;
-  }
+  if (!are_moderate({w.size, w.stride, w.pad_low, w.pad_high, i.shape().dim(d)})) return false;
   if (w.base_dilation != 1 || w.window_dilation != 1) return false;
   if (!touches_padding(i, d)) return true;
   return selected_first(*i.callees()[0]) != Reducer::none && largest_finite(i.shape().type()) != 0;

@@ -17,9 +17,6 @@
 namespace gshard {
 namespace {
 
-// Attributes beyond this are not worth an exchange, and products of two of them fit 64 bits.
-constexpr int64_t kLargest = int64_t{1} << 30;
-
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }  // of any sign
 
 // One dimension of an op as a window.
@@ -228,12 +225,6 @@ std::vector<Instruction*> localize_windowed(const LocalOp& op) {
 
 // ---- which dimensions may be cut --------------------------------------------------------------------------------
 
-bool is_moderate(const WindowDim& w) {
-  const auto moderate = [](int64_t value) { return -kLargest < value && value < kLargest; };
-  return moderate(w.size) && moderate(w.stride) && moderate(w.pad_low) && moderate(w.pad_high) &&
-         moderate(w.base_dilation) && moderate(w.window_dilation);
-}
-
 // Whether any place of the window lies on padding.
 bool touches_padding(const WindowDim& w, int64_t outputs, int64_t inputs) {
   const int64_t first = -w.pad_low;
@@ -246,8 +237,10 @@ bool can_be_fetched(const Instruction& i, const WindowedPair& pair) {
   const Shape& result = i.shape().is_tuple() ? i.shape().element(0) : i.shape();
   const int64_t inputs = i.operand(pair.dims.operand)->shape().dim(pair.dims.operand_dim);
   const int64_t outputs = result.dim(pair.dims.result_dim);
-  if (!is_moderate(pair.window) || inputs >= kLargest || outputs >= kLargest) return false;
-  if (i.op() != Op::reduce_window || !touches_padding(pair.window, outputs, inputs)) return true;
+  const WindowDim& w = pair.window;
+  if (!are_moderate({w.size, w.stride, w.pad_low, w.pad_high, w.base_dilation, w.window_dilation, inputs, outputs}))
+    return false;
+  if (i.op() != Op::reduce_window || !touches_padding(w, outputs, inputs)) return true;
   return i.operand_count() == 2 && reducer_of(*i.callees()[0]) != Reducer::none;
 }
 
