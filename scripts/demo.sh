@@ -50,4 +50,11 @@ sed 's/wi), lhs_batch_dims={0}, lhs_contracting_dims={3}/wi), lhs_batch_dims={0}
 EXPECTED=3 try "gshard verify $work/wrong.hlo"
 EXPECTED=2 try "gshard vrify $example"
 
+say "The training step partitioned by its own annotations: the same numbers on eight virtual devices as on one"
+try "gshard check $model"
+
+say "The MoE layer on four: why its experts lie as they lie, and its two all-to-alls"
+try "gshard explain $example hidden"
+try "gshard explain $example --collectives"
+
 say "Done."

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/compare.h"
+#include "runtime/replay.h"
 #include "shard/partition.h"
 
 namespace gshard {
@@ -31,6 +32,8 @@ struct CheckOptions {
   double tolerance = 1e-9;
   // An output of which more than this share is NaN or infinite proves nothing.
   double most_non_finite = 0.01;
+  // Whether intermediate values are compared although the outputs are equal (only with CheckedTypes::widened).
+  bool every_value = false;
   std::vector<Finding> allowed;  // non_finite, constant
   PartitionOptions partition;
 };
@@ -54,6 +57,10 @@ struct CheckReport {
   std::unique_ptr<Module> prepared;  // what was partitioned
   Partitioned program;
   std::vector<OutputCheck> outputs;
+  // Where outputs differ, with CheckedTypes::widened: the first value that does.
+  std::optional<ValueDifference> fault;
+  // Decisions that fell otherwise on the devices at a real tie, which the whole program was made to follow.
+  std::vector<ValueDifference> ties;
   int trials = 0;  // how many sets of arguments were needed
 
   bool passed() const;

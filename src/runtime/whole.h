@@ -25,6 +25,7 @@ class WholeProgram {
   Literal run(std::span<const Literal> arguments, const EvaluateOptions& options) const;
   Literal run_widened(std::span<const Literal> arguments, const EvaluateOptions& options) const;
 
+  bool runs_on_one_device() const { return !on_all_; }
   // The module with every float an f64.
   const Module& widened_module() const { return *wide_; }
 

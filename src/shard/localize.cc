@@ -21,7 +21,7 @@ Localized localize(const Decision& decision) {
   to->mutable_header().num_partitions = decision.mesh.device_count();
   to->mutable_header().replica_count = from.header().replica_count;
 
-  Localization shared{decision, LocalModule(*to, decision.mesh), {}, {}};
+  Localization shared{decision, LocalModule(*to, decision.mesh), {}, {}, {}};
   struct Form {
     std::vector<Sharding> results;
     Computation* computation;
@@ -40,7 +40,7 @@ Localized localize(const Decision& decision) {
   to->sort_and_prune_computations();
   remove_unread(*to, shared.reshards);
   combine_collectives(*to, kLargestCombined, shared.reshards);
-  return {std::move(to), std::move(shared.reshards)};
+  return {std::move(to), std::move(shared.reshards), std::move(shared.trace)};
 }
 
 }  // namespace gshard

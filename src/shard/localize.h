@@ -24,6 +24,7 @@ struct Decision {
 struct Localized {
   std::unique_ptr<Module> module;
   std::vector<ReshardRecord> reshards;
+  std::vector<TracedValue> trace;
 };
 
 // Throws Error(program) at ops that cannot be partitioned (the message names the op and the reason). The module has

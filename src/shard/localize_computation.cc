@@ -51,6 +51,7 @@ void ComputationLocalizer::run(const std::vector<Sharding>& results) {
       emitted.mutable_notes().metadata = instruction->notes().metadata;
       emitted.set_text_position(instruction->text_line(), instruction->text_column());
     }
+    trace(*instruction, leaves);
     local_.emplace(instruction.get(), std::move(leaves));
   }
   now_ = from_.root();
@@ -80,6 +81,15 @@ Instruction* ComputationLocalizer::placed_parameter(const Instruction& i, size_t
   if (found == placements.end()) return value;
   if (found->second.device) return emitter_.broadcast_from(value, *found->second.device);
   return emitter_.move_between(value, mesh_of(found->second, emitter_.mesh()), emitter_.mesh());
+}
+
+// Of ops that make values; the others give names to those of their operands.
+void ComputationLocalizer::trace(const Instruction& i, const Leaves& leaves) {
+  if (!has_rule(i.op()) && i.callees().empty()) return;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    const Held& held = leaves[leaf];
+    shared_.trace.push_back({&i, leaf, emitter_.computation().name(), held.value->name(), held.sharding});
+  }
 }
 
 Leaves ComputationLocalizer::visit(const Instruction& i) {

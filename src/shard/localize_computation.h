@@ -23,6 +23,7 @@ struct Localization {
   const Decision& decision;
   LocalModule program;
   std::vector<ReshardRecord> reshards;
+  std::vector<TracedValue> trace;
   // The per-device form of a computation, whose result has the given shardings; made once for each such result.
   std::function<Computation*(const Computation& computation, const std::vector<Sharding>& results)> localized;
 
@@ -40,6 +41,7 @@ class ComputationLocalizer {
   void run(const std::vector<Sharding>& results);
 
  private:
+  void trace(const Instruction& i, const Leaves& leaves);
   Leaves visit(const Instruction& i);
   Leaves visit_parameter(const Instruction& i);
   Leaves visit_constant(const Instruction& i);

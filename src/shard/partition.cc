@@ -57,7 +57,7 @@ class Completion {
       forget_shardings();
     } else {
       add_ties(constraints);
-      propagate(constraints, values_, annotated_.mesh, annotated_.classes);
+      spreads_ = propagate(constraints, values_, annotated_.mesh, annotated_.classes);
     }
     for (const PartialSharding& value : annotated_.classes) shardings_.push_back(value.sharding);
     complete_results();
@@ -69,7 +69,8 @@ class Completion {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   Propagated propagated() && {
-    return {std::move(annotated_.mesh), std::move(values_), std::move(shardings_), std::move(results_)};
+    return {std::move(annotated_.mesh), std::move(values_), std::move(shardings_), std::move(results_),
+            std::move(spreads_)};
   }
 
  private:
@@ -134,6 +135,7 @@ class Completion {
   const Module& module_;
   ValueTable values_;
   Annotated annotated_;
+  std::vector<Spread> spreads_;
   std::vector<Sharding> shardings_;
   std::vector<Sharding> results_;
   std::vector<InputOutputAlias> aliases_;
@@ -194,6 +196,7 @@ Partitioned partition(const Module& module, const PartitionOptions& options) {
   program.replicas = module.header().replica_count;
   program.module = std::move(localized.module);
   program.reshards = std::move(localized.reshards);
+  program.trace = std::move(localized.trace);
   program.warnings = completion.warnings();
   for (const Instruction* parameter : module.entry()->parameters()) {
     std::vector<BoundaryValue>& leaves = program.parameters.emplace_back();

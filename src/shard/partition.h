@@ -44,6 +44,7 @@ struct Boundary {
 struct Partitioned : Boundary {
   std::unique_ptr<Module> module;
   std::vector<ReshardRecord> reshards;
+  std::vector<TracedValue> trace;
   // What the user should know: an alias that was dropped because its ends lie differently.
   std::vector<std::string> warnings;
 };
@@ -54,6 +55,7 @@ struct Propagated {
   ValueTable values;
   std::vector<Sharding> shardings;  // by class of values
   std::vector<Sharding> results;    // of the leaves of the entry's result
+  std::vector<Spread> spreads;      // how the shardings came about
 };
 
 // Completes the shardings of a module. Throws as annotate() does, and where aliased values must lie differently.

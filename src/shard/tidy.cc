@@ -102,6 +102,7 @@ class Combiner {
       Instruction* part =
           computation_.add(Op::get_tuple_element, shapes[i], of, TupleIndexAttrs{static_cast<int64_t>(i)});
       part->mutable_notes().metadata = group[i]->notes().metadata;
+      part->set_name(group[i]->name());  // which goes away
       parts_[group[i]] = part;
       joint_[group[i]] = joint;
     }

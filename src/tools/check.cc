@@ -25,6 +25,11 @@ constexpr const char* kNotes =
     "one in double precision, may then be four times that of the whole one (and four units in the\n"
     "last place), and integers may be wrong four times as often.\n"
     "\n"
+    "Where an output differs the first value on the way to it that does is named. Where the operands\n"
+    "of that are equal up to rounding and it follows from those of the devices, a decision (top-k,\n"
+    "argmax, compare) fell otherwise at a tie: it is reported as one, and the whole program goes on\n"
+    "with the devices' decision.\n"
+    "\n"
     "An output that is more than 1 % NaN or infinite, or of floats that are all one number whatever\n"
     "the arguments, shows nothing: it fails unless allowed.\n"
     "\n"
@@ -43,6 +48,7 @@ struct Options {
   bool allow_non_finite = false;
   bool allow_constant = false;
   bool every_output = false;
+  bool bisect = false;
 };
 
 std::string number(double value) { return fmt::format("{:.2g}", value); }
@@ -91,6 +97,48 @@ std::string describe(const CheckReport& report, size_t i) {
   return text;
 }
 
+// "%x = dot f32[8,4] [x, -] (model.py:12)".
+std::string value_text(const CheckReport& report, const Instruction& i, const Shape& shape, const Sharding& sharding) {
+  const std::string source = model_source_of(i);
+  const std::string place = source.empty() ? fmt::format("line {}", i.text_line()) : source;
+  return fmt::format("%{} = {} {} {} ({})", i.name(), keyword_of(i.op()), shape.to_string(),
+                     sharding.to_string(report.program.mesh), place);
+}
+
+std::string describe(const CheckReport& report, const ValueDifference& difference) {
+  const Instruction& i = *difference.instruction;
+  const std::string run = difference.run > 0 ? fmt::format(", in its run {}", difference.run) : "";
+  std::string text = fmt::format("  {}{}\n", value_text(report, i, difference.shape, difference.sharding), run);
+  if (!difference.copies.empty()) text += fmt::format("    {}\n", difference.copies);
+  if (const auto& first = difference.comparison.first) {
+    text +=
+        fmt::format("    element {} is {} on the devices, {} in the whole program (relative error {})\n",
+                    position_text(difference.shape, first->element), first->got, first->expected, number(first->error));
+  }
+  return text;
+}
+
+// The way from what is returned up to the value that differs first.
+std::string history(const CheckReport& report) {
+  std::string text;
+  for (const Instruction* i : way_to(*report.prepared, *report.fault->instruction)) {
+    const std::string source = model_source_of(*i);
+    text += fmt::format("    %{} = {} {}{}\n", i->name(), keyword_of(i->op()), i->shape().to_string(),
+                        source.empty() ? "" : " (" + source + ")");
+  }
+  return text.empty() ? "" : "  from where it reaches the results through\n" + text;
+}
+
+std::string describe_inside(const CheckReport& report) {
+  std::string text;
+  if (!report.ties.empty()) {
+    text += "decisions that fell otherwise on the devices, at ties; the whole program follows them:\n";
+    for (const ValueDifference& tie : report.ties) text += describe(report, tie);
+  }
+  if (report.fault) text += "the first value that differs:\n" + describe(report, *report.fault) + history(report);
+  return text;
+}
+
 std::string collectives_text(const Module& module) {
   std::vector<std::string> parts;
   double bytes = 0;
@@ -117,6 +165,7 @@ int check_file(Options options) {
   return with_lines(program, [&] {
     options.check.partition = partition_options(options.sharding);
     if (options.native) options.check.types = CheckedTypes::declared;
+    options.check.every_value = options.bisect;
     if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
     const CheckReport report = check(*program.module, options.check);
@@ -124,6 +173,7 @@ int check_file(Options options) {
     for (size_t i = 0; i < report.outputs.size(); ++i) {
       if (report.outputs[i].finding != Finding::none) put(describe(report, i));
     }
+    put(describe_inside(report));
     put(summary(report));
     spdlog::info("{} sets of arguments, peak memory {}", report.trials, human_bytes(peak_memory()));
     return report.passed() ? 0 : 1;
@@ -139,6 +189,8 @@ Command add_check(CLI::App& root) {
   add_sharding_options(*app, options->sharding);
   add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
   app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
+  app->add_flag("--bisect", options->bisect,
+                "Compare every value on the way too, and name the first that\ndiffers even where no output does");
   app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");
   app->add_flag("--allow-constant", options->allow_constant, "Outputs may be the same number everywhere");
   app->add_flag("--outputs", options->every_output, "Show every output, not only those that differ");

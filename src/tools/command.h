@@ -24,6 +24,7 @@ Command add_stats(CLI::App& root);
 Command add_run(CLI::App& root);
 Command add_propagate(CLI::App& root);
 Command add_partition(CLI::App& root);
+Command add_explain(CLI::App& root);
 Command add_check(CLI::App& root);
 Command add_help(CLI::App& root);
 

@@ -76,6 +76,69 @@ TEST(Check, AFaultInThePartitionedProgramIsFound) {
   }
 }
 
+// What stands after the fault is not blamed.
+TEST(Check, TheFirstValueThatDiffersIsNamed) {
+  const auto module = over_rows(
+      "n = f32[8,4] negate(x)\n  s = f32[4] reduce(n, zero), dimensions={0}, to_apply=sum\n"
+      "  t = f32[4] tanh(s)\n  ROOT y = f32[4] add(t, s)\n");
+  auto prepared = prepare(*module);
+  Partitioned program = partition(*prepared);
+  Instruction* negation = find(*program.module, Op::negate);
+  ASSERT_NE(negation, nullptr);
+  negation->parent()->replace_uses(negation, negation->operand(0));
+  const Instruction* reduction = find(*program.module, Op::reduce);
+  ASSERT_NE(reduction, nullptr);
+  const CheckReport report = check(*module, std::move(prepared), std::move(program));
+  EXPECT_FALSE(report.passed());
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->instruction->name(), "s");
+  EXPECT_TRUE(report.ties.empty());
+}
+
+// Two sums of the same numbers in different orders are equal up to rounding; which is larger is nobody's fault.
+TEST(Check, DecisionsAtTiesAreFollowed) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=4
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+ENTRY e {
+  x = f32[64,32] parameter(0), sharding={devices=[1,4]<=[4]}
+  zero = f32[] constant(0)
+  e = f32[64,32] exponential(x)
+  back = f32[64,32] reverse(e), dimensions={1}
+  s = f32[64] reduce(e, zero), dimensions={1}, to_apply=sum
+  t = f32[64] reduce(back, zero), dimensions={1}, to_apply=sum
+  larger = pred[64] compare(s, t), direction=GT
+  u = f32[64] select(larger, s, t)
+  ROOT r = (pred[64], f32[64]) tuple(larger, u)
+}
+)");
+  const CheckReport report = check(*module);
+  EXPECT_TRUE(report.passed());
+  EXPECT_FALSE(report.fault);
+  ASSERT_FALSE(report.ties.empty());
+  EXPECT_EQ(report.ties[0].instruction->name(), "larger");
+}
+
+TEST(Check, ProgramsThatKnowTheirDeviceAreComparedOnSeveral) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[8,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  y = f32[8,4] multiply(x, x)
+  s = f32[8,4] custom-call(y), custom_call_target="Sharding", sharding={devices=[4,1]<=[4]}
+  m = f32[2,4] custom-call(s), custom_call_target="SPMDFullToShardShape", sharding={manual}
+  n = f32[2,4] collective-permute(m), channel_id=1, source_target_pairs={{0,1},{1,2},{2,3},{3,0}}
+  p = f32[2,4] custom-call(n), custom_call_target="Sharding", sharding={manual}
+  ROOT z = f32[8,4] custom-call(p), custom_call_target="SPMDShardToFullShape", sharding={devices=[4,1]<=[4]}
+}
+)");
+  EXPECT_TRUE(check(*module).passed());
+}
+
 TEST(Check, AConstantOutputProvesNothing) {
   const auto module = over_rows("ROOT y = f32[8,4] multiply(x, zeros)\n");
   const CheckReport report = check(*module);

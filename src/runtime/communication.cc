@@ -1,0 +1,98 @@
+#include "runtime/communication.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+#include "ops/cost.h"
+#include "ops/table.h"
+#include "transform/trip_count.h"
+
+namespace gshard {
+namespace {
+
+double group_size(const Instruction& collective, int64_t devices) {
+  const auto* attrs = std::get_if<CollectiveAttrs>(&collective.attributes());
+  if (attrs == nullptr) return static_cast<double>(devices);
+  const ReplicaGroups& groups = attrs->replica_groups;
+  if (groups.iota && groups.iota->dims.size() == 2) return static_cast<double>(groups.iota->dims[1]);
+  return static_cast<double>(groups.groups.empty() ? devices : static_cast<int64_t>(groups.groups[0].size()));
+}
+
+// What a device sends in one run, by the usual ring algorithms.
+double bytes_sent(const Instruction& collective, int64_t devices) {
+  double bytes = 0;
+  for (const Instruction* operand : collective.operands()) bytes += static_cast<double>(operand->shape().byte_size());
+  const double members = group_size(collective, devices);
+  switch (collective.op()) {
+    case Op::all_gather:
+      return bytes * (members - 1);
+    case Op::all_reduce:
+      return 2 * bytes * (members - 1) / members;
+    case Op::reduce_scatter:
+    case Op::all_to_all:
+      return bytes * (members - 1) / members;
+    default:
+      return bytes;
+  }
+}
+
+// Instructions of the whole program by their places in its text, which what was emitted for them keeps.
+using Places = std::map<std::pair<int64_t, int64_t>, const Instruction*>;
+
+Places places_of(const Module& module) {
+  Places places;
+  for (const auto& computation : module.computations()) {
+    for (const auto& i : computation->instructions()) {
+      if (i->text_line() != 0) places[{i->text_line(), i->text_column()}] = i.get();
+    }
+  }
+  return places;
+}
+
+}  // namespace
+
+std::string Communication::kind() const {
+  std::string text;
+  std::string last;
+  for (const Instruction* collective : collectives) {
+    const std::string word(keyword_of(collective->op()));
+    if (word == last) continue;
+    text += (text.empty() ? "" : " + ") + word;
+    last = word;
+  }
+  return text;
+}
+
+std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program) {
+  const Costs costs(*program.module,
+                    [](const Instruction& loop) { return static_cast<double>(trip_count(loop).value_or(1)); });
+  std::vector<Communication> all;
+  std::unordered_set<const Instruction*> known;
+  for (const ReshardRecord& record : program.reshards) {
+    known.insert(record.collectives.begin(), record.collectives.end());
+    const double runs = costs.runs(*record.collectives[0]->parent());
+    all.push_back({record.cause, record.value, record.shape, record.from, record.to, record.collectives, runs,
+                   runs * record.bytes});
+  }
+  const Places places = places_of(prepared);
+  for (const auto& computation : program.module->computations()) {
+    for (const auto& i : computation->instructions()) {
+      if (!has(row_of(i->op()).traits, Traits::collective) || known.contains(i.get())) continue;
+      const auto cause = places.find({i->text_line(), i->text_column()});
+      const double runs = costs.runs(*computation);
+      all.push_back({cause == places.end() ? nullptr : cause->second,
+                     nullptr,
+                     i->shape(),
+                     {},
+                     {},
+                     {i.get()},
+                     runs,
+                     runs * bytes_sent(*i, program.mesh.device_count())});
+    }
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  return all;
+}
+
+}  // namespace gshard

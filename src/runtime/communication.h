@@ -1,0 +1,30 @@
+// What the devices of a partitioned program send each other, and because of what.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shard/partition.h"
+
+namespace gshard {
+
+struct Communication {
+  // The op of the whole program that made it necessary; null where that is not known.
+  const Instruction* cause = nullptr;
+  // The value that moves from one sharding into another; null where it is a part of how the op itself is done.
+  const Instruction* value = nullptr;
+  Shape shape;
+  Sharding from;
+  Sharding to;
+  std::vector<const Instruction*> collectives;  // of the per-device program, in order
+  double runs = 1;                              // of these, loops multiplied out
+  double bytes = 0;                             // that each device sends in all of them
+
+  // "all-gather", "all-gather + all-to-all".
+  std::string kind() const;
+};
+
+// All of a program, most bytes first. `prepared` is what was partitioned.
+std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program);
+
+}  // namespace gshard

@@ -1,0 +1,48 @@
+#include "runtime/relay.h"
+
+namespace gshard {
+
+void Relay::give(size_t device, const Event& event, const Literal& value) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return bytes_ < kMostKept || waiting_ || closed_; });
+  if (closed_) return;
+  Kept& kept = kept_[event];
+  kept.values.resize(devices_);
+  kept.values[device] = value;
+  bytes_ += value.byte_size();
+  if (++kept.given == devices_) changed_.notify_all();
+}
+
+std::vector<Literal> Relay::take(const Event& event) {
+  std::unique_lock lock(mutex_);
+  const auto is_here = [&] {
+    const auto found = kept_.find(event);
+    return found != kept_.end() && found->second.given == devices_;
+  };
+  if (!is_here()) {
+    waiting_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return is_here() || ended_; });
+    waiting_ = false;
+  }
+  if (!is_here()) return {};
+  std::vector<Literal> values = std::move(kept_.extract(event).mapped().values);
+  for (const Literal& value : values) bytes_ -= value.byte_size();
+  changed_.notify_all();
+  return values;
+}
+
+void Relay::end() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void Relay::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  kept_.clear();
+  changed_.notify_all();
+}
+
+}  // namespace gshard

@@ -1,0 +1,368 @@
+#include "runtime/replay.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <thread>
+#include <unordered_map>
+
+#include "eval/simulate.h"
+#include "ops/reducer.h"
+#include "runtime/relay.h"
+#include "runtime/whole.h"
+#include "shard/boundary.h"
+#include "transform/widen_floats.h"
+
+namespace gshard {
+namespace {
+
+// What is left of a cancellation is rounding up to this share of what was cancelled.
+constexpr double kCancelled = 1e-12;
+constexpr size_t kMostTies = 4;
+
+// Ends the whole program's evaluation when there is nothing more to learn.
+struct Enough {};
+
+// The instructions of a module by the names of their computations and their own.
+class Names {
+ public:
+  explicit Names(const Module& module) {
+    for (const auto& computation : module.computations()) {
+      for (const auto& i : computation->instructions()) found_[computation->name()][i->name()] = i.get();
+    }
+  }
+  // Null where there is none.
+  const Instruction* find(const std::string& computation, const std::string& name) const {
+    const auto names = found_.find(computation);
+    if (names == found_.end()) return nullptr;
+    const auto instruction = names->second.find(name);
+    return instruction == names->second.end() ? nullptr : instruction->second;
+  }
+
+ private:
+  std::unordered_map<std::string, std::unordered_map<std::string, const Instruction*>> found_;
+};
+
+// ---- leaves ---------------------------------------------------------------------------------------------------------
+
+void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
+  if (!value.shape().is_tuple()) leaves.push_back(value);
+  for (const Literal& element : value.elements()) add_leaves(element, leaves);
+}
+
+Literal leaf_of(const Literal& value, size_t leaf) {
+  std::vector<Literal> leaves;
+  add_leaves(value, leaves);
+  return leaves[leaf];
+}
+
+// The value with its leaf number `leaf` (which counts down on the way) replaced.
+Literal with_leaf(const Literal& value, size_t& leaf, const Literal& replacement) {
+  if (!value.shape().is_tuple()) return leaf-- == 0 ? replacement : value;
+  std::vector<Literal> elements;
+  for (const Literal& element : value.elements()) elements.push_back(with_leaf(element, leaf, replacement));
+  return Literal::tuple(std::move(elements));
+}
+
+void add_shapes(const Shape& shape, std::vector<const Shape*>& leaves) {
+  if (!shape.is_tuple()) leaves.push_back(&shape);
+  for (const Shape& element : shape.elements()) add_shapes(element, leaves);
+}
+
+// ---- single ops -----------------------------------------------------------------------------------------------------
+
+Literal evaluate_once(Op op, const Shape& shape, const Attributes& attributes, const Instruction::Callees& callees,
+                      std::span<const Literal> operands) {
+  Module module("once");
+  Computation* computation = module.add_computation("once");
+  std::vector<Instruction*> parameters;
+  for (size_t n = 0; n < operands.size(); ++n) {
+    const ParameterAttrs number{static_cast<int64_t>(n)};
+    parameters.push_back(computation->add(Op::parameter, operands[n].shape(), {}, number));
+  }
+  Instruction* copy = computation->add(op, shape, parameters, attributes);
+  copy->mutable_callees() = callees;
+  computation->set_root(copy);
+  return evaluate(*computation, operands);
+}
+
+// Whether two results of an op differ by nothing beside what it makes of the absolute values of its operands.
+bool is_left_of_cancelling(const Instruction& i, std::vector<Literal> operands, size_t leaf, const Literal& expected,
+                           const Literal& got) {
+  if (expected.shape().type() != DType::f64 || i.callees().size() > 1 || i.op() == Op::call) return false;
+  for (Literal& operand : operands) {
+    if (operand.shape().type() != DType::f64) continue;
+    for (double& x : operand.mutable_values<double>()) x = std::abs(x);
+  }
+  const Literal sizes = leaf_of(evaluate_once(i.op(), i.shape(), i.attributes(), i.callees(), operands), leaf);
+  const auto size = sizes.values<double>();
+  const auto a = expected.values<double>();
+  const auto b = got.values<double>();
+  for (size_t e = 0; e < a.size(); ++e) {
+    if (!(a[e] == b[e]) && !(std::abs(a[e] - b[e]) <= kCancelled * std::abs(size[e]))) return false;
+  }
+  return true;
+}
+
+size_t device_at(int64_t position, const Mesh& mesh) {
+  return static_cast<size_t>(mesh.device_order().empty() ? position
+                                                         : mesh.device_order()[static_cast<size_t>(position)]);
+}
+
+// The position on the mesh that differs from this one only in being the first along some digits.
+int64_t first_along(DigitSet digits, int64_t position, const Mesh& mesh) {
+  int64_t first = position;
+  for (size_t d = 0; d < mesh.digits().size(); ++d) {
+    const Mesh::DigitRow& row = mesh.digits()[d];
+    if ((digits >> d & 1) != 0) first -= position / row.stride % row.size * row.stride;
+  }
+  return first;
+}
+
+// The sums of what the devices of each group hold of a partial value, on all of them.
+std::vector<Literal> combined(const std::vector<Literal>& shards, const Sharding& sharding, const Mesh& mesh) {
+  std::vector<Literal> sums = shards;
+  for (int64_t position = 0; position < mesh.device_count(); ++position) {
+    const int64_t first = first_along(sharding.partial, position, mesh);
+    if (first == position) continue;
+    Literal& sum = sums[device_at(first, mesh)];
+    const Literal both[] = {sum, shards[device_at(position, mesh)]};
+    sum = evaluate_once(op_of(sharding.reducer), sum.shape(), NoAttrs{}, {}, both);
+  }
+  for (int64_t position = 0; position < mesh.device_count(); ++position) {
+    sums[device_at(position, mesh)] = sums[device_at(first_along(sharding.partial, position, mesh), mesh)];
+  }
+  return sums;
+}
+
+// ---- the replay -----------------------------------------------------------------------------------------------------
+
+// A value that both programs have.
+struct Slot {
+  const Instruction* prepared;
+  size_t leaf;
+  Shape shape;  // whole, in f64
+  Sharding sharding;
+};
+
+using Runs = std::unordered_map<const Instruction*, int64_t>;
+using Slots = std::unordered_map<const Instruction*, std::vector<size_t>>;
+
+class Replayer {
+ public:
+  Replayer(const Module& prepared, const Partitioned& program, std::span<const Literal> arguments, double tolerance,
+           const EvaluateOptions& options)
+      : whole_(widen_floats(prepared)),
+        local_(widened(program)),
+        arguments_(arguments.begin(), arguments.end()),
+        scattered_(scatter_arguments(local_, arguments_)),
+        tolerance_(tolerance),
+        options_(options) {
+    find_slots(program.trace);
+    for (const auto& computation : whole_->computations()) {
+      for (const auto& i : computation->instructions()) {
+        for (const Instruction* operand : i->operands()) last_use_[operand] = i.get();
+      }
+    }
+  }
+
+  Replay run() && {
+    replay_.result =
+        run_beside_devices([&](const Instruction& i, size_t slot, int64_t run, Literal& value,
+                               const std::vector<Literal>& shards) { follow(i, slot, run, value, shards); });
+    if (replay_.fault) {
+      replay_.result = Literal();
+      return std::move(replay_);
+    }
+    run_beside_devices([&](const Instruction&, size_t slot, int64_t run, const Literal& value,
+                           const std::vector<Literal>& shards) { look_for_tie(slot, run, value, shards); });
+    return std::move(replay_);
+  }
+
+ private:
+  void find_slots(const std::vector<TracedValue>& trace) {
+    std::map<std::pair<const Instruction*, size_t>, int> forms;
+    for (const TracedValue& traced : trace) ++forms[{traced.value, traced.leaf}];
+    const Names whole(*whole_);
+    const Names local(*local_.module);
+    for (const TracedValue& traced : trace) {
+      // What runs in several forms has no one order of executions.
+      if (traced.sharding.manual != 0 || forms[{traced.value, traced.leaf}] != 1) continue;
+      const Instruction* whole_value = whole.find(traced.value->parent()->name(), traced.value->name());
+      const Instruction* local_value = local.find(traced.computation, traced.name);
+      if (whole_value == nullptr || local_value == nullptr || !local_value->shape().is_array()) continue;
+      std::vector<const Shape*> leaves;
+      add_shapes(whole_value->shape(), leaves);
+      if (!leaves[traced.leaf]->is_array()) continue;
+      by_whole_[whole_value].push_back(slots_.size());
+      by_local_[local_value].push_back(slots_.size());
+      slots_.push_back({traced.value, traced.leaf, *leaves[traced.leaf], traced.sharding});
+    }
+  }
+
+  // Runs the devices, and the whole program beside them. visit(instruction, slot, run, value, shards) is called for
+  // each value that all devices have. Returns the whole program's result, empty where it was stopped.
+  template <class Visit>
+  Literal run_beside_devices(Visit visit) {
+    const auto devices = static_cast<size_t>(local_.mesh.device_count());
+    Relay relay(devices);
+    std::atomic<bool> stop = false;
+    const std::jthread simulation([&] { run_devices(relay, devices, stop); });
+    Runs runs;
+    EvaluateOptions options = options_;
+    options.observe = [&](const Instruction& i, Literal& value) {
+      const int64_t run = runs[&i]++;
+      if (const auto slots = by_whole_.find(&i); slots != by_whole_.end()) {
+        for (const size_t slot : slots->second) {
+          const std::vector<Literal> shards = relay.take({slot, run});
+          if (has_all(slots_[slot], shards)) visit(i, slot, run, value, shards);
+        }
+      }
+      keep(i, value);
+    };
+    Literal result;
+    try {
+      result = evaluate(*whole_, arguments_, options);
+    } catch (const Enough&) {
+    } catch (...) {
+      stop = true;
+      relay.close();
+      throw;
+    }
+    stop = true;
+    relay.close();
+    latest_.clear();
+    return result;
+  }
+
+  void run_devices(Relay& relay, size_t devices, const std::atomic<bool>& stop) {
+    std::vector<Runs> runs(devices);
+    const auto observe = [&](int64_t number, const Instruction& i, const Literal& value) {
+      const auto device = static_cast<size_t>(number);
+      const auto slots = by_local_.find(&i);
+      if (device >= devices || slots == by_local_.end()) return;  // of another replica, or of no interest
+      const int64_t run = runs[device][&i]++;
+      for (const size_t slot : slots->second) relay.give(device, {slot, run}, value);
+    };
+    EvaluateOptions options = options_;
+    options.stop = &stop;
+    try {
+      simulate(*local_.module, scattered_, options, observe);
+    } catch (const Error&) {  // the check has run the same program to its end already
+    }
+    relay.end();
+  }
+
+  // Values of the whole program as long as an instruction may read them.
+  void keep(const Instruction& i, const Literal& value) {
+    for (const Instruction* operand : i.operands()) {
+      if (last_use_.at(operand) == &i) latest_.erase(operand);
+    }
+    if (last_use_.contains(&i)) latest_[&i] = value;
+  }
+
+  bool has_all(const Slot& slot, const std::vector<Literal>& shards) const {
+    const Dims local = shard_sizes(slot.shape.dims(), slot.sharding, local_.mesh);
+    return !shards.empty() && std::all_of(shards.begin(), shards.end(), [&](const Literal& shard) {
+      return shard.shape().type() == slot.shape.type() && shard.shape().dims() == local;
+    });
+  }
+
+  Literal gathered(const Slot& slot, const std::vector<Literal>& shards) const {
+    if (slot.sharding.partial == 0) return gather(shards, slot.shape, slot.sharding, local_.mesh);
+    Sharding whole = slot.sharding;
+    whole.partial = 0;
+    whole.reducer = Reducer::none;
+    return gather(combined(shards, slot.sharding, local_.mesh), slot.shape, whole, local_.mesh);
+  }
+
+  void follow(const Instruction& i, size_t number, int64_t run, Literal& value, const std::vector<Literal>& shards) {
+    const Slot& slot = slots_[number];
+    ValueDifference difference{slot.prepared, slot.leaf, run, slot.shape, slot.sharding, {}, ""};
+    const Literal expected = leaf_of(value, slot.leaf);
+    Literal got;
+    try {
+      got = gathered(slot, shards);
+    } catch (const Error& error) {
+      difference.copies = error.what();
+      replay_.fault = std::move(difference);
+      throw Enough{};
+    }
+    difference.comparison = compare(expected, got, tolerance_);
+    if (difference.comparison.different != 0 && !is_rounding(i, slot.leaf, expected, got)) {
+      replay_.fault = std::move(difference);
+      throw Enough{};
+    }
+    size_t leaf = slot.leaf;
+    value = with_leaf(value, leaf, got);
+  }
+
+  bool is_rounding(const Instruction& i, size_t leaf, const Literal& expected, const Literal& got) const {
+    std::vector<Literal> operands;
+    for (const Instruction* operand : i.operands()) operands.push_back(latest_.at(operand));
+    return is_left_of_cancelling(i, std::move(operands), leaf, expected, got);
+  }
+
+  void look_for_tie(size_t number, int64_t run, const Literal& value, const std::vector<Literal>& shards) {
+    const Slot& slot = slots_[number];
+    if (is_floating(slot.shape.type()) || is_complex(slot.shape.type())) return;
+    const Comparison comparison = compare(leaf_of(value, slot.leaf), gathered(slot, shards), 0);
+    if (comparison.different == 0) return;
+    replay_.ties.push_back({slot.prepared, slot.leaf, run, slot.shape, slot.sharding, comparison, ""});
+    if (replay_.ties.size() == kMostTies) throw Enough{};
+  }
+
+  const std::unique_ptr<Module> whole_;
+  const Partitioned local_;
+  const std::vector<Literal> arguments_;
+  const std::vector<std::vector<Literal>> scattered_;
+  const double tolerance_;
+  const EvaluateOptions options_;
+  std::vector<Slot> slots_;
+  Slots by_whole_;
+  Slots by_local_;
+  std::unordered_map<const Instruction*, const Instruction*> last_use_;
+  std::unordered_map<const Instruction*, Literal> latest_;
+  Replay replay_;
+};
+
+// The instruction of the entry computation that a value is, or is inside of.
+const Instruction* in_entry(const Module& module, const Instruction& value) {
+  const Instruction* at = &value;
+  while (at->parent() != module.entry()) {
+    const Instruction* caller = nullptr;
+    for (const auto& computation : module.computations()) {
+      for (const auto& i : computation->instructions()) {
+        const auto& callees = i->callees();
+        if (std::find(callees.begin(), callees.end(), at->parent()) != callees.end()) caller = i.get();
+      }
+    }
+    if (caller == nullptr) return nullptr;
+    at = caller;
+  }
+  return at;
+}
+
+}  // namespace
+
+std::vector<const Instruction*> way_to(const Module& module, const Instruction& value) {
+  constexpr size_t kMostShown = 12;
+  std::vector<const Instruction*> way;
+  const Instruction* at = in_entry(module, value);
+  if (at == nullptr) return way;
+  if (at != &value) way.push_back(at);
+  const UserTable users(*module.entry());
+  while (way.size() < kMostShown && !users.users_of(*at).empty()) {
+    at = users.users_of(*at)[0];
+    way.push_back(at);
+  }
+  return way;
+}
+
+Replay replay(const Module& prepared, const Partitioned& program, std::span<const Literal> arguments, double tolerance,
+              const EvaluateOptions& options) {
+  return Replayer(prepared, program, arguments, tolerance, options).run();
+}
+
+}  // namespace gshard

@@ -1,0 +1,105 @@
+// gshard explain and gshard propagate, and what gshard partition reports.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "run_tool.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// Tokens cut by rows, a weight cut by columns, and their product wanted whole.
+constexpr const char* kLayer = R"(HloModule layer, num_partitions=4
+
+ENTRY %main (x: f32[8,16], w: f32[16,32]) -> f32[8,32] {
+  %x = f32[8,16]{1,0} parameter(0), sharding={devices=[4,1]<=[4]}
+  %w = f32[16,32]{1,0} parameter(1), sharding={replicated}
+  %y = f32[8,32]{1,0} dot(%x, %w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, metadata={op_name="layer/dot" source_file="layer.py" source_line=7}
+  %z = f32[8,32]{1,0} tanh(%y)
+  ROOT %out = f32[8,32]{1,0} negate(%z), sharding={replicated}
+}
+)";
+
+class Layer : public testing::Test {
+ protected:
+  Layer() { folder.write("m.hlo", kLayer); }
+  const Folder folder;
+};
+
+TEST_F(Layer, AValueIsDrawnAndFollowedToItsAnnotation) {
+  const Outcome o = folder.gshard("explain m.hlo %z");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out,
+              StartsWith("%z = tanh (line 7)  f32[8,32]\nmesh x=4; sharding [x, -]: each device holds f32[2,32]"));
+  EXPECT_THAT(o.out, HasSubstr("  0:2 │  0  │\n"));
+  EXPECT_THAT(o.out, HasSubstr("dimension 0 is cut by x:\n"));
+  EXPECT_THAT(o.out, HasSubstr("%y = dot"));
+  EXPECT_THAT(o.out, HasSubstr("layer.py:7"));
+  EXPECT_THAT(o.out, HasSubstr("its annotation"));
+}
+
+TEST_F(Layer, AnUnknownValueIsWrongUsage) {
+  const Outcome o = folder.gshard("explain m.hlo nothing");
+  EXPECT_EQ(o.exit_code, 2);
+  EXPECT_THAT(o.err, StartsWith("error: the program has no value '%nothing' when it is partitioned"));
+  EXPECT_EQ(folder.gshard("explain m.hlo z --collectives").exit_code, 2);
+}
+
+TEST_F(Layer, CollectivesHaveTheirCauseAndBytes) {
+  const Outcome o = folder.gshard("explain m.hlo --collectives");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, StartsWith("4 devices, x=4: 1 movement of data, each device sends 768 B\n"));
+  EXPECT_THAT(o.out, HasSubstr("100.0 %  all-gather  "));
+  EXPECT_THAT(o.out, HasSubstr("[x, -] -> [-, -]\n"));
+}
+
+TEST_F(Layer, TheSameAsJson) {
+  const auto value = nlohmann::json::parse(folder.gshard("explain m.hlo z --json").out);
+  EXPECT_EQ(value["leaves"][0]["sharding"], "[x, -]");
+  EXPECT_EQ(value["leaves"][0]["dimensions"][0][0]["from"].back()["value"], "x");
+  const auto sent = nlohmann::json::parse(folder.gshard("explain m.hlo --collectives --json").out);
+  EXPECT_EQ(sent["communications"][0]["kind"], "all-gather");
+  EXPECT_EQ(sent["communications"][0]["bytes"], 768);
+  EXPECT_EQ(sent["communications"][0]["share"], 1);
+}
+
+TEST_F(Layer, WithoutAValueTheBoundaryIsShown) {
+  const Outcome o = folder.gshard("explain m.hlo");
+  EXPECT_THAT(o.out, HasSubstr("%w        f32[16,32]  [-, -]"));
+  EXPECT_THAT(o.out, HasSubstr("result.0  f32[8,32]   [-, -]"));
+}
+
+TEST_F(Layer, OptionsAnnotateAndResize) {
+  EXPECT_THAT(folder.gshard("explain m.hlo --devices 8 w").out, HasSubstr("mesh x=8; "));
+  EXPECT_THAT(folder.gshard("explain m.hlo --annotate 'w=_,x' w").out, HasSubstr("sharding [-, x]"));
+  EXPECT_EQ(folder.gshard("explain m.hlo --mesh y=2").exit_code, 2);
+  EXPECT_EQ(folder.gshard("check m.hlo --mesh x=3").exit_code, 0);
+}
+
+TEST_F(Layer, PropagatedShardingsAreReadAgain) {
+  const Outcome o = folder.gshard("propagate m.hlo -o sharded.hlo");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(folder.read("sharded.hlo"), HasSubstr("tanh(%y), sharding={devices=[4,1]<=[4]}"));
+  EXPECT_EQ(folder.gshard("propagate sharded.hlo").out, folder.read("sharded.hlo"));
+  EXPECT_EQ(folder.gshard("check sharded.hlo").exit_code, 0);
+}
+
+TEST_F(Layer, ReplicationIsReportedAndForbidden) {
+  EXPECT_EQ(folder.gshard("partition m.hlo --forbid-replication 1025").exit_code, 0);
+  const Outcome o = folder.gshard("partition m.hlo --forbid-replication 1024");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_THAT(o.err, HasSubstr("needs all of"));
+  EXPECT_THAT(o.err, HasSubstr("f32[8,32] [x, -] on every device, 1 KiB"));
+  EXPECT_EQ(folder.gshard("partition m.hlo -o out.hlo --report r.json").exit_code, 0);
+  const auto report = nlohmann::json::parse(folder.read("r.json"));
+  EXPECT_EQ(report["devices"], 4);
+  EXPECT_EQ(report["communications"].size(), 1u);
+}
+
+}  // namespace
+}  // namespace gshard
