@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shard/machine.h"
 #include "shard/placement.h"
 #include "shard/propagate.h"
 
@@ -33,6 +34,8 @@ struct PartitionOptions {
   // The new size of the one axis that is not of size 1.
   std::optional<int64_t> devices;
   std::vector<OutsideAnnotation> annotations;
+  // By whose speeds plans are chosen.
+  Machine machine = known_machines()[0];
   // Everything outside of manual regions whole on every device: what the partitioned program is compared with where a
   // module has manual regions, which no single device can run.
   enum class Shardings { propagated, replicated } shardings = Shardings::propagated;

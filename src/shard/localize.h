@@ -18,7 +18,8 @@ struct Decision {
   const Mesh& mesh;
   const std::vector<Sharding>& shardings;  // of every class of values
   const std::vector<Sharding>& results;    // of the leaves of the entry's result
-  const Annotated& annotated;              // manual edges, and what lies otherwise at the boundary
+  const Machine& machine;
+  const Annotated& annotated;  // manual edges, and what lies otherwise at the boundary
 };
 
 struct Localized {

@@ -190,6 +190,7 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
 
   ReshardRecord record{&value, now_, shape, held.sharding, to, {}, 0};
   record.bytes = elements_sent(steps, emitter_.mesh()) * static_cast<double>(bytes_of(shape.type()));
+  record.seconds = seconds_of(steps, shape.type(), emitter_.mesh(), shared_.decision.machine);
   for (size_t n = before; n < emitter_.computation().size(); ++n) {
     const Instruction* emitted = emitter_.computation().at(n);
     if (has(row_of(emitted->op()).traits, Traits::collective)) record.collectives.push_back(emitted);
@@ -425,7 +426,7 @@ Leaves ComputationLocalizer::visit_op(const Instruction& i) {
   check_collective(i, op.manual);
   check_call(i, op.manual);
   const std::vector<Way> ways = ways_of(i);
-  const OpPlan plan = choose_plan(op, ways, emitter_.mesh());
+  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), shared_.decision.machine});
   LocalOp local{i, op, plan, {}, emitter_};
   for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
   Leaves leaves;

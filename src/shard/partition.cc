@@ -50,7 +50,10 @@ std::vector<AliasedLeaves> aliased_leaves(const Module& module) {
 class Completion {
  public:
   Completion(const Module& module, const PartitionOptions& options)
-      : module_(module), values_(module), annotated_(annotate(module, values_, options)) {
+      : module_(module),
+        values_(module),
+        annotated_(annotate(module, values_, options)),
+        machine_(options.machine.for_devices(annotated_.mesh.device_count())) {
     std::vector<Constraint> constraints = constraints_of(module, values_);
     mark_manual(module, values_, annotated_.mesh, constraints, annotated_.classes);
     if (options.shardings == PartitionOptions::Shardings::replicated) {
@@ -64,7 +67,7 @@ class Completion {
     complete_aliases();
   }
 
-  Decision decision() const { return {module_, values_, annotated_.mesh, shardings_, results_, annotated_}; }
+  Decision decision() const { return {module_, values_, annotated_.mesh, shardings_, results_, machine_, annotated_}; }
   const std::vector<InputOutputAlias>& aliases() const { return aliases_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -135,6 +138,7 @@ class Completion {
   const Module& module_;
   ValueTable values_;
   Annotated annotated_;
+  Machine machine_;
   std::vector<Spread> spreads_;
   std::vector<Sharding> shardings_;
   std::vector<Sharding> results_;

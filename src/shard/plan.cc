@@ -6,9 +6,6 @@
 namespace gshard {
 namespace {
 
-// Multiplications that take as long as sending one byte.
-constexpr double kWorkPerByte = 64;
-
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 bool can_be_cut(const Factor& factor) {
@@ -102,29 +99,37 @@ void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
   }
 }
 
-double bytes_of_steps(const Shape& shape, Sharding from, Sharding to, const Mesh& mesh) {
+double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target) {
   from.manual = to.manual = 0;  // where each device does as it likes, nothing is moved
   if (from == to || !shape.is_array()) return 0;
-  return elements_sent(reshard_steps(shape.dims(), from, to, mesh), mesh) * static_cast<double>(bytes_of(shape.type()));
+  return seconds_of(reshard_steps(shape.dims(), from, to, target.mesh), shape.type(), target.mesh, target.machine);
 }
 
-double cost_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  double bytes = 0;
-  for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
-    if (!op.operand_shapes[i].is_array()) continue;
-    bytes += bytes_of_steps(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), mesh);
-  }
-  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
-    bytes += bytes_of_steps(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], mesh);
-  }
-  if (plan.way->sent != nullptr) bytes += plan.way->sent(op, plan, mesh);
+// Of one tensor on one device.
+double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh) {
+  if (!shape.is_array()) return 0;
+  double bytes = static_cast<double>(bytes_of(shape.type()));
+  for (const int64_t size : shard_sizes(shape.dims(), sharding, mesh)) bytes *= static_cast<double>(size);
+  return bytes;
+}
+
+// The longer of computing, and of reading and writing memory.
+double seconds_to_compute(const OpContext& op, const OpPlan& plan, const Target& target) {
   double work = 1;
   const std::vector<Factor>& factors = plan.way->rule.factors;
   for (size_t f = 0; f < factors.size(); ++f) {
     if (factors[f].kind == FactorKind::indexed) continue;
-    work *= static_cast<double>(ceil_div(factors[f].size, mesh.size_of(plan.cut[f])));
+    work *= static_cast<double>(ceil_div(factors[f].size, target.mesh.size_of(plan.cut[f])));
   }
-  return bytes + work / kWorkPerByte;
+  double bytes = 0;
+  for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
+    if (!op.operand_shapes[i].is_array()) continue;
+    bytes += local_bytes(op.operand_shapes[i], operand_sharding(op, plan, i), target.mesh);
+  }
+  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
+    bytes += local_bytes(op.result_shapes[leaf], result_sharding(op, plan, leaf), target.mesh);
+  }
+  return std::max(2 * work / target.machine.operations_per_second, bytes / target.machine.memory_bytes_per_second);
 }
 
 DigitSet set_of_all(const std::vector<Digits>& cut) {
@@ -161,7 +166,7 @@ void pass_partials(const OpContext& op, OpPlan& plan) {
 // Follows each of the tensors in turn, alone and together with the others, and keeps the cheapest plan.
 class PlanSearch {
  public:
-  PlanSearch(const OpContext& op, const Mesh& mesh) : op_(op), mesh_(mesh) {}
+  PlanSearch(const OpContext& op, const Target& target) : op_(op), target_(target), mesh_(target.mesh) {}
 
   void try_way(const Way& way) {
     const size_t tensors = op_.result_shapes.size() + op_.operand_shapes.size();
@@ -211,13 +216,14 @@ class PlanSearch {
   }
 
   void price(const OpPlan& plan) {
-    const double cost = cost_of(op_, plan, mesh_);
+    const double cost = seconds_of(op_, plan, target_);
     if (cost >= best_cost_) return;
     best_cost_ = cost;
     best_ = plan;
   }
 
   const OpContext& op_;
+  const Target& target_;
   const Mesh& mesh_;
   OpPlan best_;
   double best_cost_ = std::numeric_limits<double>::infinity();
@@ -276,8 +282,22 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
   return sharding;
 }
 
-OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh& mesh) {
-  PlanSearch search(op, mesh);
+double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target) {
+  double seconds = seconds_to_compute(op, plan, target);
+  for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
+    if (!op.operand_shapes[i].is_array()) continue;
+    seconds += seconds_to_reshard(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), target);
+  }
+  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
+    seconds += seconds_to_reshard(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], target);
+  }
+  const double sent = plan.way->sent == nullptr ? 0 : plan.way->sent(op, plan, target.mesh);
+  if (sent > 0) seconds += target.machine.link.latency + sent / target.machine.link.bytes_per_second;
+  return seconds;
+}
+
+OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Target& target) {
+  PlanSearch search(op, target);
   for (const Way& way : ways) search.try_way(way);
   return std::move(search).best();
 }

@@ -43,8 +43,17 @@ PlanPartial partial_of(const OpPlan& plan);
 Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i);
 Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf);
 
-// The cheapest plan among those that follow one of the tensors: bytes sent for resharding operands and results, and the
-// work that is left to each device. It points into `ways`.
-OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Mesh& mesh);
+// The devices that plans are made for.
+struct Target {
+  const Mesh& mesh;
+  const Machine& machine;
+};
+
+// The fastest plan among those that follow one of the tensors, by estimate: bringing operands and results where they
+// must lie, and the work that is left to each device. It points into `ways`.
+OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Target& target);
+
+// The estimate for a plan, in seconds.
+double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target);
 
 }  // namespace gshard

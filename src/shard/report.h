@@ -18,7 +18,8 @@ struct ReshardRecord {
   Sharding to;
   // The collectives that do it, in the per-device module, in order.
   std::vector<const Instruction*> collectives;
-  double bytes = 0;  // that each device sends
+  double bytes = 0;    // that each device sends
+  double seconds = 0;  // estimated
 };
 
 // Where the per-device program holds a value of the whole one, as it was made: by names, since what tidies the program

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 namespace gshard {
@@ -298,6 +299,37 @@ Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& em
   return emitter.add(Op::select, shape.without_layout(), {emitter.broadcast_scalar(first, flags), value, neutral});
 }
 
+double elements_sent(const Step& step, const Mesh& mesh) {
+  const auto members = static_cast<double>(mesh.size_of(step.digits));
+  const double others = (members - 1) / members;
+  switch (step.kind) {
+    case Step::Kind::all_reduce:
+      return 2 * others * static_cast<double>(step.elements_before);
+    case Step::Kind::reduce_scatter:
+    case Step::Kind::all_to_all:
+      return others * static_cast<double>(step.elements_before);
+    case Step::Kind::all_gather:
+      return others * static_cast<double>(step.elements_after);
+    case Step::Kind::remap:
+      return elements_sent(step.remap) * static_cast<double>(step.elements_before / step.remap.shard);
+    case Step::Kind::permute:
+      return static_cast<double>(step.elements_before);
+    case Step::Kind::local_slice:
+    case Step::Kind::make_partial:
+    case Step::Kind::resize:
+      return 0;
+  }
+  return 0;
+}
+
+// One exchange between neighbours for a permute; as many as halve the members down to one otherwise, twice where what
+// was reduced is spread again.
+double rounds_of(const Step& step, const Mesh& mesh) {
+  if (step.kind == Step::Kind::permute || step.kind == Step::Kind::remap) return 1;
+  const double halvings = std::ceil(std::log2(static_cast<double>(mesh.size_of(step.digits))));
+  return step.kind == Step::Kind::all_reduce ? 2 * halvings : halvings;
+}
+
 }  // namespace
 
 std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const Sharding& to, const Mesh& mesh) {
@@ -305,39 +337,25 @@ std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const S
   if (from == to) return {};
   std::vector<Step> steps = Walk(sizes, from, to, mesh).steps();
   const auto moved = permutation(sizes, from, to, mesh);
-  if (moved && elements_sent({*moved}, mesh) <= elements_sent(steps, mesh)) return {*moved};
+  if (moved && elements_sent(*moved, mesh) <= elements_sent(steps, mesh)) return {*moved};
   return steps;
 }
 
 double elements_sent(const std::vector<Step>& steps, const Mesh& mesh) {
   double total = 0;
-  for (const Step& step : steps) {
-    const auto members = static_cast<double>(mesh.size_of(step.digits));
-    const double others = (members - 1) / members;
-    switch (step.kind) {
-      case Step::Kind::all_reduce:
-        total += 2 * others * static_cast<double>(step.elements_before);
-        break;
-      case Step::Kind::reduce_scatter:
-      case Step::Kind::all_to_all:
-        total += others * static_cast<double>(step.elements_before);
-        break;
-      case Step::Kind::all_gather:
-        total += others * static_cast<double>(step.elements_after);
-        break;
-      case Step::Kind::remap:
-        total += elements_sent(step.remap) * static_cast<double>(step.elements_before / step.remap.shard);
-        break;
-      case Step::Kind::permute:
-        total += static_cast<double>(step.elements_before);
-        break;
-      case Step::Kind::local_slice:
-      case Step::Kind::make_partial:
-      case Step::Kind::resize:
-        break;
-    }
-  }
+  for (const Step& step : steps) total += elements_sent(step, mesh);
   return total;
+}
+
+double seconds_of(const std::vector<Step>& steps, DType type, const Mesh& mesh, const Machine& machine) {
+  double seconds = 0;
+  for (const Step& step : steps) {
+    const double bytes = elements_sent(step, mesh) * static_cast<double>(bytes_of(type));
+    if (bytes == 0) continue;
+    const Link link = machine.link_along(step.digits, mesh);
+    seconds += rounds_of(step, mesh) * link.latency + bytes / link.bytes_per_second;
+  }
+  return seconds;
 }
 
 Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& emitter) {

@@ -13,6 +13,7 @@
 
 #include "ir/sharding.h"
 #include "shard/emitter.h"
+#include "shard/machine.h"
 #include "shard/remap.h"
 
 namespace gshard {
@@ -47,6 +48,10 @@ std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const S
 
 // Elements that each device sends over its links, by the usual ring algorithms.
 double elements_sent(const std::vector<Step>& steps, const Mesh& mesh);
+
+// Estimated seconds until they are done, one after the other: the elements over the slowest link of each step, and a
+// latency for each doubling of its members.
+double seconds_of(const std::vector<Step>& steps, DType type, const Mesh& mesh, const Machine& machine);
 
 Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& emitter);
 

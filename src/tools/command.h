@@ -26,6 +26,7 @@ Command add_propagate(CLI::App& root);
 Command add_partition(CLI::App& root);
 Command add_explain(CLI::App& root);
 Command add_check(CLI::App& root);
+Command add_machine(CLI::App& root);
 Command add_help(CLI::App& root);
 
 }  // namespace gshard

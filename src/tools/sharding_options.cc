@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <limits>
 
+#include "runtime/machine_file.h"
 #include "tools/usage.h"
 
 namespace gshard {
@@ -20,6 +21,10 @@ void add_sharding_options(CLI::App& app, ShardingArguments& arguments) {
                  "axes joined by '+',\n'_' for none, '?' to leave it open; may be repeated")
       ->allow_extra_args(false)
       ->type_name("PATTERN=DIM,...");
+  app.add_option("--machine", arguments.machine,
+                 "Choose plans by the speeds of this machine: balanced (default),\n"
+                 "tpu-v3, h100, threads, or a TOML file (see 'gshard help machine')")
+      ->type_name("NAME|FILE");
 }
 
 PartitionOptions partition_options(const ShardingArguments& arguments) {
@@ -31,6 +36,7 @@ PartitionOptions partition_options(const ShardingArguments& arguments) {
   if (arguments.devices > 0) options.devices = static_cast<int64_t>(arguments.devices);
   if (!arguments.mesh.empty()) options.mesh = parse_mesh(arguments.mesh);
   for (const std::string& text : arguments.annotations) options.annotations.push_back(parse_annotation(text));
+  if (!arguments.machine.empty()) options.machine = read_machine(arguments.machine);
   return options;
 }
 

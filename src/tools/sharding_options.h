@@ -19,9 +19,10 @@ struct ShardingArguments {
   uint64_t devices = 0;  // 0 where not given
   std::string mesh;
   std::vector<std::string> annotations;
+  std::string machine;  // empty where not given
 };
 
-// Declares --devices, --mesh and --annotate.
+// Declares --devices, --mesh, --annotate and --machine.
 void add_sharding_options(CLI::App& app, ShardingArguments& arguments);
 
 // Throws Error(usage) where they cannot be read.

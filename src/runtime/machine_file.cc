@@ -1,0 +1,193 @@
+#include "runtime/machine_file.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "base/error.h"
+#include "eval/evaluate.h"
+#include "ops/build.h"
+#include "ops/einsum.h"
+
+namespace gshard {
+namespace {
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+class MachineReader {
+ public:
+  explicit MachineReader(const std::string& path) : path_(path) {}
+
+  Machine read() const {
+    const toml::table file = parsed();
+    expect_keys(file,
+                {"name", "operations_per_second", "memory_bytes_per_second", "memory_bytes", "shared", "link", "axes"});
+    Machine machine;
+    machine.name = file["name"].value_or(std::filesystem::path(path_).stem().string());
+    machine.operations_per_second = positive(file, "operations_per_second");
+    machine.memory_bytes_per_second = positive(file, "memory_bytes_per_second");
+    if (file.contains("memory_bytes")) machine.memory_bytes = positive(file, "memory_bytes");
+    machine.is_shared = file["shared"].value_or(false);
+    machine.link = link(table_of(file, "link"));
+    if (!file.contains("axes")) return machine;
+    const toml::table& axes = table_of(file, "axes");
+    for (const auto& [axis, entry] : axes) machine.axes[std::string(axis.str())] = link(table_of(axes, axis.str()));
+    return machine;
+  }
+
+ private:
+  toml::table parsed() const {
+    try {
+      return toml::parse_file(path_);
+    } catch (const toml::parse_error& error) {
+      fail(error.source(), std::string(error.description()));
+    }
+  }
+
+  Link link(const toml::table& table) const {
+    expect_keys(table, {"bytes_per_second", "latency"});
+    const double latency = table.contains("latency") ? number(table, "latency") : 0;
+    if (!(latency >= 0)) fail(table.get("latency")->source(), "latency must not be negative");
+    return {positive(table, "bytes_per_second"), latency};
+  }
+
+  const toml::table& table_of(const toml::table& in, std::string_view key) const {
+    const toml::node* node = in.get(key);
+    if (node == nullptr) fail(in.source(), "the table [" + std::string(key) + "] is missing");
+    if (!node->is_table()) fail(node->source(), std::string(key) + " must be a table");
+    return *node->as_table();
+  }
+
+  double number(const toml::table& in, std::string_view key) const {
+    const toml::node* node = in.get(key);
+    if (node == nullptr) fail(in.source(), std::string(key) + " is missing");
+    const auto value = node->value<double>();
+    if (!value) fail(node->source(), std::string(key) + " must be a number");
+    return *value;
+  }
+
+  double positive(const toml::table& in, std::string_view key) const {
+    const double value = number(in, key);
+    if (!(value > 0)) fail(in.get(key)->source(), std::string(key) + " must be above 0");
+    return value;
+  }
+
+  void expect_keys(const toml::table& table, const std::set<std::string_view>& known) const {
+    for (const auto& [key, node] : table) {
+      if (known.contains(key.str())) continue;
+      fail(key.source(),
+           "unknown key '" + std::string(key.str()) + "'; known are " + fmt::format("{}", fmt::join(known, ", ")));
+    }
+  }
+
+  [[noreturn]] void fail(const toml::source_region& where, const std::string& what) const {
+    throw Error::usage(what).at(
+        {path_, static_cast<int64_t>(where.begin.line), static_cast<int64_t>(where.begin.column), ""});
+  }
+
+  const std::string path_;
+};
+
+std::string link_text(const Link& link) {
+  return fmt::format("bytes_per_second = {:.4g}\nlatency = {:.4g}\n", link.bytes_per_second, link.latency);
+}
+
+// ---- measuring ------------------------------------------------------------------------------------------------------
+
+// The fastest of a few runs: what else the machine does only slows it.
+template <class Work>
+double fastest_seconds(const Work& work) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int run = 0; run < 5; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+double measured_operations() {
+  constexpr int64_t kSize = 384;
+  Module module("dot");
+  const Shape square(DType::f32, {kSize, kSize});
+  define_entry(module, "main", {square, square},
+               [](Computation&, Values p) { return einsum("ij,jk->ik", p[0], p[1]); });
+  const std::vector<Literal> arguments = {Literal(square), Literal(square)};
+  const double seconds = fastest_seconds([&] { evaluate(module, arguments); });
+  return 2.0 * kSize * kSize * kSize / seconds;
+}
+
+double measured_memory() {
+  constexpr size_t kBytes = size_t{64} << 20;
+  std::vector<char> from(kBytes, 1);
+  std::vector<char> to(kBytes);
+  const double seconds = fastest_seconds([&] { std::memcpy(to.data(), from.data(), kBytes); });
+  return 2.0 * static_cast<double>(kBytes) / seconds;
+}
+
+// Half of the time in which a turn passes from one thread to another and back.
+double measured_latency() {
+  constexpr int kTurns = 2000;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int turn = 0;
+  const auto play = [&](int parity) {
+    std::unique_lock lock(mutex);
+    while (turn < kTurns) {
+      changed.wait(lock, [&] { return turn % 2 == parity || turn >= kTurns; });
+      ++turn;
+      changed.notify_one();
+    }
+  };
+  const double seconds = fastest_seconds([&] {
+    turn = 0;
+    std::thread other(play, 1);
+    play(0);
+    other.join();
+  });
+  return seconds / kTurns;
+}
+
+}  // namespace
+
+Machine read_machine(const std::string& name_or_path) {
+  if (auto machine = machine_named(name_or_path)) return *std::move(machine);
+  if (!std::filesystem::exists(name_or_path)) {
+    std::string names;
+    for (const Machine& machine : known_machines()) names += (names.empty() ? "" : ", ") + machine.name;
+    throw Error::usage("no machine and no file is called '" + name_or_path + "'; known machines are " + names);
+  }
+  return MachineReader(name_or_path).read();
+}
+
+std::string machine_text(const Machine& machine) {
+  std::string text = fmt::format("name = \"{}\"\noperations_per_second = {:.4g}\nmemory_bytes_per_second = {:.4g}\n",
+                                 machine.name, machine.operations_per_second, machine.memory_bytes_per_second);
+  if (machine.memory_bytes > 0) text += fmt::format("memory_bytes = {:.4g}\n", machine.memory_bytes);
+  text += fmt::format("shared = {}\n\n[link]\n{}", machine.is_shared, link_text(machine.link));
+  for (const auto& [axis, link] : machine.axes) text += fmt::format("\n[axes.{}]\n{}", axis, link_text(link));
+  return text;
+}
+
+Machine measure_machine() {
+  Machine machine;
+  machine.name = "measured";
+  machine.operations_per_second = measured_operations() * std::max(1U, std::thread::hardware_concurrency());
+  machine.memory_bytes_per_second = measured_memory();
+  machine.link = {machine.memory_bytes_per_second / 2, measured_latency()};
+  machine.is_shared = true;
+  return machine;
+}
+
+}  // namespace gshard
