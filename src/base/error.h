@@ -17,11 +17,11 @@ namespace gshard {
 
 // The value is the exit code of the command line.
 enum class ErrorKind : int {
-  usage = 2,     // wrong options or config
-  program = 3,   // a bad module or bad data
-  memory = 4,    // too large to hold
-  diverged = 5,  // training produced non-finite values
-  lost_peer = 6, // another device or rank failed
+  usage = 2,      // wrong options or config
+  program = 3,    // a bad module or bad data
+  memory = 4,     // too large to hold
+  diverged = 5,   // training produced non-finite values
+  lost_peer = 6,  // another device or rank failed
 };
 
 // A place in a text: lines and columns count from 1; `line_text` is the whole line, for the caret.
@@ -60,7 +60,7 @@ class Error : public std::runtime_error {
 
 }  // namespace gshard
 
-#define GSHARD_CHECK(condition, ...)                                                                     \
-  do {                                                                                                   \
+#define GSHARD_CHECK(condition, ...)                                                                         \
+  do {                                                                                                       \
     if (!(condition)) ::gshard::check_failed(#condition, __FILE__, __LINE__, std::string_view{__VA_ARGS__}); \
   } while (false)

@@ -46,8 +46,8 @@ struct EvaluateOptions {
   Environment* environment = nullptr;  // not owned; null for the default
   // Where it becomes true the evaluation ends soon with an Error. Not owned; may be null.
   const std::atomic<bool>* stop = nullptr;
-  // Called after each instruction outside of reducers and comparators, with its value, in whose place it may put another
-  // of the same shape.
+  // Called after each instruction outside of reducers and comparators, with its value, in whose place it may put
+  // another of the same shape.
   std::function<void(const Instruction&, Literal&)> observe;
 };
 

@@ -14,10 +14,8 @@ class Hasher {
   uint64_t seed = 0;
 
   template <class T>
-    requires std::is_integral_v<T> || std::is_enum_v<T>
-  void add(T value) {
-    hash_combine(seed, static_cast<uint64_t>(value));
-  }
+  requires std::is_integral_v<T> || std::is_enum_v<T>
+  void add(T value) { hash_combine(seed, static_cast<uint64_t>(value)); }
   void add(float value) { add(std::bit_cast<uint32_t>(value)); }
   void add(const std::string& value) { hash_combine(seed, gshard::hash_of(value)); }
   void add(const Dims& value) { add_all(value); }

@@ -35,20 +35,20 @@ enum class Presence : uint8_t {
 template <class Struct, class Value>
 struct Field {
   std::string_view name;
-  Value Struct::* member;
+  Value Struct::*member;
   Presence presence;
 };
 
 template <class S, class V>
-constexpr Field<S, V> required(std::string_view name, V S::* member) {
+constexpr Field<S, V> required(std::string_view name, V S::*member) {
   return {name, member, Presence::required};
 }
 template <class S, class V>
-constexpr Field<S, V> shown(std::string_view name, V S::* member) {
+constexpr Field<S, V> shown(std::string_view name, V S::*member) {
   return {name, member, Presence::shown};
 }
 template <class S, class V>
-constexpr Field<S, V> optional(std::string_view name, V S::* member) {
+constexpr Field<S, V> optional(std::string_view name, V S::*member) {
   return {name, member, Presence::optional};
 }
 
@@ -244,9 +244,7 @@ struct CompareAttrs {
 struct AccuracyAttrs {
   RawBraces result_accuracy;
   bool operator==(const AccuracyAttrs&) const = default;
-  static constexpr auto fields() {
-    return std::tuple{optional("result_accuracy", &AccuracyAttrs::result_accuracy)};
-  }
+  static constexpr auto fields() { return std::tuple{optional("result_accuracy", &AccuracyAttrs::result_accuracy)}; }
 };
 
 struct DotAttrs {
@@ -534,20 +532,19 @@ struct CustomCallAttrs {
   RawBraces output_to_operand_aliasing;
   bool operator==(const CustomCallAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{
-        optional("window", &CustomCallAttrs::window),
-        optional("dim_labels", &CustomCallAttrs::dim_labels),
-        optional("feature_group_count", &CustomCallAttrs::feature_group_count),
-        optional("batch_group_count", &CustomCallAttrs::batch_group_count),
-        optional("operand_precision", &CustomCallAttrs::operand_precision),
-        optional("padding_type", &CustomCallAttrs::padding_type),
-        required("custom_call_target", &CustomCallAttrs::custom_call_target),
-        optional("operand_layout_constraints", &CustomCallAttrs::operand_layout_constraints),
-        optional("custom_call_has_side_effect", &CustomCallAttrs::custom_call_has_side_effect),
-        optional("literal", &CustomCallAttrs::literal),
-        optional("output_to_operand_aliasing", &CustomCallAttrs::output_to_operand_aliasing),
-        optional("schedule", &CustomCallAttrs::schedule),
-        optional("api_version", &CustomCallAttrs::api_version)};
+    return std::tuple{optional("window", &CustomCallAttrs::window),
+                      optional("dim_labels", &CustomCallAttrs::dim_labels),
+                      optional("feature_group_count", &CustomCallAttrs::feature_group_count),
+                      optional("batch_group_count", &CustomCallAttrs::batch_group_count),
+                      optional("operand_precision", &CustomCallAttrs::operand_precision),
+                      optional("padding_type", &CustomCallAttrs::padding_type),
+                      required("custom_call_target", &CustomCallAttrs::custom_call_target),
+                      optional("operand_layout_constraints", &CustomCallAttrs::operand_layout_constraints),
+                      optional("custom_call_has_side_effect", &CustomCallAttrs::custom_call_has_side_effect),
+                      optional("literal", &CustomCallAttrs::literal),
+                      optional("output_to_operand_aliasing", &CustomCallAttrs::output_to_operand_aliasing),
+                      optional("schedule", &CustomCallAttrs::schedule),
+                      optional("api_version", &CustomCallAttrs::api_version)};
   }
 };
 
@@ -606,8 +603,7 @@ struct ScanAttrs {
   int64_t num_carries = 0;
   bool operator==(const ScanAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{required("dimensions", &ScanAttrs::dimensions),
-                      required("num_carries", &ScanAttrs::num_carries),
+    return std::tuple{required("dimensions", &ScanAttrs::dimensions), required("num_carries", &ScanAttrs::num_carries),
                       optional("is_reverse", &ScanAttrs::is_reverse),
                       shown("is_associative", &ScanAttrs::is_associative)};
   }
@@ -615,12 +611,11 @@ struct ScanAttrs {
 
 using Attributes =
     std::variant<NoAttrs, ParameterAttrs, ConstantAttrs, DimensionsAttrs, IotaAttrs, TupleIndexAttrs, CompareAttrs,
-                 AccuracyAttrs, DotAttrs, RaggedDotAttrs, ConvolutionAttrs, WindowAttrs, SliceAttrs,
-                 DynamicSliceAttrs, PadAttrs, GatherAttrs, ScatterAttrs, SortAttrs, TopKAttrs, ReducePrecisionAttrs,
-                 RngAttrs, RngBitGeneratorAttrs, RngStateAttrs, FftAttrs, CholeskyAttrs, TriangularSolveAttrs,
-                 BatchNormAttrs, CollectiveAttrs, CollectivePermuteAttrs, ChannelAttrs, InfeedAttrs, OutfeedAttrs,
-                 CustomCallAttrs, FusionAttrs, CallAttrs, AsyncAttrs, CopyStartAttrs, DomainAttrs,
-                 DimensionSizeAttrs, ScanAttrs>;
+                 AccuracyAttrs, DotAttrs, RaggedDotAttrs, ConvolutionAttrs, WindowAttrs, SliceAttrs, DynamicSliceAttrs,
+                 PadAttrs, GatherAttrs, ScatterAttrs, SortAttrs, TopKAttrs, ReducePrecisionAttrs, RngAttrs,
+                 RngBitGeneratorAttrs, RngStateAttrs, FftAttrs, CholeskyAttrs, TriangularSolveAttrs, BatchNormAttrs,
+                 CollectiveAttrs, CollectivePermuteAttrs, ChannelAttrs, InfeedAttrs, OutfeedAttrs, CustomCallAttrs,
+                 FusionAttrs, CallAttrs, AsyncAttrs, CopyStartAttrs, DomainAttrs, DimensionSizeAttrs, ScanAttrs>;
 
 uint64_t hash_of(const Attributes& attributes);
 

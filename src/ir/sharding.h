@@ -55,9 +55,9 @@ struct DeviceStride {
 // devices is no mixed-radix permutation.
 std::optional<std::vector<std::vector<DeviceStride>>> device_strides(const TileAssignment& tiles);
 
-// The coarsest unnamed mesh over `device_count` devices in which `shardings` are lists of axes. Axes are called x, y, z,
-// w, x4, x5, ... major to minor. A sharding whose numbering does not nest with those before it, or has no axes at all,
-// leaves no trace: it is no list of axes of this mesh.
+// The coarsest unnamed mesh over `device_count` devices in which `shardings` are lists of axes. Axes are called x, y,
+// z, w, x4, x5, ... major to minor. A sharding whose numbering does not nest with those before it, or has no axes at
+// all, leaves no trace: it is no list of axes of this mesh.
 Mesh find_mesh(const std::vector<const HloSharding*>& shardings, int64_t device_count);
 
 // The sharding on `mesh` of an array of `rank` dimensions. Throws Error(program) where it does not fit the mesh or the

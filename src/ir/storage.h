@@ -14,10 +14,10 @@ namespace gshard {
 // The storage type of one element.
 template <DType type>
 struct StorageOf;
-#define GSHARD_STORAGE(name, cpp)    \
-  template <>                        \
-  struct StorageOf<DType::name> {    \
-    using Type = cpp;                \
+#define GSHARD_STORAGE(name, cpp) \
+  template <>                     \
+  struct StorageOf<DType::name> { \
+    using Type = cpp;             \
   };
 GSHARD_STORAGE(pred, uint8_t)
 GSHARD_STORAGE(s1, int8_t)
@@ -60,7 +60,8 @@ template <class F>
 decltype(auto) with_storage(DType type, F&& f) {
   switch (type) {
 #define GSHARD_TYPE(name, keyword, bits, cls) \
-  case DType::name: return f.template operator()<StorageOf<DType::name>::Type>();
+  case DType::name:                           \
+    return f.template operator()<StorageOf<DType::name>::Type>();
 #include "ir/types.inc"
 #undef GSHARD_TYPE
   }
