@@ -64,7 +64,8 @@ std::string Communication::kind() const {
   return text;
 }
 
-std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program) {
+std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program,
+                                             const Machine& machine) {
   const Costs costs(*program.module,
                     [](const Instruction& loop) { return static_cast<double>(trip_count(loop).value_or(1)); });
   std::vector<Communication> all;
@@ -73,7 +74,7 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
     known.insert(record.collectives.begin(), record.collectives.end());
     const double runs = costs.runs(*record.collectives[0]->parent());
     all.push_back({record.cause, record.value, record.shape, record.from, record.to, record.collectives, runs,
-                   runs * record.bytes});
+                   runs * record.bytes, runs * record.seconds});
   }
   const Places places = places_of(prepared);
   for (const auto& computation : program.module->computations()) {
@@ -81,6 +82,7 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
       if (!has(row_of(i->op()).traits, Traits::collective) || known.contains(i.get())) continue;
       const auto cause = places.find({i->text_line(), i->text_column()});
       const double runs = costs.runs(*computation);
+      const double bytes = bytes_sent(*i, program.mesh.device_count());
       all.push_back({cause == places.end() ? nullptr : cause->second,
                      nullptr,
                      i->shape(),
@@ -88,7 +90,8 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
                      {},
                      {i.get()},
                      runs,
-                     runs * bytes_sent(*i, program.mesh.device_count())});
+                     runs * bytes,
+                     runs * (machine.link.latency + bytes / machine.link.bytes_per_second)});
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });

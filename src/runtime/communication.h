@@ -19,12 +19,14 @@ struct Communication {
   std::vector<const Instruction*> collectives;  // of the per-device program, in order
   double runs = 1;                              // of these, loops multiplied out
   double bytes = 0;                             // that each device sends in all of them
+  double seconds = 0;                           // estimated for all of them
 
   // "all-gather", "all-gather + all-to-all".
   std::string kind() const;
 };
 
-// All of a program, most bytes first. `prepared` is what was partitioned.
-std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program);
+// All of a program, most bytes first. `prepared` is what was partitioned, `machine` what it was partitioned for.
+std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program,
+                                             const Machine& machine);
 
 }  // namespace gshard

@@ -24,7 +24,7 @@ constexpr const char* kNotes =
     "is cut the values from which it has that, back to an annotation.\n"
     "--collectives: every movement of data between devices, most bytes first: the value that moves\n"
     "and its shardings before and after, the op that made it necessary, and the bytes that each\n"
-    "device sends, loops multiplied out.\n"
+    "device sends, loops multiplied out; with --machine the estimated time too.\n"
     "Without either: the parameters and results.\n"
     "\n"
     "Examples:\n"
@@ -217,13 +217,14 @@ void explain_boundary(const Module& module, const Options& options) {
 
 // ---- collectives ----------------------------------------------------------------------------------------------------
 
-std::string line_of(const Communication& c, double total, const Mesh& mesh) {
+std::string line_of(const Communication& c, double total, const Mesh& mesh, const Options& options) {
   const std::string moved = c.value == nullptr ? c.shape.to_string()
                                                : fmt::format("%{} {}  {} -> {}", c.value->name(), c.shape.to_string(),
                                                              c.from.to_string(mesh), c.to.to_string(mesh));
   const std::string runs = c.runs == 1 ? "" : fmt::format(" x {}", c.runs);
-  std::string text = fmt::format("{:>10} {:>5.1f} %  {}{}  {}\n", human_bytes(c.bytes),
-                                 total > 0 ? 100 * c.bytes / total : 0, c.kind(), runs, moved);
+  const std::string time = options.sharding.machine.empty() ? "" : fmt::format("{:>10}  ", human_seconds(c.seconds));
+  std::string text = fmt::format("{:>10} {:>5.1f} %  {}{}{}  {}\n", human_bytes(c.bytes),
+                                 total > 0 ? 100 * c.bytes / total : 0, time, c.kind(), runs, moved);
   if (c.cause == nullptr) return text;
   const bool is_own = c.cause == c.value;
   return text + fmt::format("{:21}{} {}\n", "",
@@ -234,22 +235,31 @@ std::string line_of(const Communication& c, double total, const Mesh& mesh) {
 }
 
 void explain_collectives(const Module& module, const Options& options) {
-  const Partitioned program = partition(module, partition_options(options.sharding));
-  const std::vector<Communication> all = communications_of(module, program);
+  const PartitionOptions partition_as = partition_options(options.sharding);
+  const Partitioned program = partition(module, partition_as);
+  const Machine& machine = partition_as.machine;
+  const std::vector<Communication> all = communications_of(module, program, machine);
   const double total =
       std::accumulate(all.begin(), all.end(), 0.0, [](double sum, const auto& c) { return sum + c.bytes; });
+  const double seconds =
+      std::accumulate(all.begin(), all.end(), 0.0, [](double sum, const auto& c) { return sum + c.seconds; });
   if (options.json) {
     return put(json_text({{"mesh", json_of(program.mesh)},
                           {"devices", program.mesh.device_count()},
                           {"bytes", total},
+                          {"machine", machine.name},
+                          {"seconds", seconds},
                           {"communications", json_of(all, program.mesh)}}));
   }
-  put(fmt::format("{} devices, {}: {} {} of data, each device sends {}\n\n", program.mesh.device_count(),
-                  mesh_text(program.mesh), all.size(), all.size() == 1 ? "movement" : "movements", human_bytes(total)));
+  const std::string time =
+      options.sharding.machine.empty() ? "" : fmt::format(", {} on {}", human_seconds(seconds), machine.name);
+  put(fmt::format("{} devices, {}: {} {} of data, each device sends {}{}\n\n", program.mesh.device_count(),
+                  mesh_text(program.mesh), all.size(), all.size() == 1 ? "movement" : "movements", human_bytes(total),
+                  time));
   const size_t shown = options.all ? all.size() : std::min(all.size(), kMostShown);
   double rest = total;
   for (size_t i = 0; i < shown; ++i) {
-    put(line_of(all[i], total, program.mesh));
+    put(line_of(all[i], total, program.mesh, options));
     rest -= all[i].bytes;
   }
   if (shown == all.size()) return;

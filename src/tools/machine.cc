@@ -1,12 +1,10 @@
 // gshard machine: the descriptions of machines that plans are timed by.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "runtime/file.h"
 #include "runtime/machine_file.h"
-#include "tools/command.h"
+#include "tools/program.h"
+#include "tools/usage.h"
 
 namespace gshard {
 namespace {
@@ -23,29 +21,25 @@ constexpr const char* kNotes =
 
 struct Options {
   std::string machine;
-  std::string output;
+  std::string output = "-";
 };
 
 int run(const Options& options) {
   const Machine machine = options.machine == "measure" ? measure_machine() : read_machine(options.machine);
   const std::string text = machine_text(machine);
-  if (options.output.empty()) {
-    fmt::print("{}", text);
-  } else {
-    write_text(options.output, text);
-  }
+  put_result(options.output, text);
   return 0;
 }
 
 }  // namespace
 
 Command add_machine(CLI::App& root) {
-  CLI::App& app = *root.add_subcommand("machine", "Describe or measure a machine that plans are made for");
-  app.footer(kNotes);
-  const auto options = std::make_shared<Options>();
-  app.add_option("MACHINE", options->machine, "A name, a file, or 'measure'")->required();
-  app.add_option("-o,--output", options->output, "Write to this file")->type_name("FILE");
-  return {&app, [options] { return run(*options); }};
+  auto options = std::make_shared<Options>();
+  CLI::App* app = add_subcommand(root, "machine", "Describe or measure a machine that plans are made for", kNotes);
+  app->add_option("MACHINE", options->machine, "A name, a file, or 'measure'")->required();
+  app->add_option("-o,--out", options->output, "Write to this file ('-', the default, is standard output)")
+      ->type_name("OUT.toml");
+  return {app, [options] { return run(*options); }};
 }
 
 }  // namespace gshard

@@ -68,15 +68,22 @@ void warn_of(const std::vector<Replication>& replications, const Mesh& mesh) {
                replications.size() - kMostWarnings, human_bytes(bytes));
 }
 
-Json report_of(const Module& prepared, const Partitioned& program, const std::vector<Replication>& replications) {
-  const std::vector<Communication> communications = communications_of(prepared, program);
+Json report_of(const Module& prepared, const Partitioned& program, const Machine& machine,
+               const std::vector<Replication>& replications) {
+  const std::vector<Communication> communications = communications_of(prepared, program, machine);
   double bytes = 0;
-  for (const Communication& communication : communications) bytes += communication.bytes;
+  double seconds = 0;
+  for (const Communication& communication : communications) {
+    bytes += communication.bytes;
+    seconds += communication.seconds;
+  }
   return {{"module", prepared.name()},
           {"devices", program.mesh.device_count()},
           {"mesh", json_of(program.mesh)},
           {"instructions", program.module->instruction_count()},
           {"bytes", bytes},
+          {"machine", machine.name},
+          {"seconds", seconds},
           {"communications", json_of(communications, program.mesh)},
           {"replications", json_of(replications, program.mesh)},
           {"warnings", program.warnings}};
@@ -97,7 +104,7 @@ int partition_file(const Options& options) {
     warn_of(replications, partitioned.mesh);
     verify(*partitioned.module);
     if (!options.report.empty()) {
-      put_result(options.report, json_text(report_of(*prepared, partitioned, replications)));
+      put_result(options.report, json_text(report_of(*prepared, partitioned, partition_as.machine, replications)));
     }
     put_result(options.out, print(*partitioned.module));
     return 0;

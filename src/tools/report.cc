@@ -40,6 +40,7 @@ Json json_of(const std::vector<Communication>& communications, const Mesh& mesh)
                    {"cause", json_of(c.cause)},
                    {"runs", c.runs},
                    {"bytes", c.bytes},
+                   {"seconds", c.seconds},
                    {"share", total > 0 ? c.bytes / total : 0}});
   }
   return all;

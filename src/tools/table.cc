@@ -62,6 +62,18 @@ std::string with_separators(int64_t value) {
   return digits;
 }
 
+std::string human_seconds(double seconds) {
+  struct Unit {
+    double seconds;
+    const char* name;
+  };
+  constexpr Unit kUnits[] = {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
+  for (const Unit& unit : kUnits) {
+    if (seconds >= unit.seconds) return fmt::format("{:.3g} {}", seconds / unit.seconds, unit.name);
+  }
+  return fmt::format("{:.3g} s", seconds);
+}
+
 std::string human_bytes(double bytes) {
   static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   return scaled(bytes, 1024, kUnits);

@@ -38,6 +38,8 @@ class Table {
 std::string with_separators(int64_t value);
 // "1.5 KiB", "3.25 GiB".
 std::string human_bytes(double bytes);
+// "1.2 ms", "35 us".
+std::string human_seconds(double seconds);
 // "12.3 G", with the letters of powers of 1000.
 std::string human_count(double value);
 
