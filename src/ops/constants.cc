@@ -10,7 +10,7 @@ namespace gshard {
 namespace {
 
 // The smallest and largest integer of a type; pred is 0 and 1, and types narrower than a byte have their own bits.
-int64_t lowest_integer(DType type) { return is_signed_int(type) ? -(int64_t{1} << (bits_of(type) - 1)) : 0; }
+int64_t lowest_integer(DType type) { return is_signed_int(type) ? int64_t{-1} << (bits_of(type) - 1) : 0; }
 uint64_t highest_integer(DType type) {
   if (type == DType::pred) return 1;
   const int bits = is_signed_int(type) ? bits_of(type) - 1 : bits_of(type);

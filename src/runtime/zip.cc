@@ -268,6 +268,7 @@ ZipWriter::~ZipWriter() {
 }
 
 void ZipWriter::write(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;  // which may be nowhere
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
     fail(path_, fmt::format("cannot write it: {}", std::strerror(errno)));
   }
