@@ -77,6 +77,10 @@ std::byte* Literal::mutable_bytes() {
     auto own = allocate(shape_, Fill::nothing);
     std::memcpy(own.get(), bytes_.get(), static_cast<size_t>(byte_size()));
     bytes_ = std::move(own);
+  } else {
+    // The count is read in no order with what other threads did with the bytes before they dropped their shares; taking
+    // and dropping one of our own is.
+    const auto share = bytes_;
   }
   return bytes_.get();
 }
