@@ -129,6 +129,11 @@ Instruction* Emitter::neutral(Reducer reducer, DType type) {
   return add(Op::constant, Shape(type), {}, ConstantAttrs{neutral_element(reducer, type)});
 }
 
+bool Emitter::is_neutral(const Instruction& scalar, Reducer reducer) {
+  return scalar.op() == Op::constant &&
+         scalar.attrs<ConstantAttrs>().value == neutral_element(reducer, scalar.shape().type());
+}
+
 Instruction* Emitter::add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes) {
   return into_.add(op, std::move(shape), {operands.begin(), operands.size()}, std::move(attributes));
 }
@@ -319,6 +324,13 @@ Instruction* Emitter::slice_at(Instruction* value, size_t dim, const Digits& dig
   const auto line = line_through(starts);
   if (line && line->step == 0) return slice(value, dim, line->start, size);
   return slice_at(value, dim, tabulated(digits, starts), size);
+}
+
+Instruction* Emitter::update_at(Instruction* value, Instruction* part, size_t dim, Instruction* start) {
+  Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
+  std::vector<Instruction*> operands = {value, part};
+  for (size_t d = 0; d < value->shape().rank(); ++d) operands.push_back(d == dim ? start : zero);
+  return into_.add(Op::dynamic_update_slice, value->shape().without_layout(), operands);
 }
 
 Instruction* Emitter::flags_within(const Dims& dims, size_t dim, Instruction* start, const Bounds& bounds) {

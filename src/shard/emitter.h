@@ -61,6 +61,8 @@ class Emitter {
   Instruction* broadcast_scalar(Instruction* scalar, const Shape& shape);
   // The neutral element of a reducer as a scalar of a type.
   Instruction* neutral(Reducer reducer, DType type);
+  // Whether a scalar is that one.
+  static bool is_neutral(const Instruction& scalar, Reducer reducer);
   // The position of this device along some digits, major to minor, as s32[].
   Instruction* index_along(const Digits& digits);
   // The first element of this device's part along some digits, where each part has `size` elements, as s32[].
@@ -82,6 +84,8 @@ class Emitter {
   Instruction* slice_at(Instruction* value, size_t dim, Instruction* start, int64_t size);
   Instruction* slice_at(Instruction* value, size_t dim, const Digits& digits,
                         std::span<const std::optional<int64_t>> starts, int64_t size);
+  // The value with `part` in place of the elements of a dimension from `start` on.
+  Instruction* update_at(Instruction* value, Instruction* part, size_t dim, Instruction* start);
   // Which elements of a dimension that begins at `start` (a scalar) lie within the bounds: flags of these sizes.
   Instruction* flags_within(const Dims& dims, size_t dim, Instruction* start, const Bounds& bounds);
   // The others replaced by `fill`, a scalar.

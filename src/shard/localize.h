@@ -20,6 +20,11 @@ struct Decision {
   const std::vector<Sharding>& results;    // of the leaves of the entry's result
   const Machine& machine;
   const Annotated& annotated;  // manual edges, and what lies otherwise at the boundary
+
+  const Sharding& sharding_of(const Instruction& instruction, size_t leaf = 0) const;
+  const Shape& shape_of(const Instruction& instruction, size_t leaf) const;
+  // Of all leaves.
+  std::vector<Sharding> shardings_of(const Instruction& instruction) const;
 };
 
 struct Localized {

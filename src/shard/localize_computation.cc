@@ -21,26 +21,16 @@ bool acts_alike_everywhere(Op op) {
 
 }  // namespace
 
-const Sharding& Localization::sharding_of(const Instruction& instruction, size_t leaf) const {
-  return decision.shardings[static_cast<size_t>(decision.values.class_of(instruction, leaf))];
-}
+ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computation& from, Computation& to,
+                                           const Form& form)
+    : shared_(shared),
+      decision_(shared.decision),
+      from_(from),
+      form_(form),
+      emitter_(to, shared.program),
+      users_(from) {}
 
-const Shape& Localization::shape_of(const Instruction& instruction, size_t leaf) const {
-  return decision.values.shape_of(decision.values.class_of(instruction, leaf));
-}
-
-std::vector<Sharding> Localization::shardings_of(const Instruction& instruction) const {
-  std::vector<Sharding> all;
-  for (size_t leaf = 0; leaf < decision.values.leaf_count(instruction); ++leaf) {
-    all.push_back(sharding_of(instruction, leaf));
-  }
-  return all;
-}
-
-ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computation& from, Computation& to)
-    : shared_(shared), from_(from), emitter_(to, shared.program), users_(from) {}
-
-void ComputationLocalizer::run(const std::vector<Sharding>& results) {
+void ComputationLocalizer::run() {
   for (const auto& instruction : from_.instructions()) {
     const size_t before = emitter_.computation().size();
     now_ = instruction.get();
@@ -55,7 +45,7 @@ void ComputationLocalizer::run(const std::vector<Sharding>& results) {
     local_.emplace(instruction.get(), std::move(leaves));
   }
   now_ = from_.root();
-  Instruction* root = packed_as(*from_.root(), results);
+  Instruction* root = packed_as(*from_.root(), form_.results);
   emitter_.computation().set_root(is_entry() ? placed_results(root) : root);
 }
 
@@ -63,7 +53,7 @@ bool ComputationLocalizer::is_entry() const { return &from_ == from_.parent()->e
 
 // Results that the user's devices hold in an order of their own are sent there.
 Instruction* ComputationLocalizer::placed_results(Instruction* root) {
-  const auto& placements = shared_.decision.annotated.result_placements;
+  const auto& placements = decision_.annotated.result_placements;
   if (placements.empty()) return root;
   std::vector<Instruction*> leaves = emitter_.leaves_of(root);
   for (const auto& [leaf, placement] : placements) {
@@ -76,7 +66,7 @@ Instruction* ComputationLocalizer::placed_results(Instruction* root) {
 
 // A parameter as the user's devices hold it, brought into the order of the mesh.
 Instruction* ComputationLocalizer::placed_parameter(const Instruction& i, size_t leaf, Instruction* value) {
-  const auto& placements = shared_.decision.annotated.parameter_placements;
+  const auto& placements = decision_.annotated.parameter_placements;
   const auto found = placements.find({&i, leaf});
   if (found == placements.end()) return value;
   if (found->second.device) return emitter_.broadcast_from(value, *found->second.device);
@@ -182,7 +172,11 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
   Sharding from = held.sharding;
   Sharding target = to;
   from.manual = target.manual = 0;
-  const Shape& shape = shared_.shape_of(value, leaf);
+  const Shape& shape = decision_.shape_of(value, leaf);
+  if (is_one_number(*held.value) && held.sharding.partial == 0) {
+    known.push_back({respread(held, target, shape), to});
+    return known.back().value;
+  }
   const std::vector<Step> steps = reshard_steps(shape.dims(), from, target, emitter_.mesh());
   const size_t before = emitter_.computation().size();
   Instruction* result = emit(steps, held.value, emitter_);
@@ -190,7 +184,7 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
 
   ReshardRecord record{&value, now_, shape, held.sharding, to, {}, 0};
   record.bytes = elements_sent(steps, emitter_.mesh()) * static_cast<double>(bytes_of(shape.type()));
-  record.seconds = seconds_of(steps, shape.type(), emitter_.mesh(), shared_.decision.machine);
+  record.seconds = seconds_of(steps, shape.type(), emitter_.mesh(), decision_.machine);
   for (size_t n = before; n < emitter_.computation().size(); ++n) {
     const Instruction* emitted = emitter_.computation().at(n);
     if (has(row_of(emitted->op()).traits, Traits::collective)) record.collectives.push_back(emitted);
@@ -199,13 +193,26 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
   return result;
 }
 
-Shape ComputationLocalizer::local_shape(const Shape& shape, const Instruction& owner, size_t& leaf) const {
+// The same number in all places can be had in any form.
+Instruction* ComputationLocalizer::respread(const Held& held, const Sharding& to, const Shape& shape) {
+  Instruction* number = held.value->operand(0);
+  const Shape local(shape.type(), shard_sizes(shape.dims(), to, emitter_.mesh()));
+  Instruction* value = emitter_.broadcast_scalar(number, local);
+  if (to.partial == 0 || emitter_.is_neutral(*number, to.reducer)) return value;
+  Sharding whole = to;
+  whole.partial = 0;
+  whole.reducer = Reducer::none;
+  return emit(reshard_steps(shape.dims(), whole, to, emitter_.mesh()), value, emitter_);
+}
+
+Shape ComputationLocalizer::local_shape(const Shape& shape, const std::vector<Sharding>& shardings,
+                                        size_t& leaf) const {
   if (shape.is_tuple()) {
     std::vector<Shape> elements;
-    for (const Shape& element : shape.elements()) elements.push_back(local_shape(element, owner, leaf));
+    for (const Shape& element : shape.elements()) elements.push_back(local_shape(element, shardings, leaf));
     return Shape::tuple(std::move(elements));
   }
-  const Sharding& sharding = shared_.sharding_of(owner, leaf++);
+  const Sharding& sharding = shardings[leaf++];
   if (!shape.is_array()) return shape;
   return Shape(shape.type(), shard_sizes(shape.dims(), sharding, emitter_.mesh()));
 }
@@ -213,10 +220,11 @@ Shape ComputationLocalizer::local_shape(const Shape& shape, const Instruction& o
 // ---- values without operands, and names of others ---------------------------------------------------------------
 
 Leaves ComputationLocalizer::visit_parameter(const Instruction& i) {
+  const std::vector<Sharding> shardings = form_.state.empty() ? decision_.shardings_of(i) : form_.state;
   size_t leaf = 0;
   Instruction* parameter =
-      emitter_.computation().add(Op::parameter, local_shape(i.shape(), i, leaf), {}, i.attributes(), i.name());
-  Leaves leaves = unpacked(parameter, shared_.shardings_of(i));
+      emitter_.computation().add(Op::parameter, local_shape(i.shape(), shardings, leaf), {}, i.attributes(), i.name());
+  Leaves leaves = unpacked(parameter, shardings);
   if (!is_entry()) return leaves;
   for (size_t n = 0; n < leaves.size(); ++n) leaves[n].value = placed_parameter(i, n, leaves[n].value);
   return leaves;
@@ -232,9 +240,8 @@ Leaves ComputationLocalizer::visit_constant(const Instruction& i) {
 }
 
 Leaves ComputationLocalizer::visit_iota(const Instruction& i) {
-  size_t leaf = 0;
-  const Shape local = local_shape(i.shape(), i, leaf);
-  const Sharding& sharding = shared_.sharding_of(i);
+  const Sharding& sharding = decision_.sharding_of(i);
+  const Shape local(i.shape().type(), shard_sizes(i.shape().dims(), sharding, emitter_.mesh()));
   const auto dim = static_cast<size_t>(i.attrs<IotaAttrs>().iota_dimension);
   Instruction* value = emitter_.add(Op::iota, local, {}, i.attributes());
   const Digits& digits = sharding.dims[dim];
@@ -261,7 +268,7 @@ Leaves ComputationLocalizer::visit_after_all(const Instruction& i) {
 Leaves ComputationLocalizer::visit_annotation(const Instruction& i) {
   Leaves leaves;
   for (size_t leaf = 0; leaf < leaves_of(*i.operand(0)).size(); ++leaf) {
-    const Sharding& sharding = shared_.sharding_of(i, leaf);
+    const Sharding& sharding = decision_.sharding_of(i, leaf);
     leaves.push_back({resharded(leaves_of(*i.operand(0))[leaf], sharding, *i.operand(0), leaf), sharding});
   }
   return leaves;
@@ -272,10 +279,10 @@ Leaves ComputationLocalizer::visit_annotation(const Instruction& i) {
 // Each device's part of a value becomes a value of its own.
 Leaves ComputationLocalizer::visit_to_manual(const Instruction& i) {
   Leaves leaves;
-  for (const Sharding& edge : shared_.decision.annotated.manual_edges.at(&i)) {
+  for (const Sharding& edge : decision_.annotated.manual_edges.at(&i)) {
     const size_t leaf = leaves.size();
     const Instruction& operand = *i.operand(leaf);
-    const DigitSet manual = shared_.sharding_of(i, leaf).manual;
+    const DigitSet manual = decision_.sharding_of(i, leaf).manual;
     const Sharding outside = around_manual(edge, manual);
     Instruction* value = resharded(leaves_of(operand)[0], outside, operand, 0);
     leaves.push_back({value, inside_manual(outside, manual)});
@@ -286,10 +293,10 @@ Leaves ComputationLocalizer::visit_to_manual(const Instruction& i) {
 
 Leaves ComputationLocalizer::visit_to_automatic(const Instruction& i) {
   Leaves leaves;
-  for (const Sharding& edge : shared_.decision.annotated.manual_edges.at(&i)) {
+  for (const Sharding& edge : decision_.annotated.manual_edges.at(&i)) {
     const size_t leaf = leaves.size();
     const Instruction& operand = *i.operand(leaf);
-    const DigitSet manual = shared_.sharding_of(operand).manual;
+    const DigitSet manual = decision_.sharding_of(operand).manual;
     const Sharding outside = around_manual(edge, manual);
     Instruction* value = resharded(leaves_of(operand)[0], inside_manual(outside, manual), operand, 0);
     leaves.push_back({value, outside});
@@ -300,7 +307,7 @@ Leaves ComputationLocalizer::visit_to_automatic(const Instruction& i) {
 
 // The type that the program declares must be that of the parts.
 void ComputationLocalizer::check_edge(const Instruction& i, size_t leaf, const Held& held) const {
-  const Shape& declared = shared_.shape_of(i, leaf);
+  const Shape& declared = decision_.shape_of(i, leaf);
   if (shard_sizes(declared.dims(), held.sharding, emitter_.mesh()) == held.value->shape().dims()) return;
   throw refusal(i, "has the type " + declared.to_string() + ", of which each device has " +
                        held.value->shape().to_string() + " under " + held.sharding.to_string(emitter_.mesh()) +
@@ -309,28 +316,54 @@ void ComputationLocalizer::check_edge(const Instruction& i, size_t leaf, const H
 
 // ---- computations that call others ------------------------------------------------------------------------------
 
+// Made only of what the loop around adds up, and going into that alone, a value is held like it.
+Sharding ComputationLocalizer::wanted(const Instruction& i, size_t leaf) {
+  if (form_.body_of != nullptr) {
+    const auto state = shared_.accumulators.state_of(*form_.body_of, i, leaf);
+    if (state && form_.state[*state].partial != 0) return form_.state[*state];
+  }
+  return decision_.sharding_of(i, leaf);
+}
+
+std::vector<Sharding> ComputationLocalizer::state_of(const Instruction& loop) {
+  std::vector<Sharding> state;
+  for (const Held& start : leaves_of(*loop.operand(0))) {
+    const size_t leaf = state.size();
+    state.push_back(wanted(loop, leaf));
+    if (state.back().partial != 0 || !start.value->shape().is_array()) continue;
+    state.back() =
+        shared_.accumulators.best_for(loop, leaf, {start.sharding, is_one_number(*start.value)}, state.back());
+  }
+  return state;
+}
+
 Leaves ComputationLocalizer::visit_while(const Instruction& i) {
-  const std::vector<Sharding> shardings = shared_.shardings_of(i);
-  Instruction* state = packed_as(*i.operand(0), shardings);
-  Computation* condition = shared_.localized(*i.callees()[0], shared_.shardings_of(*i.callees()[0]->root()));
-  Computation* body = shared_.localized(*i.callees()[1], shardings);
-  Instruction* loop = emitter_.add(Op::while_, state->shape(), {state});
+  const std::vector<Sharding> state = state_of(i);
+  Instruction* start = packed_as(*i.operand(0), state);
+  Computation* condition = shared_.localized(*i.callees()[0], {decision_.shardings_of(*i.callees()[0]->root()), state});
+  Computation* body = shared_.localized(*i.callees()[1], {state, state, &i});
+  Instruction* loop = emitter_.add(Op::while_, start->shape(), {start});
   loop->mutable_callees() = {condition, body};
-  return unpacked(loop, shardings);
+  Leaves leaves = unpacked(loop, state);
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    const Sharding behind = wanted(i, leaf);
+    leaves[leaf] = {resharded(leaves[leaf], behind, i, leaf), behind};
+  }
+  return leaves;
 }
 
 Leaves ComputationLocalizer::visit_conditional(const Instruction& i) {
   const Instruction& predicate = *i.operand(0);
-  const std::vector<Sharding> shardings = shared_.shardings_of(i);
+  const std::vector<Sharding> shardings = decision_.shardings_of(i);
   Sharding whole = Sharding::replicated(0);
   std::vector<Instruction*> operands = {resharded(leaves_of(predicate)[0], whole, predicate, 0)};
   Instruction::Callees branches;
   for (size_t b = 0; b < i.callees().size(); ++b) {
-    operands.push_back(packed_as(*i.operand(b + 1), shared_.shardings_of(*i.callees()[b]->parameter(0))));
-    branches.push_back(shared_.localized(*i.callees()[b], shardings));
+    operands.push_back(packed_as(*i.operand(b + 1), decision_.shardings_of(*i.callees()[b]->parameter(0))));
+    branches.push_back(shared_.localized(*i.callees()[b], {shardings}));
   }
   size_t leaf = 0;
-  Instruction* choice = emitter_.computation().add(Op::conditional, local_shape(i.shape(), i, leaf), operands);
+  Instruction* choice = emitter_.computation().add(Op::conditional, local_shape(i.shape(), shardings, leaf), operands);
   choice->mutable_callees() = branches;
   return unpacked(choice, shardings);
 }
@@ -339,43 +372,16 @@ Leaves ComputationLocalizer::visit_call(const Instruction& i) {
   const Computation& callee = *i.callees()[0];
   std::vector<Instruction*> operands;
   for (size_t n = 0; n < i.operand_count(); ++n) {
-    operands.push_back(packed_as(*i.operand(n), shared_.shardings_of(*callee.parameter(n))));
+    operands.push_back(packed_as(*i.operand(n), decision_.shardings_of(*callee.parameter(n))));
   }
-  const std::vector<Sharding> shardings = shared_.shardings_of(*callee.root());
-  Computation* local = shared_.localized(callee, shardings);
+  const std::vector<Sharding> shardings = decision_.shardings_of(*callee.root());
+  Computation* local = shared_.localized(callee, {shardings});
   Instruction* call = emitter_.computation().add(Op::call, local->root()->shape(), operands, i.attributes(), i.name());
   call->mutable_callees() = {local};
   return unpacked(call, shardings);
 }
 
 // ---- all other ops ----------------------------------------------------------------------------------------------
-
-OpContext ComputationLocalizer::context_of(const Instruction& i) {
-  OpContext op{i, {}, {}, {}, {}, 0};
-  for (const Instruction* operand : i.operands()) {
-    op.operand_shapes.push_back(operand->shape());
-    op.operands.push_back(operand->shape().is_array() ? leaves_of(*operand)[0].sharding : Sharding{});
-    op.manual |= op.operands.back().manual;
-  }
-  for (size_t leaf = 0; leaf < shared_.decision.values.leaf_count(i); ++leaf) {
-    op.result_shapes.push_back(shared_.shape_of(i, leaf));
-    op.results.push_back(shared_.sharding_of(i, leaf));
-    op.manual |= op.results.back().manual;
-  }
-  return op;
-}
-
-bool ComputationLocalizer::may_stay_partial(const Instruction& i) const {
-  const auto users = users_.users_of(i);
-  if (users.size() != 1 || !i.shape().is_array() || &i == from_.root()) return false;
-  const Instruction& user = *users[0];
-  if (!has_rule(user.op()) || is_sharding_call(user)) return false;
-  const Linearity linearity = rule_of(user).linearity;
-  for (size_t n = 0; n < user.operand_count() && n < 64; ++n) {
-    if (user.operand(n) == &i) return ((linearity.jointly | linearity.singly) >> n & 1) != 0;
-  }
-  return false;
-}
 
 // An operand whose padding the op would read is given the neutral element there.
 Instruction* ComputationLocalizer::masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value) {
@@ -422,11 +428,12 @@ void ComputationLocalizer::check_call(const Instruction& i, DigitSet manual) con
 }
 
 Leaves ComputationLocalizer::visit_op(const Instruction& i) {
-  const OpContext op = context_of(i);
+  OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return leaves_of(operand)[0].sharding; });
+  for (size_t leaf = 0; leaf < op.results.size(); ++leaf) op.results[leaf] = wanted(i, leaf);
   check_collective(i, op.manual);
   check_call(i, op.manual);
   const std::vector<Way> ways = ways_of(i);
-  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), shared_.decision.machine});
+  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), decision_.machine});
   LocalOp local{i, op, plan, {}, emitter_};
   for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
   Leaves leaves;
@@ -434,7 +441,7 @@ Leaves ComputationLocalizer::visit_op(const Instruction& i) {
     leaves.push_back({value, value->shape().is_array() ? result_sharding(op, plan, leaves.size()) : Sharding{}});
   }
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (leaves[leaf].sharding.partial != 0 && may_stay_partial(i)) continue;
+    if (leaves[leaf].sharding.partial != 0 && may_stay_partial(i, users_)) continue;
     leaves[leaf] = {resharded(leaves[leaf], op.results[leaf], i, leaf), op.results[leaf]};
   }
   return leaves;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "shard/accumulators.h"
 #include "shard/localize.h"
 #include "shard/plan.h"
 
@@ -18,27 +19,32 @@ struct Held {
 // The per-device values of one original value: its array and token leaves in order.
 using Leaves = std::vector<Held>;
 
+// What one per-device form of a computation has of its own.
+struct Form {
+  std::vector<Sharding> results;
+  // Of the state that a loop holds, where this is its body or its condition; else parameters lie as decided.
+  std::vector<Sharding> state = {};
+  const Instruction* body_of = nullptr;
+};
+
 // What the computations of one module share while they are written.
 struct Localization {
   const Decision& decision;
   LocalModule program;
+  Accumulators accumulators;
   std::vector<ReshardRecord> reshards;
   std::vector<TracedValue> trace;
-  // The per-device form of a computation, whose result has the given shardings; made once for each such result.
-  std::function<Computation*(const Computation& computation, const std::vector<Sharding>& results)> localized;
-
-  const Sharding& sharding_of(const Instruction& instruction, size_t leaf = 0) const;
-  const Shape& shape_of(const Instruction& instruction, size_t leaf) const;
-  std::vector<Sharding> shardings_of(const Instruction& instruction) const;
+  // The per-device form of a computation; each is made once.
+  std::function<Computation*(const Computation& computation, const Form& form)> localized;
 };
 
 // Tuples do not exist inside: every value is its leaves, and tuples are made where a computation begins, ends, or hands
 // state to another.
 class ComputationLocalizer {
  public:
-  ComputationLocalizer(Localization& shared, const Computation& from, Computation& to);
+  ComputationLocalizer(Localization& shared, const Computation& from, Computation& to, const Form& form);
 
-  void run(const std::vector<Sharding>& results);
+  void run();
 
  private:
   void trace(const Instruction& i, const Leaves& leaves);
@@ -66,18 +72,21 @@ class ComputationLocalizer {
   // The leaves of a value of this device that has the given shardings.
   Leaves unpacked(Instruction* value, const std::vector<Sharding>& shardings);
   Instruction* resharded(const Held& held, const Sharding& to, const Instruction& value, size_t leaf);
-  Shape local_shape(const Shape& shape, const Instruction& owner, size_t& leaf) const;
+  Instruction* respread(const Held& held, const Sharding& to, const Shape& shape);
+  Shape local_shape(const Shape& shape, const std::vector<Sharding>& shardings, size_t& leaf) const;
   Instruction* operand_of(const Instruction& i, size_t number, const OpContext& op, const OpPlan& plan);
   Instruction* masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value);
   void check_edge(const Instruction& i, size_t leaf, const Held& held) const;
   void check_collective(const Instruction& i, DigitSet manual) const;
   void check_call(const Instruction& i, DigitSet manual) const;
-  OpContext context_of(const Instruction& i);
-  // Whether a partial result may stay so for its one reader.
-  bool may_stay_partial(const Instruction& i) const;
+  // The sharding in which a value of this computation is to be held.
+  Sharding wanted(const Instruction& i, size_t leaf);
+  std::vector<Sharding> state_of(const Instruction& loop);
 
   Localization& shared_;
+  const Decision& decision_;
   const Computation& from_;
+  const Form form_;
   Emitter emitter_;
   UserTable users_;
   std::unordered_map<const Instruction*, Leaves> local_;

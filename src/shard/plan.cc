@@ -99,12 +99,6 @@ void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
   }
 }
 
-double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target) {
-  from.manual = to.manual = 0;  // where each device does as it likes, nothing is moved
-  if (from == to || !shape.is_array()) return 0;
-  return seconds_of(reshard_steps(shape.dims(), from, to, target.mesh), shape.type(), target.mesh, target.machine);
-}
-
 // Of one tensor on one device.
 double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh) {
   if (!shape.is_array()) return 0;
@@ -282,10 +276,16 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
   return sharding;
 }
 
+double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target) {
+  from.manual = to.manual = 0;  // where each device does as it likes, nothing is moved
+  if (from == to || !shape.is_array()) return 0;
+  return seconds_of(reshard_steps(shape.dims(), from, to, target.mesh), shape.type(), target.mesh, target.machine);
+}
+
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target) {
   double seconds = seconds_to_compute(op, plan, target);
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
-    if (!op.operand_shapes[i].is_array()) continue;
+    if (!op.operand_shapes[i].is_array() || (i < 64 && (op.one_number >> i & 1) != 0)) continue;
     seconds += seconds_to_reshard(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), target);
   }
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {

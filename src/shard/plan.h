@@ -16,6 +16,7 @@ struct OpContext {
   std::vector<Shape> result_shapes;   // of the leaves
   std::vector<Sharding> results;      // how the results are wanted
   DigitSet manual = 0;                // each device along these does the op by itself
+  uint64_t one_number = 0;            // bit i: operand i is the same number everywhere, so that any form of it is free
 };
 
 // A choice for one op. Everything else follows from it: the shardings in which the op reads its operands and makes its
@@ -52,6 +53,9 @@ struct Target {
 // The fastest plan among those that follow one of the tensors, by estimate: bringing operands and results where they
 // must lie, and the work that is left to each device. It points into `ways`.
 OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Target& target);
+
+// The estimate for bringing a value from one sharding into another, in seconds; 0 for what is no array.
+double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target);
 
 // The estimate for a plan, in seconds.
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target);

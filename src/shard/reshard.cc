@@ -173,6 +173,7 @@ class Walk {
     const Digits extra = suffix(now_.dims[d], kept);
     if (extra.empty() || now_.dims[d] == to_.dims[d]) return;
     const bool only_joins = cuts_nest && kept == to_.dims[d].size();
+    if (only_joins && (set_of(extra) & ~to_.partial) == 0) return place(d, kept, extra);
     if (!only_joins && fetch_interval(d, pieces(extra) - 1)) return;
     Step step{Step::Kind::all_gather};
     step.dim = d;
@@ -180,6 +181,19 @@ class Walk {
     push(step, [&] {
       local_[d] *= pieces(extra);
       now_.dims[d] = prefix(now_.dims[d], kept);
+    });
+    finish_join(d);
+  }
+
+  void place(size_t d, size_t kept, const Digits& extra) {
+    Step step{Step::Kind::place};
+    step.dim = d;
+    step.digits = extra;
+    step.reducer = to_.reducer;
+    push(step, [&] {
+      local_[d] *= pieces(extra);
+      now_.dims[d] = prefix(now_.dims[d], kept);
+      now_.partial |= set_of(extra);
     });
     finish_join(d);
   }
@@ -299,6 +313,15 @@ Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& em
   return emitter.add(Op::select, shape.without_layout(), {emitter.broadcast_scalar(first, flags), value, neutral});
 }
 
+Instruction* emit_place(const Step& step, Instruction* value, Emitter& emitter) {
+  const Shape& shape = value->shape();
+  Dims dims = shape.dims();
+  dims[step.dim] *= emitter.mesh().size_of(step.digits);
+  const Shape whole = shape.with_dims(dims);
+  Instruction* neutral = emitter.broadcast_scalar(emitter.neutral(step.reducer, shape.type()), whole);
+  return emitter.update_at(neutral, value, step.dim, emitter.start_along(step.digits, shape.dim(step.dim)));
+}
+
 double elements_sent(const Step& step, const Mesh& mesh) {
   const auto members = static_cast<double>(mesh.size_of(step.digits));
   const double others = (members - 1) / members;
@@ -316,6 +339,7 @@ double elements_sent(const Step& step, const Mesh& mesh) {
       return static_cast<double>(step.elements_before);
     case Step::Kind::local_slice:
     case Step::Kind::make_partial:
+    case Step::Kind::place:
     case Step::Kind::resize:
       return 0;
   }
@@ -378,6 +402,9 @@ Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& e
         break;
       case Step::Kind::make_partial:
         value = emit_make_partial(step, value, emitter);
+        break;
+      case Step::Kind::place:
+        value = emit_place(step, value, emitter);
         break;
       case Step::Kind::resize:
         value = emitter.resize(value, step.dim, step.size);

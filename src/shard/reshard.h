@@ -26,6 +26,7 @@ struct Step {
     all_gather,      // dim -> replicated
     local_slice,     // replicated -> dim
     make_partial,    // replicated -> partial: kept on the first device of a group, neutral on the others
+    place,           // dim -> partial: this device's part where it belongs, neutral around it
     resize,          // this device's part of dim gets `size` elements
     remap,           // every device fetches its interval of dim
     permute,         // to the device at these places along `to_digits`, from the one there along `digits`

@@ -137,6 +137,38 @@ ENTRY e {
 }
 )";
 
+// A sum over rounds, reduced once behind the loop, and the start value counts once.
+constexpr const char* kAddedUp = R"(
+add_more {
+  state = (s32[], f32[8,6], f32[12,8]) parameter(0)
+  n = s32[] get-tuple-element(state), index=0
+  g = f32[8,6] get-tuple-element(state), index=1
+  x = f32[12,8] get-tuple-element(state), index=2
+  one = s32[] constant(1)
+  next = s32[] add(n, one)
+  y = f32[12,6] slice(x), slice={[0:12], [0:6]}
+  d = f32[8,6] dot(x, y), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+  more = f32[8,6] add(g, d)
+  ROOT r = (s32[], f32[8,6], f32[12,8]) tuple(next, more, x)
+}
+
+three_times {
+  state = (s32[], f32[8,6], f32[12,8]) parameter(0)
+  n = s32[] get-tuple-element(state), index=0
+  three = s32[] constant(3)
+  ROOT c = pred[] compare(n, three), direction=LT
+}
+
+ENTRY e {
+  x = f32[12,8] parameter(0), sharding={devices=[4,1]<=[4]}
+  start = f32[8,6] parameter(1), sharding={replicated}
+  none = s32[] constant(0)
+  state = (s32[], f32[8,6], f32[12,8]) tuple(none, start, x)
+  loop = (s32[], f32[8,6], f32[12,8]) while(state), condition=three_times, body=add_more
+  ROOT g = f32[8,6] get-tuple-element(loop), index=1, sharding={replicated}
+}
+)";
+
 // Windows of three rows, of which a device has to fetch two. All numbers are negative, and outside is nothing.
 constexpr const char* kHalo = R"(
 ENTRY e {
@@ -246,6 +278,20 @@ bool reduce_otherwise(Instruction& at) {
   other->set_root(other->add(op, reducer->root()->shape(), operands));
   at.mutable_callees() = {other};
   module.sort_computations();
+  return true;
+}
+
+// What a loop adds up is reduced in each round, and once more behind the loop.
+bool reduce_in_each_round(Instruction& at) {
+  const Instruction& element = *at.operand(0);
+  if (element.op() != Op::get_tuple_element) return false;
+  Instruction* state = element.operand(0)->callees()[1]->root();
+  Instruction*& sum = state->mutable_operands()[static_cast<size_t>(element.attrs<TupleIndexAttrs>().index)];
+  Instruction* const operands[] = {sum};
+  Instruction* reduced = state->parent()->add(Op::all_reduce, at.shape(), operands, at.attributes());
+  reduced->mutable_callees() = at.callees();
+  sum = reduced;
+  at.parent()->parent()->sort_computations();
   return true;
 }
 
@@ -439,6 +485,10 @@ constexpr Fault kFaults[] = {
     {"places_in_the_whole_for_places_in_the_part", kRows, 4, Op::subtract, drop},
     {"places_clamped_to_the_part", kRows, 4, Op::clamp, clamp_to_the_part},
     {"places_not_clamped", kRows, 4, Op::clamp, do_not_clamp},
+    {"sum_of_a_loop_started_on_all_devices", kAddedUp, 4, Op::select, keep_garbage},
+    {"sum_of_a_loop_started_on_none", kAddedUp, 4, Op::select, keep_neutral},
+    {"sum_of_a_loop_not_reduced", kAddedUp, 4, Op::all_reduce, drop},
+    {"sum_of_a_loop_reduced_in_each_round_as_well", kAddedUp, 4, Op::all_reduce, reduce_in_each_round},
     {"loop_ends_when_a_device_likes", kLoop, 4, Op::all_reduce, drop},
 };
 

@@ -1,0 +1,62 @@
+#include "shard/forecast.h"
+
+#include "shard/annotation_calls.h"
+
+namespace gshard {
+namespace {
+
+// So many ops in a row that are linear in each other's results are followed.
+constexpr int kDeepest = 64;
+
+}  // namespace
+
+bool is_one_number(const Instruction& value) {
+  return value.op() == Op::broadcast && value.operand(0)->shape().rank() == 0;
+}
+
+bool may_stay_partial(const Instruction& i, const UserTable& users) {
+  const auto readers = users.users_of(i);
+  if (readers.size() != 1 || !i.shape().is_array() || &i == i.parent()->root()) return false;
+  const Instruction& reader = *readers[0];
+  if (!has_rule(reader.op()) || is_sharding_call(reader)) return false;
+  const Linearity linearity = rule_of(reader).linearity;
+  for (size_t n = 0; n < reader.operand_count() && n < 64; ++n) {
+    if (reader.operand(n) == &i) return ((linearity.jointly | linearity.singly) >> n & 1) != 0;
+  }
+  return false;
+}
+
+OpContext context_of(const Instruction& i, const Decision& decision,
+                     const std::function<Sharding(const Instruction& operand)>& held) {
+  OpContext op{i, {}, {}, {}, {}, 0};
+  for (const Instruction* operand : i.operands()) {
+    if (op.operands.size() < 64 && is_one_number(*operand)) op.one_number |= uint64_t{1} << op.operands.size();
+    op.operand_shapes.push_back(operand->shape());
+    op.operands.push_back(operand->shape().is_array() ? held(*operand) : Sharding{});
+    op.manual |= op.operands.back().manual;
+  }
+  for (size_t leaf = 0; leaf < decision.values.leaf_count(i); ++leaf) {
+    op.result_shapes.push_back(decision.shape_of(i, leaf));
+    op.results.push_back(decision.sharding_of(i, leaf));
+    op.manual |= op.results.back().manual;
+  }
+  return op;
+}
+
+Sharding Forecast::of(const Instruction& i, int depth) {
+  if (i.op() == Op::constant) return Sharding::replicated(i.shape().rank());
+  const bool is_plain = has_rule(i.op()) && !is_sharding_call(i) && i.op() != Op::parameter;
+  if (!is_plain || depth > kDeepest || !may_stay_partial(i, users_in(*i.parent()))) return decision_.sharding_of(i);
+  if (const auto found = known_.find(&i); found != known_.end()) return found->second;
+  const OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return of(operand, depth + 1); });
+  const std::vector<Way> ways = ways_of(i);
+  const Sharding result = result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine}), 0);
+  return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
+}
+
+const UserTable& Forecast::users_in(const Computation& computation) {
+  const auto found = users_.find(&computation);
+  return found != users_.end() ? found->second : users_.emplace(&computation, computation).first->second;
+}
+
+}  // namespace gshard
