@@ -4,6 +4,9 @@
 #include <cstring>
 #include <numeric>
 
+#include "eval/reduce.h"
+#include "ops/reducer.h"
+
 namespace gshard {
 namespace {
 
@@ -63,18 +66,26 @@ Literal wrapped(Operands results) {
   return results.size() == 1 ? std::move(results[0]) : Literal::tuple(std::move(results));
 }
 
+// The n-th operands of all members under a reducer that is none of the usual ones.
+Literal reduced_by(const Computation& reducer, std::span<const Literal* const> arrays, Evaluator& evaluator) {
+  const Shape& shape = arrays[0]->shape();
+  const Shape flat(shape.type(), {shape.element_count()});
+  Literal sum = arrays[0]->reshaped(flat);
+  for (const Literal* array : arrays.subspan(1)) {
+    sum = evaluator.call_lifted(reducer, {std::move(sum), array->reshaped(flat)}, shape.element_count())[0];
+  }
+  return sum.reshaped(shape);
+}
+
 // The operands of all members combined element by element, in the order of the members.
 Operands reduced(const Instruction& instruction, std::span<const Operands> operands, Evaluator& evaluator) {
   const Computation& reducer = *instruction.callees()[0];
   Operands sums;
   for (size_t n = 0; n < operands[0].size(); ++n) {
-    const Shape& shape = operands[0][n].shape();
-    const Shape flat(shape.type(), {shape.element_count()});
-    Literal sum = operands[0][n].reshaped(flat);
-    for (size_t m = 1; m < operands.size(); ++m) {
-      sum = evaluator.call_lifted(reducer, {std::move(sum), operands[m][n].reshaped(flat)}, shape.element_count())[0];
-    }
-    sums.push_back(sum.reshaped(shape));
+    std::vector<const Literal*> arrays;
+    for (const Operands& member : operands) arrays.push_back(&member[n]);
+    std::optional<Literal> sum = combined(reducer_of(reducer), arrays);
+    sums.push_back(sum ? std::move(*sum) : reduced_by(reducer, arrays, evaluator));
   }
   return sums;
 }

@@ -1,4 +1,6 @@
 // reduce: by strided loops where the reducer is a usual one, else by running it over all results at once.
+#include "eval/reduce.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -169,18 +171,24 @@ bool has_meaning(Reducer reducer, DType type) {
   }
 }
 
+void reduce_into(Reducer reducer, const Literal& x, std::span<const Loop> loops, Literal& sums) {
+  if (x.shape().element_count() == 0) return;
+  with_functor(x.shape().type() == DType::pred ? on_pred(reducer) : reducer,
+               [&]<class Combine>() { reduce_elements<Combine>(x, loops, sums); });
+}
+
+Literal rounded(Literal sums, DType type) {
+  const auto count = static_cast<size_t>(sums.shape().element_count());
+  wrap_integers(sums.shape().type(), sums.mutable_bytes(), count);
+  return convert_elements(sums, type);
+}
+
 Literal reduce_usual(Reducer reducer, const Literal& x, const Literal& start, const Shape& result,
                      const Dims& reduced) {
-  const DType type = x.shape().type();
-  const DType sum_type = accumulator_type(type);
+  const DType sum_type = accumulator_type(x.shape().type());
   Literal sums = filled(Shape(sum_type, result.dims()), convert_elements(start, sum_type));
-  if (x.shape().element_count() > 0) {
-    const std::vector<Loop> loops = loops_over(x.shape().dims(), reduced);
-    with_functor(type == DType::pred ? on_pred(reducer) : reducer,
-                 [&]<class Combine>() { reduce_elements<Combine>(x, loops, sums); });
-  }
-  wrap_integers(sum_type, sums.mutable_bytes(), static_cast<size_t>(result.element_count()));
-  return convert_elements(sums, start.shape().type());
+  reduce_into(reducer, x, loops_over(x.shape().dims(), reduced), sums);
+  return rounded(std::move(sums), start.shape().type());
 }
 
 // ---- any reducer ------------------------------------------------------------------------------------------------
@@ -250,6 +258,15 @@ std::vector<Literal> reduce_any(const Instruction& instruction, std::span<Litera
 }
 
 }  // namespace
+
+std::optional<Literal> combined(Reducer reducer, std::span<const Literal* const> arrays) {
+  const Shape& shape = arrays[0]->shape();
+  if (!has_meaning(reducer, shape.type())) return std::nullopt;
+  Literal sums = convert_elements(*arrays[0], accumulator_type(shape.type()));
+  const std::vector<Loop> loops = loops_over(shape.dims(), {});
+  for (const Literal* array : arrays.subspan(1)) reduce_into(reducer, *array, loops, sums);
+  return rounded(std::move(sums), shape.type());
+}
 
 Literal eval_reduce(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {
   if (operands.size() == 2 && !instruction.shape().is_tuple()) {

@@ -55,6 +55,45 @@ TEST(Check, EqualProgramsPass) {
   }
 }
 
+// Contractions and sums of narrow floats, some of both signs, cut over many devices: each device's part is rounded
+// once, and their sum once more.
+TEST(Check, NarrowSumsOverManyDevicesAreRoundedTwice) {
+  constexpr const char* kProgram = R"(
+HloModule m, num_partitions=DEVICES
+sum { a = TYPE[] parameter(0) b = TYPE[] parameter(1) ROOT c = TYPE[] add(a, b) }
+ENTRY e {
+  x = TYPE[16,256] parameter(0), sharding={devices=[1,DEVICES]<=[DEVICES]}
+  w = TYPE[256,16] parameter(1), sharding={devices=[DEVICES,1]<=[DEVICES]}
+  shift = TYPE[] constant(0.5)
+  shifts = TYPE[16,256] broadcast(shift), dimensions={}
+  signed = TYPE[16,256] subtract(x, shifts)
+  zero = TYPE[] constant(0)
+  products = TYPE[16,16] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={replicated}
+  differences = TYPE[16,16] dot(signed, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={replicated}
+  sums = TYPE[16] reduce(x, zero), dimensions={1}, to_apply=sum, sharding={replicated}
+  ROOT r = (TYPE[16,16], TYPE[16,16], TYPE[16]) tuple(products, differences, sums)
+}
+)";
+  for (const char* type : {"bf16", "f16"}) {
+    for (const char* devices : {"8", "64"}) {
+      std::string text = kProgram;
+      for (const auto& [from, to] : {std::pair<std::string, std::string>{"TYPE", type}, {"DEVICES", devices}}) {
+        for (size_t at = text.find(from); at != std::string::npos; at = text.find(from)) {
+          text.replace(at, from.size(), to);
+        }
+      }
+      CheckOptions options;
+      options.types = CheckedTypes::declared;
+      const CheckReport report = check(*parse_verified(text), options);
+      EXPECT_TRUE(report.passed());
+      for (const OutputCheck& output : report.outputs) {
+        EXPECT_GT(output.whole_error, 0);
+        EXPECT_LT(output.parts_error, 4 * output.whole_error) << type << " on " << devices << ": " << output.name;
+      }
+    }
+  }
+}
+
 // A reduction over half of the devices gives half of the sum.
 TEST(Check, AFaultInThePartitionedProgramIsFound) {
   for (const CheckedTypes types : {CheckedTypes::widened, CheckedTypes::declared}) {
