@@ -31,13 +31,14 @@ class MachineReader {
 
   Machine read() const {
     const toml::table file = parsed();
-    expect_keys(file,
-                {"name", "operations_per_second", "memory_bytes_per_second", "memory_bytes", "shared", "link", "axes"});
+    expect_keys(file, {"name", "operations_per_second", "memory_bytes_per_second", "memory_bytes", "round_latency",
+                       "shared", "link", "axes"});
     Machine machine;
     machine.name = file["name"].value_or(std::filesystem::path(path_).stem().string());
     machine.operations_per_second = positive(file, "operations_per_second");
     machine.memory_bytes_per_second = positive(file, "memory_bytes_per_second");
     if (file.contains("memory_bytes")) machine.memory_bytes = positive(file, "memory_bytes");
+    machine.round_latency = latency(file, "round_latency");
     machine.is_shared = file["shared"].value_or(false);
     machine.link = link(table_of(file, "link"));
     if (!file.contains("axes")) return machine;
@@ -57,9 +58,7 @@ class MachineReader {
 
   Link link(const toml::table& table) const {
     expect_keys(table, {"bytes_per_second", "latency"});
-    const double latency = table.contains("latency") ? number(table, "latency") : 0;
-    if (!(latency >= 0)) fail(table.get("latency")->source(), "latency must not be negative");
-    return {positive(table, "bytes_per_second"), latency};
+    return {positive(table, "bytes_per_second"), latency(table, "latency")};
   }
 
   const toml::table& table_of(const toml::table& in, std::string_view key) const {
@@ -75,6 +74,13 @@ class MachineReader {
     const auto value = node->value<double>();
     if (!value) fail(node->source(), std::string(key) + " must be a number");
     return *value;
+  }
+
+  // 0 where it is not said.
+  double latency(const toml::table& in, std::string_view key) const {
+    const double value = in.contains(key) ? number(in, key) : 0;
+    if (!(value >= 0)) fail(in.get(key)->source(), std::string(key) + " must not be negative");
+    return value;
   }
 
   double positive(const toml::table& in, std::string_view key) const {
@@ -175,6 +181,7 @@ std::string machine_text(const Machine& machine) {
   std::string text = fmt::format("name = \"{}\"\noperations_per_second = {:.4g}\nmemory_bytes_per_second = {:.4g}\n",
                                  machine.name, machine.operations_per_second, machine.memory_bytes_per_second);
   if (machine.memory_bytes > 0) text += fmt::format("memory_bytes = {:.4g}\n", machine.memory_bytes);
+  text += fmt::format("round_latency = {:.4g}\n", machine.round_latency);
   text += fmt::format("shared = {}\n\n[link]\n{}", machine.is_shared, link_text(machine.link));
   for (const auto& [axis, link] : machine.axes) text += fmt::format("\n[axes.{}]\n{}", axis, link_text(link));
   return text;
@@ -186,6 +193,7 @@ Machine measure_machine() {
   machine.operations_per_second = measured_operations() * std::max(1U, std::thread::hardware_concurrency());
   machine.memory_bytes_per_second = measured_memory();
   machine.link = {machine.memory_bytes_per_second / 2, measured_latency()};
+  machine.round_latency = machine.link.latency;  // in which the devices wait for each other
   machine.is_shared = true;
   return machine;
 }

@@ -4,6 +4,7 @@
 //   operations_per_second = 312e12
 //   memory_bytes_per_second = 2e12
 //   memory_bytes = 80e9                     # may be left out
+//   round_latency = 5e-6                    # what a round of a loop costs
 //   shared = false                          # true where all devices are threads on the same cores
 //   [link]
 //   bytes_per_second = 300e9

@@ -134,6 +134,14 @@ bool Emitter::is_neutral(const Instruction& scalar, Reducer reducer) {
          scalar.attrs<ConstantAttrs>().value == neutral_element(reducer, scalar.shape().type());
 }
 
+void Emitter::set_source(const Instruction& source, size_t first) {
+  for (size_t n = first; n < into_.size(); ++n) {
+    Instruction& emitted = *into_.at(n);
+    emitted.mutable_notes().metadata = source.notes().metadata;
+    emitted.set_text_position(source.text_line(), source.text_column());
+  }
+}
+
 Instruction* Emitter::add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes) {
   return into_.add(op, std::move(shape), {operands.begin(), operands.size()}, std::move(attributes));
 }

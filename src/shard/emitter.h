@@ -53,6 +53,8 @@ class Emitter {
   LocalModule& program() { return program_; }
   Computation& computation() { return into_; }
 
+  // What was added from a place of the computation on comes from the same place of the user's model as `source`.
+  void set_source(const Instruction& source, size_t first);
   Instruction* add(Op op, Shape shape, std::initializer_list<Instruction*> operands, Attributes attributes = NoAttrs{});
   Instruction* scalar_s32(int64_t value) { return scalar(DType::s32, value); }
   // A number that the type can hold, as a constant.

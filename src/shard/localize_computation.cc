@@ -35,12 +35,7 @@ void ComputationLocalizer::run() {
     const size_t before = emitter_.computation().size();
     now_ = instruction.get();
     Leaves leaves = visit(*instruction);
-    // What was emitted for an instruction comes from the same place of the user's model.
-    for (size_t n = before; n < emitter_.computation().size(); ++n) {
-      Instruction& emitted = *emitter_.computation().at(n);
-      emitted.mutable_notes().metadata = instruction->notes().metadata;
-      emitted.set_text_position(instruction->text_line(), instruction->text_column());
-    }
+    emitter_.set_source(*instruction, before);
     trace(*instruction, leaves);
     local_.emplace(instruction.get(), std::move(leaves));
   }

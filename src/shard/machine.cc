@@ -32,13 +32,14 @@ Machine Machine::for_devices(int64_t devices) const {
   return one;
 }
 
-// Peak rates as their makers state them: bf16 with f32 accumulation, memory, one direction of the links together.
+// Peak rates as their makers state them: bf16 with f32 accumulation, memory, one direction of the links together. A
+// round of a loop starts a handful of kernels.
 const std::vector<Machine>& known_machines() {
   static const std::vector<Machine> kMachines = {
-      {"balanced", 128e9, kUnlimited, 0, {1e9, 0}, {}, false},
-      {"tpu-v3", 61.5e12, 450e9, 16e9, {70e9, 1e-6}, {}, false},  // one core of two to a chip; a 2-D torus
-      {"h100", 989e12, 3.35e12, 80e9, {450e9, 3e-6}, {}, false},  // inside of a node; see `axes` for between nodes
-      {"threads", 400e9, 20e9, 0, {10e9, 5e-6}, {}, true},        // of one process on a few cores
+      {"balanced", 128e9, kUnlimited, 0, 10e-6, {1e9, 0}, {}, false},
+      {"tpu-v3", 61.5e12, 450e9, 16e9, 2e-6, {70e9, 1e-6}, {}, false},   // one core of two to a chip; a 2-D torus
+      {"h100", 989e12, 3.35e12, 80e9, 10e-6, {450e9, 3e-6}, {}, false},  // in a node; see `axes` for between nodes
+      {"threads", 400e9, 20e9, 0, 5e-6, {10e9, 5e-6}, {}, true},         // of one process on a few cores
   };
   return kMachines;
 }

@@ -28,11 +28,12 @@ struct Machine {
   // Of one device; a multiplication and an addition are two operations.
   double operations_per_second = 1;
   double memory_bytes_per_second = 1;
-  double memory_bytes = 0;  // 0: not known
+  double memory_bytes = 0;   // 0: not known
+  double round_latency = 0;  // seconds lost in each round of a loop
   Link link;
   // Links along axes of the mesh, by their names, that are not as `link`.
   std::map<std::string, Link> axes;
-  // All devices of a program are threads that share one machine's cores and memory.
+  // All devices of a program are threads that share one machine's cores and memory: sending takes them from computing.
   bool is_shared = false;
 
   // The slowest link along some digits.
@@ -44,7 +45,7 @@ struct Machine {
 };
 
 // Machines known by name, the first of which is what plans are made for unless told otherwise: "balanced", where a byte
-// over a link costs 64 multiplications, whatever else.
+// over a link costs 64 multiplications, and a round of a loop as much as 10 kB.
 const std::vector<Machine>& known_machines();
 std::optional<Machine> machine_named(std::string_view name);
 

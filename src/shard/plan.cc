@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "shard/ring.h"
+
 namespace gshard {
 namespace {
 
@@ -32,8 +34,10 @@ class PlanMaker {
     mark(rule_.results);
   }
 
-  void follow(const TensorFactors& dims, const Sharding& sharding) {
+  // All dimensions but `skipped`.
+  void follow(const TensorFactors& dims, const Sharding& sharding, std::optional<size_t> skipped = {}) {
     for (size_t d = 0; d < dims.size(); ++d) {
+      if (d == skipped) continue;
       size_t at = 0;
       for (const Digit digit : sharding.dims[d]) {
         while (at + 1 < dims[d].size() && left_of(dims[d][at]) == 1) ++at;
@@ -99,22 +103,8 @@ void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
   }
 }
 
-// Of one tensor on one device.
-double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh) {
-  if (!shape.is_array()) return 0;
-  double bytes = static_cast<double>(bytes_of(shape.type()));
-  for (const int64_t size : shard_sizes(shape.dims(), sharding, mesh)) bytes *= static_cast<double>(size);
-  return bytes;
-}
-
 // The longer of computing, and of reading and writing memory.
 double seconds_to_compute(const OpContext& op, const OpPlan& plan, const Target& target) {
-  double work = 1;
-  const std::vector<Factor>& factors = plan.way->rule.factors;
-  for (size_t f = 0; f < factors.size(); ++f) {
-    if (factors[f].kind == FactorKind::indexed) continue;
-    work *= static_cast<double>(ceil_div(factors[f].size, target.mesh.size_of(plan.cut[f])));
-  }
   double bytes = 0;
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
     if (!op.operand_shapes[i].is_array()) continue;
@@ -123,7 +113,8 @@ double seconds_to_compute(const OpContext& op, const OpPlan& plan, const Target&
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
     bytes += local_bytes(op.result_shapes[leaf], result_sharding(op, plan, leaf), target.mesh);
   }
-  return std::max(2 * work / target.machine.operations_per_second, bytes / target.machine.memory_bytes_per_second);
+  return std::max(operations_of(plan, target.mesh) / target.machine.operations_per_second,
+                  bytes / target.machine.memory_bytes_per_second);
 }
 
 DigitSet set_of_all(const std::vector<Digits>& cut) {
@@ -141,7 +132,7 @@ bool partials_agree(const OpPlan& plan) {
 // Lets partial operands through where the op is linear in them: all that may be partial jointly, or a single one.
 void pass_partials(const OpContext& op, OpPlan& plan) {
   const Linearity& linearity = plan.way->rule.linearity;
-  const DigitSet cut = set_of_all(plan.cut);
+  const DigitSet cut = set_of_all(plan.cut) | (plan.ring ? set_of(plan.ring->digits) : 0);
   for (size_t i = 0; i < op.operands.size() && i < 64; ++i) {
     const Sharding& operand = op.operands[i];
     const uint64_t bit = uint64_t{1} << i;
@@ -163,7 +154,8 @@ class PlanSearch {
   PlanSearch(const OpContext& op, const Target& target) : op_(op), target_(target), mesh_(target.mesh) {}
 
   void try_way(const Way& way) {
-    const size_t tensors = op_.result_shapes.size() + op_.operand_shapes.size();
+    if (way.in_ring) return try_rings(way);
+    const size_t tensors = tensor_count();
     for (size_t lead = 0; lead < tensors; ++lead) {
       PlanMaker maker(op_, way, mesh_);
       follow(maker, way.rule, lead);
@@ -183,10 +175,41 @@ class PlanSearch {
     return tensor < results ? op_.results[tensor] : op_.operands[tensor - results];
   }
 
-  void follow(PlanMaker& maker, const Rule& rule, size_t tensor) const {
+  size_t tensor_count() const { return op_.results.size() + op_.operands.size(); }
+
+  void follow(PlanMaker& maker, const Rule& rule, size_t tensor, std::optional<size_t> skipped_dim = {}) const {
     const size_t results = op_.results.size();
     if (tensor >= results && !op_.operand_shapes[tensor - results].is_array()) return;
-    maker.follow(tensor < results ? rule.results[tensor] : rule.operands[tensor - results], sharding_of(tensor));
+    const TensorFactors& dims = tensor < results ? rule.results[tensor] : rule.operands[tensor - results];
+    maker.follow(dims, sharding_of(tensor), skipped_dim);
+  }
+
+  // Each dimension that is cut goes around in turn, where that may be worth its rounds.
+  void try_rings(const Way& way) {
+    for (size_t tensor = 0; tensor < tensor_count(); ++tensor) {
+      const std::vector<Digits>& dims = sharding_of(tensor).dims;
+      for (size_t d = 0; d < dims.size(); ++d) {
+        const auto rounds = static_cast<double>(mesh_.size_of(dims[d]));
+        if (!dims[d].empty() && rounds * target_.machine.round_latency < best_cost_) try_ring(way, tensor, d);
+      }
+    }
+  }
+
+  void try_ring(const Way& way, size_t tensor, size_t dim) {
+    const size_t results = op_.results.size();
+    Ring ring{std::nullopt, dim, sharding_of(tensor).dims[dim]};
+    if (tensor >= results) ring.operand = tensor - results;
+    for (size_t lead = 0; lead < tensor_count(); ++lead) {
+      PlanMaker maker(op_, way, mesh_);
+      const auto follow_but_ring = [&](size_t t) {
+        follow(maker, way.rule, t, t == tensor ? std::optional(dim) : std::nullopt);
+      };
+      follow_but_ring(lead);
+      for (size_t t = 0; t < tensor_count(); ++t) follow_but_ring(t);
+      OpPlan plan = std::move(maker).finish();
+      plan.ring = ring;
+      if (close_ring(plan, mesh_)) consider(std::move(plan));
+    }
   }
 
   // As it is, and with what it leaves over of the lead's cuts on each of the other loops.
@@ -229,8 +252,7 @@ Sharding sharding_under(const OpPlan& plan, const TensorFactors& dims) {
   Sharding sharding = Sharding::replicated(dims.size());
   for (size_t d = 0; d < dims.size(); ++d) {
     for (const FactorId f : dims[d]) {
-      const Digits& cut = plan.cut[static_cast<size_t>(f)];
-      sharding.dims[d].append({cut.data(), cut.size()});
+      sharding.dims[d].append(plan.cut[static_cast<size_t>(f)]);
     }
   }
   return sharding;
@@ -255,6 +277,7 @@ PlanPartial partial_of(const OpPlan& plan) {
 Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i) {
   const Rule& rule = plan.way->rule;
   Sharding sharding = sharding_under(plan, rule.operands[i]);
+  if (plan.ring && plan.ring->operand == i) sharding.dims[plan.ring->dim].append(plan.ring->digits);
   const PlanPartial reduced = partial_of(plan);
   const uint64_t bit = i < 64 ? uint64_t{1} << i : 0;
   if ((rule.linearity.jointly & bit) != 0) sharding.partial = reduced.digits & ~sharding.cut();
@@ -271,7 +294,11 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
   Sharding sharding = sharding_under(plan, plan.way->rule.results[leaf]);
   const PlanPartial reduced = partial_of(plan);
   sharding.partial = reduced.digits | plan.passing;
-  sharding.reducer = plan.passing != 0 ? plan.passing_reducer : reduced.reducer;
+  if (plan.ring && !plan.ring->operand) {
+    sharding.dims[plan.ring->dim].append(plan.ring->digits);
+    sharding.partial &= ~set_of(plan.ring->digits);
+  }
+  if (sharding.partial != 0) sharding.reducer = plan.passing != 0 ? plan.passing_reducer : reduced.reducer;
   sharding.manual = op.manual;
   return sharding;
 }
@@ -282,8 +309,25 @@ double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const 
   return seconds_of(reshard_steps(shape.dims(), from, to, target.mesh), shape.type(), target.mesh, target.machine);
 }
 
+double operations_of(const OpPlan& plan, const Mesh& mesh) {
+  double work = 1;
+  const std::vector<Factor>& factors = plan.way->rule.factors;
+  for (size_t f = 0; f < factors.size(); ++f) {
+    if (factors[f].kind == FactorKind::indexed) continue;
+    work *= static_cast<double>(ceil_div(factors[f].size, mesh.size_of(plan.cut[f])));
+  }
+  return 2 * work;
+}
+
+double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh) {
+  if (!shape.is_array()) return 0;
+  double bytes = static_cast<double>(bytes_of(shape.type()));
+  for (const int64_t size : shard_sizes(shape.dims(), sharding, mesh)) bytes *= static_cast<double>(size);
+  return bytes;
+}
+
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target) {
-  double seconds = seconds_to_compute(op, plan, target);
+  double seconds = plan.ring ? seconds_in_ring(op, plan, target) : seconds_to_compute(op, plan, target);
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
     if (!op.operand_shapes[i].is_array() || (i < 64 && (op.one_number >> i & 1) != 0)) continue;
     seconds += seconds_to_reshard(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), target);

@@ -1,6 +1,7 @@
 // How each op is done on the devices: in which way, and which mesh digits cut each of its factors.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "shard/reshard.h"
@@ -19,6 +20,14 @@ struct OpContext {
   uint64_t one_number = 0;            // bit i: operand i is the same number everywhere, so that any form of it is free
 };
 
+// A dimension whose parts go around the devices along some digits, whatever else these cut: of an operand, so that each
+// device has every part in turn, or of the result, so that each device adds its own to every part.
+struct Ring {
+  std::optional<size_t> operand;  // that has the dimension; none: the result
+  size_t dim = 0;
+  Digits digits = {};  // minor to those that cut the dimension's factor
+};
+
 // A choice for one op. Everything else follows from it: the shardings in which the op reads its operands and makes its
 // results, and so the resharding around it.
 struct OpPlan {
@@ -28,6 +37,7 @@ struct OpPlan {
   DigitSet passing = 0;
   Reducer passing_reducer = Reducer::none;
   uint64_t passing_operands = 0;  // bit i: operand i is read partial
+  std::optional<Ring> ring = {};  // of ways that are in a ring
 };
 
 // Sharding of one tensor whose dimensions are products of factors cut by `plan`.
@@ -56,6 +66,11 @@ OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Targ
 
 // The estimate for bringing a value from one sharding into another, in seconds; 0 for what is no array.
 double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target);
+
+// Multiplications and additions of each device, without those of indexed factors.
+double operations_of(const OpPlan& plan, const Mesh& mesh);
+// Of one tensor on one device.
+double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh);
 
 // The estimate for a plan, in seconds.
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target);

@@ -39,6 +39,8 @@ Way plain_way(const Instruction& instruction) { return {without_others(rule_of(i
 std::vector<Way> ways_of(const Instruction& instruction) {
   if (has_empty_arrays(instruction)) return {plain_way(instruction)};
   switch (instruction.op()) {
+    case Op::dot:
+      return ways_of_dot(instruction);
     case Op::gather:
       return ways_of_gather(instruction);
     case Op::scatter:

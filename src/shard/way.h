@@ -42,7 +42,8 @@ using Sent = double (*)(const OpContext& op, const OpPlan& plan, const Mesh& mes
 struct Way {
   Rule rule;
   Localize localize;
-  Sent sent = nullptr;  // null: none
+  Sent sent = nullptr;   // null: none
+  bool in_ring = false;  // for plans with a ring, and only for these
 };
 
 // All ways of an instruction whose op has a rule. The first has the op's own rule, by which shardings propagate.

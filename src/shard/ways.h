@@ -25,6 +25,9 @@ std::vector<Way> ways_of_topk(const Instruction& instruction);
 std::vector<Way> ways_of_reduce(const Instruction& instruction);
 std::vector<Way> ways_of_custom_call(const Instruction& instruction);
 
+// Parts of an operand or of the result go around the devices while they are worked on.
+std::vector<Way> ways_of_dot(const Instruction& instruction);
+
 // Each device makes the bits of its own elements, which depend on their places in the whole.
 std::vector<Way> ways_of_rng_bit_generator(const Instruction& instruction);
 

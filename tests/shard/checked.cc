@@ -9,15 +9,29 @@
 
 namespace gshard {
 
-Partitioned checked(const std::string& text) {
+Partitioned checked(const std::string& text, const PartitionOptions& options) {
   const auto module = parse_module(text);
   verify(*module);
   for (uint64_t seed = 0; seed < 8; ++seed) {
-    const Verdict verdict = against_the_whole(*module, wild_arguments(*module, seed), Numbers::declared);
+    const Verdict verdict = against_the_whole(*module, wild_arguments(*module, seed), Numbers::declared, options);
     EXPECT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
     if (verdict.kind != Verdict::Kind::same) break;
   }
-  return partition(*module);
+  return partition(*module, options);
+}
+
+PartitionOptions with_rings() {
+  PartitionOptions options;
+  options.machine.round_latency = -1;
+  return options;
+}
+
+size_t count(const Partitioned& program, Op op) {
+  size_t n = 0;
+  for (const auto& computation : program.module->computations()) {
+    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
+  }
+  return n;
 }
 
 namespace {

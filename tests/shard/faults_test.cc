@@ -6,6 +6,7 @@
 
 #include "eval/arguments.h"
 #include "shard/against_the_whole.h"
+#include "shard/checked.h"
 #include "shard/trials.h"
 #include "text/parse.h"
 #include "text/verify.h"
@@ -196,6 +197,31 @@ ENTRY e {
 }
 )";
 
+// Dots in rings: along what is contracted, with one row of padding on the last device, along rows, and of sums.
+constexpr const char* kRing = R"(
+ENTRY e {
+  x = f32[64,15] parameter(0), sharding={devices=[4,1]<=[4]}
+  w = f32[15,6] parameter(1), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[64,6] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[4,1]<=[4]}
+}
+)";
+
+constexpr const char* kRingOfRows = R"(
+ENTRY e {
+  x = f32[15,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  w = f32[6,64] parameter(1), sharding={devices=[1,4]<=[4]}
+  ROOT y = f32[15,64] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[1,4]<=[4]}
+}
+)";
+
+constexpr const char* kRingOfSums = R"(
+ENTRY e {
+  x = f32[12,40] parameter(0), sharding={devices=[1,4]<=[4]}
+  w = f32[40,6] parameter(1), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[12,6] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[4,1]<=[4]}
+}
+)";
+
 // ---- edits -------------------------------------------------------------------------------------------------------
 
 // Changes a program at one instruction; false where there is nothing to change.
@@ -346,6 +372,12 @@ bool shift_number(Instruction& at) {
   return false;
 }
 
+// Of a loop that counts its rounds.
+template <int kStep>
+bool end_after_another_round(Instruction& at) {
+  return at.operand(0)->op() == Op::get_tuple_element && shift_number<kStep>(at);
+}
+
 template <int kNumber>
 bool fill_with(Instruction& at) {
   Instruction* fill = at.operand(2);
@@ -433,12 +465,15 @@ bool do_not_clamp(Instruction& at) { return use_instead(at, at.operand(1)); }
 
 // ---- the table ---------------------------------------------------------------------------------------------------
 
+PartitionOptions as_usual() { return {}; }
+
 struct Fault {
   const char* name;
   const char* program;
   int devices;
   Op op;  // the instructions at which it can be made, one after the other
   Edit edit;
+  PartitionOptions (*options)() = as_usual;
 };
 
 constexpr Fault kFaults[] = {
@@ -489,6 +524,23 @@ constexpr Fault kFaults[] = {
     {"sum_of_a_loop_started_on_none", kAddedUp, 4, Op::select, keep_neutral},
     {"sum_of_a_loop_not_reduced", kAddedUp, 4, Op::all_reduce, drop},
     {"sum_of_a_loop_reduced_in_each_round_as_well", kAddedUp, 4, Op::all_reduce, reduce_in_each_round},
+    {"ring_that_turns_the_wrong_way", kRing, 4, Op::collective_permute, send_back, with_rings},
+    {"ring_that_does_not_turn", kRing, 4, Op::collective_permute, drop, with_rings},
+    {"ring_with_a_gap", kRing, 4, Op::collective_permute, forget_one, with_rings},
+    {"ring_of_one_round_too_few", kRing, 4, Op::compare, end_after_another_round<-1>, with_rings},
+    {"ring_of_one_round_too_many", kRing, 4, Op::compare, end_after_another_round<1>, with_rings},
+    {"ring_with_another_part", kRing, 4, Op::remainder, drop, with_rings},
+    {"ring_with_another_slice", kRing, 4, Op::multiply, shift_number<-1>, with_rings},
+    {"ring_with_padding", kRing, 4, Op::select, keep_garbage, with_rings},
+    {"ring_of_rows_that_turns_the_wrong_way", kRingOfRows, 4, Op::collective_permute, send_back, with_rings},
+    {"ring_of_rows_one_round_too_few", kRingOfRows, 4, Op::compare, end_after_another_round<-1>, with_rings},
+    {"ring_of_rows_at_other_places", kRingOfRows, 4, Op::multiply, shift_number<-1>, with_rings},
+    {"ring_of_rows_that_all_are_of_the_first", kRingOfRows, 4, Op::partition_id, be_the_first, with_rings},
+    {"ring_of_sums_that_turns_the_wrong_way", kRingOfSums, 4, Op::collective_permute, send_back, with_rings},
+    {"ring_of_sums_one_round_too_few", kRingOfSums, 4, Op::compare, end_after_another_round<-1>, with_rings},
+    {"ring_of_sums_one_round_too_many", kRingOfSums, 4, Op::compare, end_after_another_round<1>, with_rings},
+    {"ring_of_sums_with_another_slice", kRingOfSums, 4, Op::multiply, shift_number<-1>, with_rings},
+    {"ring_of_sums_for_others", kRingOfSums, 4, Op::remainder, drop, with_rings},
     {"loop_ends_when_a_device_likes", kLoop, 4, Op::all_reduce, drop},
 };
 
@@ -523,7 +575,7 @@ TEST_P(Faults, AreCaught) {
       return against_the_whole(*whole, program, values, Numbers::declared).kind == Verdict::Kind::same;
     });
   };
-  Partitioned program = partition(*whole);
+  Partitioned program = partition(*whole, fault.options());
   ASSERT_TRUE(is_same(program));
   const std::unique_ptr<Module> module = std::move(program.module);
   const size_t sites = sites_of(*module, fault.op).size();
