@@ -199,18 +199,17 @@ std::optional<size_t> Accumulators::state_of(const Instruction& loop, const Inst
 
 double Accumulators::seconds_with(const State& state, const Shape& shape, const Start& start, const Sharding& held,
                                   const Sharding& wanted) {
-  const Target target{decision_.mesh, decision_.machine};
   double elements = 1;
   for (const int64_t size : shard_sizes(shape.dims(), held, decision_.mesh)) elements *= static_cast<double>(size);
   const double to_add = kPassesOfAdding * elements * static_cast<double>(bytes_of(shape.type())) /
                         decision_.machine.memory_bytes_per_second;
   double seconds = 0;
   for (const Term& term : state.terms) {
-    const double to_bring = seconds_to_reshard(shape, forecast_.of(*term.value), held, target);
+    const double to_bring = decision_.times.between(shape, forecast_.of(*term.value), held);
     seconds += kRounds * term.times * (to_bring + to_add);
   }
-  if (!start.is_one_number) seconds += seconds_to_reshard(shape, start.sharding, held, target);
-  return seconds + seconds_to_reshard(shape, held, wanted, target);
+  if (!start.is_one_number) seconds += decision_.times.between(shape, start.sharding, held);
+  return seconds + decision_.times.between(shape, held, wanted);
 }
 
 Sharding Accumulators::best_for(const Instruction& loop, size_t leaf, const Start& start, const Sharding& wanted) {

@@ -432,34 +432,48 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
   return add(Op::reshape, value->shape().with_dims(joined), {transposed});
 }
 
-// The members of each group stand `offset_of` their indices from its first.
+namespace {
+
+// How far from the first of them the devices stand that differ along some digits, by their index.
+std::vector<int64_t> offsets_along(const Digits& digits, const Mesh& mesh) {
+  std::vector<int64_t> offsets = {0};
+  for (const Digit digit : digits) {
+    const Mesh::DigitRow& row = mesh.digits()[digit];
+    std::vector<int64_t> next;
+    next.reserve(offsets.size() * static_cast<size_t>(row.size));
+    for (const int64_t offset : offsets) {
+      for (int64_t i = 0; i < row.size; ++i) next.push_back(offset + i * row.stride);
+    }
+    offsets = std::move(next);
+  }
+  return offsets;
+}
+
+Digits other_digits(const Digits& digits, const Mesh& mesh) {
+  Digits others;
+  for (size_t digit = 0; digit < mesh.digits().size(); ++digit) {
+    if ((set_of(digits) >> digit & 1) == 0) others.push_back(static_cast<Digit>(digit));
+  }
+  return others;
+}
+
+}  // namespace
+
 Instruction* Emitter::collective_permute(Instruction* value, const Digits& digits,
                                          std::span<const std::pair<int64_t, int64_t>> pairs) {
-  const auto offset_of = [&](int64_t index) {
-    int64_t offset = 0;
-    for (size_t d = digits.size(); d-- > 0;) {
-      const Mesh::DigitRow& row = mesh_.digits()[digits[d]];
-      offset += index % row.size * row.stride;
-      index /= row.size;
-    }
-    return offset;
-  };
-  const auto is_first = [&](int64_t position) {
-    return std::all_of(digits.begin(), digits.end(), [&](Digit d) {
-      const Mesh::DigitRow& row = mesh_.digits()[d];
-      return position / row.stride % row.size == 0;
-    });
-  };
   const auto device_at = [&](int64_t position) {
     return mesh_.device_order().empty() ? position : mesh_.device_order()[static_cast<size_t>(position)];
   };
+  const std::vector<int64_t> offsets = offsets_along(digits, mesh_);
+  const std::vector<int64_t> firsts = offsets_along(other_digits(digits, mesh_), mesh_);
   CollectivePermuteAttrs attrs;
   attrs.channel_id = program_.next_channel();
-  for (int64_t first = 0; first < mesh_.device_count(); ++first) {
-    if (!is_first(first)) continue;
+  auto& all = attrs.source_target_pairs.pairs;
+  all.reserve(firsts.size() * pairs.size());
+  for (const int64_t first : firsts) {
     for (const auto& [from, to] : pairs) {
-      attrs.source_target_pairs.pairs.emplace_back(device_at(first + offset_of(from)),
-                                                   device_at(first + offset_of(to)));
+      all.emplace_back(device_at(first + offsets[static_cast<size_t>(from)]),
+                       device_at(first + offsets[static_cast<size_t>(to)]));
     }
   }
   return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));

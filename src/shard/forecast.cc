@@ -50,7 +50,7 @@ Sharding Forecast::of(const Instruction& i, int depth) {
   if (const auto found = known_.find(&i); found != known_.end()) return found->second;
   const OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return of(operand, depth + 1); });
   const std::vector<Way> ways = ways_of(i);
-  const Sharding result = result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine}), 0);
+  const Sharding result = result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
   return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
 }
 

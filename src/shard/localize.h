@@ -8,6 +8,7 @@
 #include "ir/module.h"
 #include "shard/annotate.h"
 #include "shard/report.h"
+#include "shard/reshard_times.h"
 
 namespace gshard {
 
@@ -19,6 +20,7 @@ struct Decision {
   const std::vector<Sharding>& shardings;  // of every class of values
   const std::vector<Sharding>& results;    // of the leaves of the entry's result
   const Machine& machine;
+  ReshardTimes& times;  // on that machine
   const Annotated& annotated;  // manual edges, and what lies otherwise at the boundary
 
   const Sharding& sharding_of(const Instruction& instruction, size_t leaf = 0) const;

@@ -428,7 +428,7 @@ Leaves ComputationLocalizer::visit_op(const Instruction& i) {
   check_collective(i, op.manual);
   check_call(i, op.manual);
   const std::vector<Way> ways = ways_of(i);
-  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), decision_.machine});
+  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), decision_.machine, decision_.times});
   LocalOp local{i, op, plan, {}, emitter_};
   for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
   Leaves leaves;

@@ -53,7 +53,8 @@ class Completion {
       : module_(module),
         values_(module),
         annotated_(annotate(module, values_, options)),
-        machine_(options.machine.for_devices(annotated_.mesh.device_count())) {
+        machine_(options.machine.for_devices(annotated_.mesh.device_count())),
+        times_(annotated_.mesh, machine_) {
     std::vector<Constraint> constraints = constraints_of(module, values_);
     mark_manual(module, values_, annotated_.mesh, constraints, annotated_.classes);
     if (options.shardings == PartitionOptions::Shardings::replicated) {
@@ -67,7 +68,9 @@ class Completion {
     complete_aliases();
   }
 
-  Decision decision() const { return {module_, values_, annotated_.mesh, shardings_, results_, machine_, annotated_}; }
+  Decision decision() {
+    return {module_, values_, annotated_.mesh, shardings_, results_, machine_, times_, annotated_};
+  }
   const std::vector<InputOutputAlias>& aliases() const { return aliases_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -139,6 +142,7 @@ class Completion {
   ValueTable values_;
   Annotated annotated_;
   Machine machine_;
+  ReshardTimes times_;
   std::vector<Spread> spreads_;
   std::vector<Sharding> shardings_;
   std::vector<Sharding> results_;
@@ -192,7 +196,7 @@ Propagated propagate_shardings(const Module& module, const PartitionOptions& opt
 }
 
 Partitioned partition(const Module& module, const PartitionOptions& options) {
-  const Completion completion(module, options);
+  Completion completion(module, options);
   const Decision decision = completion.decision();
   Localized localized = localize(decision);
   Partitioned program;

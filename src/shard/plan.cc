@@ -303,12 +303,6 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf) {
   return sharding;
 }
 
-double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target) {
-  from.manual = to.manual = 0;  // where each device does as it likes, nothing is moved
-  if (from == to || !shape.is_array()) return 0;
-  return seconds_of(reshard_steps(shape.dims(), from, to, target.mesh), shape.type(), target.mesh, target.machine);
-}
-
 double operations_of(const OpPlan& plan, const Mesh& mesh) {
   double work = 1;
   const std::vector<Factor>& factors = plan.way->rule.factors;
@@ -330,10 +324,10 @@ double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target)
   double seconds = plan.ring ? seconds_in_ring(op, plan, target) : seconds_to_compute(op, plan, target);
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
     if (!op.operand_shapes[i].is_array() || (i < 64 && (op.one_number >> i & 1) != 0)) continue;
-    seconds += seconds_to_reshard(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i), target);
+    seconds += target.times.between(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i));
   }
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
-    seconds += seconds_to_reshard(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf], target);
+    seconds += target.times.between(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf]);
   }
   const double sent = plan.way->sent == nullptr ? 0 : plan.way->sent(op, plan, target.mesh);
   if (sent > 0) seconds += target.machine.link.latency + sent / target.machine.link.bytes_per_second;

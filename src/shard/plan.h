@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "shard/reshard.h"
+#include "shard/reshard_times.h"
 #include "shard/way.h"
 
 namespace gshard {
@@ -58,14 +58,12 @@ Sharding result_sharding(const OpContext& op, const OpPlan& plan, size_t leaf);
 struct Target {
   const Mesh& mesh;
   const Machine& machine;
+  ReshardTimes& times;
 };
 
 // The fastest plan among those that follow one of the tensors, by estimate: bringing operands and results where they
 // must lie, and the work that is left to each device. It points into `ways`.
 OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Target& target);
-
-// The estimate for bringing a value from one sharding into another, in seconds; 0 for what is no array.
-double seconds_to_reshard(const Shape& shape, Sharding from, Sharding to, const Target& target);
 
 // Multiplications and additions of each device, without those of indexed factors.
 double operations_of(const OpPlan& plan, const Mesh& mesh);
