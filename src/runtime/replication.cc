@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "ops/rule.h"
 #include "ops/table.h"
+#include "shard/annotation_calls.h"
+#include "shard/lineage.h"
 
 namespace gshard {
 namespace {
@@ -18,6 +21,52 @@ constexpr int kMostTried = 6;
 bool is_full(const ReshardRecord& record) {
   return record.to.cut() == 0 && record.to.manual == 0 && record.from.cut() != 0;
 }
+
+// Tells gathers that the author's layout asks for: a value that an annotation cuts by axes along which the op's work is
+// divided otherwise (weights that lie in parts between steps, and a batch that is cut by the same axes).
+class AskedGathers {
+ public:
+  AskedGathers(const Module& prepared, const Partitioned& program, const PartitionOptions& options)
+      : propagated_(propagate_shardings(prepared, options)) {
+    for (const TracedValue& traced : program.trace) {
+      divided_[traced.value] |= traced.sharding.cut() | traced.sharding.partial;
+    }
+  }
+
+  bool contain(const ReshardRecord& record) const {
+    const auto divided = divided_.find(record.cause);
+    const DigitSet gathered = record.from.cut();
+    if (divided == divided_.end() || (gathered & ~divided->second) != 0 || !record.value->shape().is_array()) {
+      return false;
+    }
+    for (size_t digit = 0; digit < 64; ++digit) {
+      if ((gathered >> digit & 1) != 0 && !is_annotated(*record.value, static_cast<Digit>(digit))) return false;
+    }
+    return true;
+  }
+
+ private:
+  // Whether the value has that cut from the annotation of one that it is a form of.
+  bool is_annotated(const Instruction& value, Digit digit) const {
+    const std::vector<LineageStep> steps = lineage_of(propagated_, propagated_.values.class_of(value), digit);
+    return !steps.empty() && std::all_of(steps.begin(), steps.end(), [](const LineageStep& step) {
+      return step.through == nullptr || makes_another_form(*step.through);
+    });
+  }
+
+  // Ops that give one array another type or shape, or take a part of it; and the ends of loops and calls.
+  static bool makes_another_form(const Instruction& i) {
+    if (!has_rule(i.op()) || is_sharding_call(i)) return true;
+    const Traits traits = row_of(i.op()).traits;
+    const auto is_scalar = [](const Instruction* operand) { return operand->shape().rank() == 0; };
+    const auto& operands = i.operands();
+    return (has(traits, Traits::pointwise) || has(traits, Traits::data_movement) || i.op() == Op::dynamic_slice) &&
+           !operands.empty() && std::all_of(operands.begin() + 1, operands.end(), is_scalar);
+  }
+
+  const Propagated propagated_;
+  std::unordered_map<const Instruction*, DigitSet> divided_;
+};
 
 // The names of the axes that some digits are all of, joined by '+'; nullopt where they are a part of one.
 std::optional<std::string> axes_text(const Digits& digits, const Mesh& mesh) {
@@ -90,9 +139,12 @@ std::vector<Replication> replications_of(const Module& prepared, const Partition
                                          const PartitionOptions& options, int64_t at_least) {
   std::vector<Replication> all;
   std::set<std::pair<const Instruction*, const Instruction*>> seen;
+  std::optional<AskedGathers> asked;
   for (const ReshardRecord& record : program.reshards) {
     if (!is_full(record) || record.shape.byte_size() < at_least) continue;
     if (!seen.insert({record.value, record.cause}).second) continue;
+    if (!asked) asked.emplace(prepared, program, options);
+    if (asked->contain(record)) continue;
     all.push_back({record.value, record.cause, record.shape, record.from, ""});
   }
   std::stable_sort(all.begin(), all.end(), [](const Replication& a, const Replication& b) {

@@ -2,6 +2,9 @@
 //
 //   warning: %rows = gather (model.py:12) needs all of %table f32[50000,4096] on every device, 781 MiB;
 //            --annotate 'table=_,x' avoids it
+//
+// What the author's own layout asks for is none of them: a weight that is annotated to lie in parts, read by an op
+// whose work is divided along the same axes (a batch cut by them).
 #pragma once
 
 #include <string>

@@ -176,10 +176,26 @@ class SpecReader {
     return spec;
   }
 
+  // What does not fit the mesh is wrong usage here.
   Spec of_outside(const OutsideAnnotation& annotation, size_t rank) const {
+    try {
+      return read_outside(annotation, rank);
+    } catch (const Error& error) {
+      throw Error::usage("--annotate '" + annotation.pattern + "': " + error.what());
+    }
+  }
+
+  DigitSet manual_digits(const std::vector<std::string>& axes) const {
+    DigitSet all = 0;
+    for (const std::string& name : axes) all |= set_of(digits_of({name, 1, std::nullopt}));
+    return all;
+  }
+
+ private:
+  Spec read_outside(const OutsideAnnotation& annotation, size_t rank) const {
     if (annotation.dims.size() != rank) {
-      throw Error::usage("--annotate '" + annotation.pattern + "': it has " + std::to_string(annotation.dims.size()) +
-                         " dimensions, the value has " + std::to_string(rank));
+      throw Error::usage("it has " + std::to_string(annotation.dims.size()) + " dimensions, the value has " +
+                         std::to_string(rank));
     }
     Spec spec{Sharding::replicated(rank), std::vector<bool>(rank, false)};
     for (size_t d = 0; d < rank; ++d) {
@@ -197,13 +213,6 @@ class SpecReader {
     return spec;
   }
 
-  DigitSet manual_digits(const std::vector<std::string>& axes) const {
-    DigitSet all = 0;
-    for (const std::string& name : axes) all |= set_of(digits_of({name, 1, std::nullopt}));
-    return all;
-  }
-
- private:
   static const HloSharding* element_of(const Instruction& instruction, size_t leaf, size_t leaf_count) {
     const HloSharding* sharding = instruction.notes().sharding.get();
     if (sharding == nullptr || sharding->kind != HloSharding::Kind::tuple) return sharding;
@@ -389,7 +398,7 @@ class Annotator {
     for (size_t leaf = 0; leaf < leaves; ++leaf) {
       add_to_group(instruction, leaf);
       const auto spec = spec_of(instruction, leaf);
-      if (!spec) continue;
+      if (!spec || is_outdone(instruction, leaf)) continue;
       fix_as_annotated(instruction, leaf, *spec);
       note_placement(instruction, leaf, spec->placement);
       const bool is_closed = std::find(spec->open.begin(), spec->open.end(), true) == spec->open.end();
@@ -411,6 +420,15 @@ class Annotator {
     if (fixed_[value]) return;
     fix(instruction, leaf, spec);
     fixed_by_[value] = &instruction;
+  }
+
+  // A tiling names no axes of size 1, by which the resized mesh may cut: of one value Shardy's sharding holds, and it
+  // stands at an operand of the tuple that the tiling is for.
+  bool is_outdone(const Instruction& instruction, size_t leaf) const {
+    const Instruction* other = fixed_by_[static_cast<size_t>(values_.class_of(instruction, leaf))];
+    const auto names_axes = [](const Instruction& i) { return frontend_attribute(i, "xla.sdy.sharding").has_value(); };
+    return choice_.is_resized() && choice_.is_shardy() && other != nullptr && names_axes(*other) &&
+           !names_axes(instruction);
   }
 
   // What came first holds.

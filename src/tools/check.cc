@@ -6,8 +6,10 @@
 
 #include "runtime/check.h"
 #include "runtime/memory.h"
+#include "runtime/prepare.h"
 #include "runtime/statistics.h"
 #include "tools/program.h"
+#include "tools/replications.h"
 #include "tools/sharding_options.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
@@ -44,6 +46,7 @@ struct Options {
   std::string file;
   CheckOptions check;
   ShardingArguments sharding;
+  ReplicationArguments replication;
   bool native = false;
   bool allow_non_finite = false;
   bool allow_constant = false;
@@ -168,7 +171,10 @@ int check_file(Options options) {
     options.check.every_value = options.bisect;
     if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
-    const CheckReport report = check(*program.module, options.check);
+    std::unique_ptr<Module> prepared = prepare(*program.module);
+    Partitioned partitioned = partition(*prepared, options.check.partition);
+    allowed_replications(*prepared, partitioned, options.check.partition, options.replication);
+    const CheckReport report = check(*program.module, std::move(prepared), std::move(partitioned), options.check);
     if (options.every_output) put(outputs_table(report));
     for (size_t i = 0; i < report.outputs.size(); ++i) {
       if (report.outputs[i].finding != Finding::none) put(describe(report, i));
@@ -187,6 +193,7 @@ Command add_check(CLI::App& root) {
   CLI::App* app = add_subcommand(root, "check", "Compare a partitioned program with the whole one", kNotes);
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   add_sharding_options(*app, options->sharding);
+  add_replication_options(*app, options->replication);
   add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
   app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
   app->add_flag("--bisect", options->bisect,

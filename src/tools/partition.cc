@@ -1,10 +1,7 @@
 // gshard partition: the program of one device.
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <limits>
 
 #include "runtime/file.h"
 #include "runtime/prepare.h"
@@ -12,9 +9,9 @@
 #include "text/print.h"
 #include "text/verify.h"
 #include "tools/program.h"
+#include "tools/replications.h"
 #include "tools/report.h"
 #include "tools/sharding_options.h"
-#include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 
@@ -31,42 +28,13 @@ constexpr const char* kNotes =
     "  gshard partition model.hlo --mesh fsdp=4,tensor=2 --report report.json -o model.spmd.hlo\n"
     "  gshard partition model.hlo | gshard stats -";
 
-constexpr uint64_t kNothingForbidden = std::numeric_limits<uint64_t>::max();
-// Values that are gathered whole on every device are worth a warning from here on.
-constexpr int64_t kLarge = int64_t{16} << 20;
-constexpr size_t kMostWarnings = 4;
-
 struct Options {
   std::string file;
   std::string out = "-";
   std::string report;
-  uint64_t forbidden = kNothingForbidden;
+  ReplicationArguments replication;
   ShardingArguments sharding;
 };
-
-std::string text_of(const Replication& replication, const Mesh& mesh) {
-  return describe(replication, mesh, human_bytes(replication.shape.byte_size()));
-}
-
-Error forbidden(const Module& prepared, const std::vector<Replication>& replications, const Mesh& mesh) {
-  const Instruction& cause = *replications[0].cause;
-  std::string text = text_of(replications[0], mesh);
-  if (replications.size() > 1) text += fmt::format(" (and {} more)", replications.size() - 1);
-  return Error::program(text).at({prepared.file(), cause.text_line(), cause.text_column(), ""});
-}
-
-void warn_of(const std::vector<Replication>& replications, const Mesh& mesh) {
-  for (size_t i = 0; i < std::min(replications.size(), kMostWarnings); ++i) {
-    spdlog::warn("{}", text_of(replications[i], mesh));
-  }
-  if (replications.size() <= kMostWarnings) return;
-  double bytes = 0;
-  for (size_t i = kMostWarnings; i < replications.size(); ++i) {
-    bytes += static_cast<double>(replications[i].shape.byte_size());
-  }
-  spdlog::warn("{} more values are needed whole on every device, {} in all; --report lists them",
-               replications.size() - kMostWarnings, human_bytes(bytes));
-}
 
 Json report_of(const Module& prepared, const Partitioned& program, const Machine& machine,
                const std::vector<Replication>& replications) {
@@ -96,12 +64,7 @@ int partition_file(const Options& options) {
     const PartitionOptions partition_as = partition_options(options.sharding);
     const Partitioned partitioned = partition(*prepared, partition_as);
     for (const std::string& warning : partitioned.warnings) spdlog::warn("{}", warning);
-    const bool forbids = options.forbidden != kNothingForbidden;
-    const int64_t least =
-        forbids ? static_cast<int64_t>(std::min<uint64_t>(options.forbidden, kNothingForbidden / 2)) : kLarge;
-    const auto replications = replications_of(*prepared, partitioned, partition_as, least);
-    if (forbids && !replications.empty()) throw forbidden(*prepared, replications, partitioned.mesh);
-    warn_of(replications, partitioned.mesh);
+    const auto replications = allowed_replications(*prepared, partitioned, partition_as, options.replication);
     verify(*partitioned.module);
     if (!options.report.empty()) {
       put_result(options.report, json_text(report_of(*prepared, partitioned, partition_as.machine, replications)));
@@ -120,8 +83,7 @@ Command add_partition(CLI::App& root) {
   app->add_option("-o,--out", options->out, "Write to this file ('-', the default, is standard output)")
       ->type_name("OUT.hlo");
   app->add_option("--report", options->report, "Write what was decided, and why, as JSON")->type_name("REPORT.json");
-  add_count_option(*app, "--forbid-replication", options->forbidden,
-                   "Fail (exit code 3) where an op needs a value of at least so many\nbytes whole on every device");
+  add_replication_options(*app, options->replication);
   add_sharding_options(*app, options->sharding);
   return {app, [options] { return partition_file(*options); }};
 }

@@ -4,8 +4,10 @@
 
 #include "runtime/prepare.h"
 #include "shard/partition.h"
+#include "shard/shardy_text.h"
 #include "text/print.h"
 #include "tools/program.h"
+#include "tools/replications.h"
 #include "tools/sharding_options.h"
 #include "tools/usage.h"
 
@@ -24,17 +26,24 @@ struct Options {
   std::string file;
   std::string out = "-";
   ShardingArguments sharding;
+  ReplicationArguments replication;
 };
 
-// The sharding of each leaf of an instruction's result in HLO's notation.
-HloSharding hlo_sharding_of(const Instruction& instruction, const Propagated& propagated) {
-  std::vector<HloSharding> leaves;
+// Of each leaf of an instruction's result.
+std::vector<Sharding> shardings_of(const Instruction& instruction, const Propagated& propagated) {
   const bool is_root =
       instruction.parent()->root() == &instruction && instruction.parent() == instruction.parent()->parent()->entry();
+  if (is_root) return propagated.results;
+  std::vector<Sharding> leaves;
   for (size_t leaf = 0; leaf < propagated.values.leaf_count(instruction); ++leaf) {
-    const auto value = static_cast<size_t>(propagated.values.class_of(instruction, leaf));
-    leaves.push_back(to_hlo(is_root ? propagated.results[leaf] : propagated.shardings[value], propagated.mesh));
+    leaves.push_back(propagated.shardings[static_cast<size_t>(propagated.values.class_of(instruction, leaf))]);
   }
+  return leaves;
+}
+
+HloSharding hlo_sharding_of(const Instruction& instruction, const Propagated& propagated) {
+  std::vector<HloSharding> leaves;
+  for (const Sharding& leaf : shardings_of(instruction, propagated)) leaves.push_back(to_hlo(leaf, propagated.mesh));
   if (!instruction.shape().is_tuple()) return leaves.empty() ? HloSharding{} : leaves[0];
   HloSharding tuple;
   tuple.kind = HloSharding::Kind::tuple;
@@ -68,20 +77,50 @@ void write_shardings(Module& module, const Propagated& propagated) {
   module.mutable_header().num_partitions = propagated.mesh.device_count();
 }
 
-bool is_of_shardy(const std::pair<std::string, std::string>& attribute) {
-  return attribute.first == "xla.sdy.meshes" || attribute.first == "xla.sdy.sharding";
+void write_attribute(FrontendAttributes& attributes, std::string_view name, const std::string& text) {
+  for (auto& [key, value] : attributes) {
+    if (key == name) value = text;
+  }
 }
 
-// On another mesh than the module's own its Shardy attributes mean something else; the shardings say it all.
-void drop_shardy(Module& module) {
-  std::erase_if(module.mutable_header().frontend_attributes, is_of_shardy);
+// The Shardy mesh that a module names; without a name where it names none.
+ShardyMesh shardy_mesh_of(const Module& module) {
+  const auto text = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes");
+  if (!text) return {};
+  for (ShardyMesh& mesh : read_shardy_meshes(*text)) {
+    if (!mesh.axes.empty()) return std::move(mesh);
+  }
+  return {};
+}
+
+bool still_says(const std::string& text, const std::vector<Sharding>& shardings, const Mesh& mesh) {
+  const std::vector<ShardySharding> written = read_shardy_shardings(text);
+  if (written.size() != shardings.size()) return false;
+  for (size_t leaf = 0; leaf < written.size(); ++leaf) {
+    if (!says(written[leaf], shardings[leaf], mesh)) return false;
+  }
+  return true;
+}
+
+// A module in both dialects keeps both. What is written already stays where it says the same on the new mesh: it may
+// name axes of size 1.
+void write_shardy(Module& module, const Propagated& propagated) {
+  const ShardyMesh own = shardy_mesh_of(module);
+  if (own.name.empty()) return;
+  const Mesh& mesh = propagated.mesh;
+  if (!(Mesh(own.axes, own.device_ids) == mesh)) {
+    write_attribute(module.mutable_header().frontend_attributes, "xla.sdy.meshes", shardy_mesh_text(own.name, mesh));
+  }
   for (const auto& computation : module.computations()) {
     for (const auto& instruction : computation->instructions()) {
-      auto& attributes = instruction->mutable_notes().frontend_attributes;
-      if (attributes == nullptr) continue;
-      FrontendAttributes rest = *attributes;
-      std::erase_if(rest, is_of_shardy);
-      attributes = rest.empty() ? nullptr : std::make_shared<const FrontendAttributes>(std::move(rest));
+      const auto text = frontend_attribute(*instruction, "xla.sdy.sharding");
+      if (!text) continue;
+      const std::vector<Sharding> shardings = shardings_of(*instruction, propagated);
+      if (still_says(*text, shardings, mesh)) continue;
+      FrontendAttributes attributes = *instruction->notes().frontend_attributes;
+      write_attribute(attributes, "xla.sdy.sharding", shardy_sharding_text(own.name, shardings, mesh));
+      instruction->mutable_notes().frontend_attributes =
+          std::make_shared<const FrontendAttributes>(std::move(attributes));
     }
   }
 }
@@ -91,8 +130,13 @@ int propagate_file(const Options& options) {
   return with_lines(program, [&] {
     const std::unique_ptr<Module> prepared = prepare(*program.module);
     const PartitionOptions partition = partition_options(options.sharding);
-    write_shardings(*prepared, propagate_shardings(*prepared, partition));
-    if (partition.devices || !partition.mesh.empty()) drop_shardy(*prepared);
+    if (options.replication.forbidden != ReplicationArguments::kNone) {
+      // Only plans tell.
+      allowed_replications(*prepared, gshard::partition(*prepared, partition), partition, options.replication);
+    }
+    const Propagated propagated = propagate_shardings(*prepared, partition);
+    write_shardings(*prepared, propagated);
+    write_shardy(*prepared, propagated);
     put_result(options.out, print(*prepared));
     return 0;
   });
@@ -107,6 +151,7 @@ Command add_propagate(CLI::App& root) {
   app->add_option("-o,--out", options->out, "Write to this file ('-', the default, is standard output)")
       ->type_name("OUT.hlo");
   add_sharding_options(*app, options->sharding);
+  add_replication_options(*app, options->replication);
   return {app, [options] { return propagate_file(*options); }};
 }
 

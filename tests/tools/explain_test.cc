@@ -78,6 +78,9 @@ TEST_F(Layer, OptionsAnnotateAndResize) {
   EXPECT_THAT(folder.gshard("explain m.hlo --devices 8 w").out, HasSubstr("mesh x=8; "));
   EXPECT_THAT(folder.gshard("explain m.hlo --annotate 'w=_,x' w").out, HasSubstr("sharding [-, x]"));
   EXPECT_EQ(folder.gshard("explain m.hlo --mesh y=2").exit_code, 2);
+  const Outcome unknown = folder.gshard("partition m.hlo --annotate 'w=_,y'");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_EQ(unknown.err, "error: --annotate 'w': the mesh [x=4] has no axis 'y'\n");
   EXPECT_EQ(folder.gshard("check m.hlo --mesh x=3").exit_code, 0);
 }
 
@@ -99,6 +102,59 @@ TEST_F(Layer, ReplicationIsReportedAndForbidden) {
   const auto report = nlohmann::json::parse(folder.read("r.json"));
   EXPECT_EQ(report["devices"], 4);
   EXPECT_EQ(report["communications"].size(), 1u);
+  for (const char* command : {"check", "propagate"}) {
+    EXPECT_EQ(folder.gshard(std::string(command) + " m.hlo --forbid-replication 1025").exit_code, 0);
+    EXPECT_EQ(folder.gshard(std::string(command) + " m.hlo --forbid-replication 1024").err, o.err);
+  }
+}
+
+// On a mesh of other sizes Shardy's names stay: also those of axes that had size 1, and in the results.
+TEST(Propagate, BothDialectsAreWrittenOnAResizedMesh) {
+  const Folder folder;
+  folder.write(
+      "m.hlo",
+      R"(HloModule m, input_output_alias={ {0}: (0, {}, may-alias) }, num_partitions=4, frontend_attributes={xla.sdy.meshes={mesh = #sdy.mesh<["a"=4, "b"=1]>}}
+
+ENTRY %main (x: f32[8,16]) -> (f32[8,16]) {
+  %x = f32[8,16]{1,0} parameter(0), sharding={devices=[4,1]<=[4]}, frontend_attributes={xla.sdy.sharding="#sdy.sharding<@mesh, [{\"a\"}, {\"b\"}]>"}
+  %y = f32[8,16]{1,0} tanh(%x)
+  %z = f32[8,16]{1,0} custom-call(%y), custom_call_target="xla.sdy.FuncResultSharding", custom_call_has_side_effect=true, sharding={devices=[4,1]<=[4]}, frontend_attributes={xla.sdy.sharding="#sdy.sharding_per_value<[<@mesh, [{\"a\"}, {\"b\"}]>]>"}
+  ROOT %out = (f32[8,16]{1,0}) tuple(%z), sharding={{devices=[4,1]<=[4]}}
+}
+)");
+  EXPECT_EQ(folder.gshard("propagate m.hlo --mesh a=2,b=4 --annotate 'y=b,a' -o sharded.hlo").err, "");
+  const std::string sharded = folder.read("sharded.hlo");
+  EXPECT_THAT(sharded, HasSubstr("xla.sdy.meshes={mesh = #sdy.mesh<[\"a\"=2, \"b\"=4]>}"));
+  EXPECT_THAT(sharded, HasSubstr("parameter(0), sharding={devices=[2,4]<=[8]}, frontend_attributes={xla.sdy.sharding="
+                                 "\"#sdy.sharding<@mesh, [{\\\"a\\\"}, {\\\"b\\\"}]>\"}"));
+  EXPECT_THAT(sharded, HasSubstr("tanh(%x), sharding={devices=[4,2]<=[2,4]T(1,0)}"));
+  EXPECT_THAT(sharded, HasSubstr("tuple(%z), sharding={{devices=[2,4]<=[8]}}"));
+  EXPECT_EQ(folder.gshard("propagate sharded.hlo").out, sharded);
+  EXPECT_EQ(folder.gshard("partition m.hlo --mesh a=2,b=4 -o out.hlo").err, "") << "the alias stays";
+
+  const Outcome o = folder.gshard("propagate m.hlo --mesh a=4,b=2 --annotate 'z=b,_'");
+  EXPECT_THAT(o.out, HasSubstr("#sdy.sharding<@mesh, [{\\\"b\\\"}, {}]>")) << o.err;
+}
+
+// A weight that lies in parts between steps, and a batch that is cut by the same axis: the author's layout asks for the
+// weight to be brought together. It does not where the op does all of its work on every device.
+TEST_F(Layer, WhatTheLayoutAsksForIsNoReplication) {
+  const std::string layer = R"(HloModule layer, num_partitions=4
+
+ENTRY %main (x: f32[8,16], w: f64[16,32]) -> f32[8,32] {
+  %x = f32[8,16]{1,0} parameter(0), sharding={devices=[4,1]<=[4]}
+  %w = f64[16,32]{1,0} parameter(1), sharding={devices=[1,4]<=[4]}
+  %v = f32[16,32]{1,0} convert(%w)
+  ROOT %y = f32[8,32]{1,0} dot(%x, %v), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[4,1]<=[4]}
+}
+)";
+  folder.write("asked.hlo", layer);
+  EXPECT_EQ(folder.gshard("partition asked.hlo --forbid-replication 1").exit_code, 0);
+  std::string whole = layer;
+  whole.replace(whole.rfind("{devices=[4,1]<=[4]}"), 20, "{replicated}");
+  whole.replace(whole.find("{devices=[4,1]<=[4]}"), 20, "{replicated}");
+  folder.write("whole.hlo", whole);
+  EXPECT_EQ(folder.gshard("partition whole.hlo --forbid-replication 1").exit_code, 3);
 }
 
 }  // namespace
