@@ -38,17 +38,17 @@ Exchange exchange_of(const ShiftCut& cut, const DimPair& pair, int64_t length) {
   return {pair.operand, {pair.operand_dim, cut.digits, cut.operand_size, cut.operand_part, length, {}}};
 }
 
-double bytes_sent(const std::vector<Exchange>& exchanges, const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  double bytes = 0;
-  for (const Exchange& exchange : exchanges) {
-    const Shape& shape = op.operand_shapes[exchange.operand];
-    double rows = static_cast<double>(bytes_of(shape.type()));
-    for (const int64_t size : shard_sizes(shape.dims(), operand_sharding(op, plan, exchange.operand), mesh)) {
-      rows *= static_cast<double>(size);
-    }
-    bytes += elements_sent(exchange.remap) * rows / static_cast<double>(std::max<int64_t>(exchange.remap.shard, 1));
+std::vector<Sending> sendings_of(const std::vector<Exchange>& exchanges, const OpContext& op, const OpPlan& plan,
+                                 const Mesh& mesh) {
+  std::vector<Sending> all;
+  for (const auto& [operand, remap] : exchanges) {
+    const Sharding sharding = operand_sharding(op, plan, operand);
+    const double bytes = local_bytes(op.operand_shapes[operand], sharding, mesh);
+    const RemapTraffic traffic = traffic_of(remap);
+    const double rows = bytes / static_cast<double>(std::max<int64_t>(remap.shard, 1));
+    all.push_back({traffic.elements * rows, traffic.messages, remap.digits});
   }
-  return bytes;
+  return all;
 }
 
 void run_exchanges(const std::vector<Exchange>& exchanges, Instruction* fill, LocalOp& op) {

@@ -45,7 +45,8 @@ bool are_moderate(std::initializer_list<int64_t> numbers);
 // An exchange of an operand along a cut pair whose intervals are still to be named.
 Exchange exchange_of(const ShiftCut& cut, const DimPair& pair, int64_t length);
 
-double bytes_sent(const std::vector<Exchange>& exchanges, const OpContext& op, const OpPlan& plan, const Mesh& mesh);
+std::vector<Sending> sendings_of(const std::vector<Exchange>& exchanges, const OpContext& op, const OpPlan& plan,
+                                 const Mesh& mesh);
 
 // Replaces the operands of `op` by what they fetch. Wanted elements that do not exist become `fill`.
 void run_exchanges(const std::vector<Exchange>& exchanges, Instruction* fill, LocalOp& op);

@@ -1,6 +1,7 @@
 #include "shard/machine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace gshard {
@@ -31,6 +32,8 @@ Machine Machine::for_devices(int64_t devices) const {
   one.memory_bytes_per_second /= static_cast<double>(devices);
   return one;
 }
+
+double doublings(int64_t devices) { return std::ceil(std::log2(static_cast<double>(devices))); }
 
 // Peak rates as their makers state them: bf16 with f32 accumulation, memory, one direction of the links together. A
 // round of a loop starts a handful of kernels.

@@ -44,6 +44,9 @@ struct Machine {
   bool operator==(const Machine&) const = default;
 };
 
+// Messages one after the other in which all of so many devices get what one of them has: each doubles who has it.
+double doublings(int64_t devices);
+
 // Machines known by name, the first of which is what plans are made for unless told otherwise: "balanced", where a byte
 // over a link costs 64 multiplications, and a round of a loop as much as 10 kB.
 const std::vector<Machine>& known_machines();

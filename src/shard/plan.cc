@@ -329,8 +329,12 @@ double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target)
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
     seconds += target.times.between(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf]);
   }
-  const double sent = plan.way->sent == nullptr ? 0 : plan.way->sent(op, plan, target.mesh);
-  if (sent > 0) seconds += target.machine.link.latency + sent / target.machine.link.bytes_per_second;
+  if (plan.way->sent == nullptr) return seconds;
+  for (const Sending& sending : plan.way->sent(op, plan, target.mesh)) {
+    if (sending.bytes == 0) continue;
+    const Link link = target.machine.link_along(sending.digits, target.mesh);
+    seconds += sending.messages * link.latency + sending.bytes / link.bytes_per_second;
+  }
   return seconds;
 }
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 
+#include "shard/machine.h"
+
 namespace gshard {
 namespace {
 
@@ -303,8 +305,13 @@ class Writer {
 
 }  // namespace
 
-double elements_sent(const Remap& remap) {
-  return remap.shard == 0 || remap.length == 0 ? 0 : Planner(remap).best().sent;
+RemapTraffic traffic_of(const Remap& remap) {
+  if (remap.shard == 0 || remap.length == 0) return {};
+  const Route route = Planner(remap).best();
+  const auto devices = static_cast<int64_t>(remap.wanted.size());
+  const double messages =
+      route.slots.empty() ? doublings(devices / remap.copy_count) : static_cast<double>(route.permutes);
+  return {route.sent, messages};
 }
 
 Instruction* emit(const Remap& remap, Instruction* value, Instruction* fill, Emitter& emitter) {

@@ -37,8 +37,12 @@ struct Remap {
   int64_t copy_count = 1;
 };
 
-// Elements that a device sends for each element of the other dimensions.
-double elements_sent(const Remap& remap);
+// What a device sends for each element of the other dimensions, and in how many messages one after the other.
+struct RemapTraffic {
+  double elements = 0;
+  double messages = 0;
+};
+RemapTraffic traffic_of(const Remap& remap);
 
 // The dimension with `length` elements. Wanted elements before the beginning or beyond the end of the whole dimension
 // become `fill`, a scalar; null where none of them are read.

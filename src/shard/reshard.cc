@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 
 namespace gshard {
@@ -215,9 +214,12 @@ class Walk {
       const int64_t start = place_along(wanted, devices, device, mesh_) * remap.length;
       remap.wanted.push_back({start, std::clamp<int64_t>(sizes_[d] - start, 0, remap.length)});
     }
-    if (gshard::elements_sent(remap) >= static_cast<double>(limit * local_[d])) return false;
+    const RemapTraffic traffic = traffic_of(remap);
+    if (traffic.elements >= static_cast<double>(limit * local_[d])) return false;
     Step step{Step::Kind::remap};
     step.dim = d;
+    step.digits = devices;
+    step.traffic = traffic;
     step.remap = std::move(remap);
     push(std::move(step), [&] {
       local_[d] = ceil_div(sizes_[d], pieces(wanted));
@@ -334,7 +336,7 @@ double elements_sent(const Step& step, const Mesh& mesh) {
     case Step::Kind::all_gather:
       return others * static_cast<double>(step.elements_after);
     case Step::Kind::remap:
-      return elements_sent(step.remap) * static_cast<double>(step.elements_before / step.remap.shard);
+      return step.traffic.elements * static_cast<double>(step.elements_before / step.remap.shard);
     case Step::Kind::permute:
       return static_cast<double>(step.elements_before);
     case Step::Kind::local_slice:
@@ -346,12 +348,12 @@ double elements_sent(const Step& step, const Mesh& mesh) {
   return 0;
 }
 
-// One exchange between neighbours for a permute; as many as halve the members down to one otherwise, twice where what
-// was reduced is spread again.
-double rounds_of(const Step& step, const Mesh& mesh) {
-  if (step.kind == Step::Kind::permute || step.kind == Step::Kind::remap) return 1;
-  const double halvings = std::ceil(std::log2(static_cast<double>(mesh.size_of(step.digits))));
-  return step.kind == Step::Kind::all_reduce ? 2 * halvings : halvings;
+// One after the other; what was reduced is spread again.
+double messages_of(const Step& step, const Mesh& mesh) {
+  if (step.kind == Step::Kind::permute) return 1;
+  if (step.kind == Step::Kind::remap) return step.traffic.messages;
+  const double once = doublings(mesh.size_of(step.digits));
+  return step.kind == Step::Kind::all_reduce ? 2 * once : once;
 }
 
 }  // namespace
@@ -377,7 +379,7 @@ double seconds_of(const std::vector<Step>& steps, DType type, const Mesh& mesh, 
     const double bytes = elements_sent(step, mesh) * static_cast<double>(bytes_of(type));
     if (bytes == 0) continue;
     const Link link = machine.link_along(step.digits, mesh);
-    seconds += rounds_of(step, mesh) * link.latency + bytes / link.bytes_per_second;
+    seconds += messages_of(step, mesh) * link.latency + bytes / link.bytes_per_second;
   }
   return seconds;
 }

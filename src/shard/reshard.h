@@ -28,7 +28,7 @@ struct Step {
     make_partial,    // replicated -> partial: kept on the first device of a group, neutral on the others
     place,           // dim -> partial: this device's part where it belongs, neutral around it
     resize,          // this device's part of dim gets `size` elements
-    remap,           // every device fetches its interval of dim
+    remap,           // every device, among those that differ along `digits`, fetches its interval of dim
     permute,         // to the device at these places along `to_digits`, from the one there along `digits`
   };
   Kind kind;
@@ -38,6 +38,7 @@ struct Step {
   Digits digits = {};
   Digits to_digits = {};
   Remap remap = {};
+  RemapTraffic traffic = {};  // of the remap
   Reducer reducer = Reducer::none;
   // Elements of this device's value before and after the step.
   int64_t elements_before = 0;
@@ -51,7 +52,7 @@ std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const S
 double elements_sent(const std::vector<Step>& steps, const Mesh& mesh);
 
 // Estimated seconds until they are done, one after the other: the elements over the slowest link of each step, and a
-// latency for each doubling of its members.
+// latency for each of its messages.
 double seconds_of(const std::vector<Step>& steps, DType type, const Mesh& mesh, const Machine& machine);
 
 Instruction* emit(const std::vector<Step>& steps, Instruction* value, Emitter& emitter);

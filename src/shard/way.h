@@ -35,9 +35,15 @@ struct LocalOp {
 // Writes the op; returns the leaves of its result on this device, in result_sharding().
 using Localize = std::vector<Instruction*> (*)(const LocalOp& op);
 
-// Bytes that each device sends while it does the op so, besides those for bringing operands and results where they
-// must lie.
-using Sent = double (*)(const OpContext& op, const OpPlan& plan, const Mesh& mesh);
+// What each device sends to others along some digits, in so many messages one after the other.
+struct Sending {
+  double bytes = 0;
+  double messages = 0;
+  Digits digits = {};
+};
+
+// What each device sends while it does the op so, besides bringing operands and results where they must lie.
+using Sent = std::vector<Sending> (*)(const OpContext& op, const OpPlan& plan, const Mesh& mesh);
 
 struct Way {
   Rule rule;

@@ -82,10 +82,10 @@ std::vector<TapCut> cuts_of(const OpContext& op, const OpPlan& plan, const Mesh&
   return cuts;
 }
 
-double sent_by_taps(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+std::vector<Sending> sent_by_taps(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   std::vector<Exchange> exchanges;
   for (TapCut& cut : cuts_of(op, plan, mesh)) exchanges.push_back(std::move(cut.exchange));
-  return bytes_sent(exchanges, op, plan, mesh);
+  return sendings_of(exchanges, op, plan, mesh);
 }
 
 std::vector<Instruction*> localize_taps(const LocalOp& op) {

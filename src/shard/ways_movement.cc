@@ -35,8 +35,8 @@ std::vector<Instruction*> localize_reverse(const LocalOp& op) {
   return localize_plain(local);
 }
 
-double sent_by_reverse(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  return bytes_sent(exchanges_of_reverse(op, plan, mesh), op, plan, mesh);
+std::vector<Sending> sent_by_reverse(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sendings_of(exchanges_of_reverse(op, plan, mesh), op, plan, mesh);
 }
 
 // ---- concatenate ------------------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ std::vector<Instruction*> localize_concatenate(const LocalOp& op) {
   return {result};
 }
 
-double sent_by_concatenate(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  return bytes_sent(exchanges_of_concatenate(op, plan, mesh), op, plan, mesh);
+std::vector<Sending> sent_by_concatenate(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sendings_of(exchanges_of_concatenate(op, plan, mesh), op, plan, mesh);
 }
 
 // ---- reshape ----------------------------------------------------------------------------------------------------
@@ -199,8 +199,8 @@ std::vector<Instruction*> localize_linear(const LocalOp& op) {
   return {op.emitter.add(Op::reshape, op.result_shape(), {value})};
 }
 
-double sent_by_linear(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  return bytes_sent(exchanges_of_linear(op, plan, mesh), op, plan, mesh);
+std::vector<Sending> sent_by_linear(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sendings_of(exchanges_of_linear(op, plan, mesh), op, plan, mesh);
 }
 
 }  // namespace

@@ -35,14 +35,14 @@ std::optional<CumulativeDim> find_cumulative(const Instruction& i) {
 }
 
 // One element for each part of the dimension, where the part's results are.
-double sent_by_cumulative(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+std::vector<Sending> sent_by_cumulative(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   const size_t dim = find_cumulative(op.instruction)->dim;
   const auto cut = find_cut(op, plan, mesh, {0, dim, dim});
-  if (!cut) return 0;
+  if (!cut) return {};
   const Dims local = shard_sizes(op.operand_shapes[0].dims(), operand_sharding(op, plan, 0), mesh);
   double row = static_cast<double>(bytes_of(op.operand_shapes[0].type()));
   for (size_t d = 0; d < local.size(); ++d) row *= d == dim ? 1.0 : static_cast<double>(local[d]);
-  return row * static_cast<double>(cut->parts - 1);
+  return {{row * static_cast<double>(cut->parts - 1), doublings(cut->parts), cut->digits}};
 }
 
 class CumulativeWriter {

@@ -19,6 +19,17 @@ double bytes_of_part(const OpContext& op, const OpPlan& plan, size_t leaf, const
       Shape(whole.type(), shard_sizes(whole.dims(), result_sharding(op, plan, leaf), mesh)).byte_size());
 }
 
+// Each device's results on all devices.
+std::vector<Sending> sent_to_gather(const OpContext& op, const OpPlan& plan, const Digits& digits, const Mesh& mesh) {
+  const int64_t devices = mesh.size_of(digits);
+  std::vector<Sending> sendings;
+  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
+    const double others = static_cast<double>(devices - 1);
+    sendings.push_back({others * bytes_of_part(op, plan, leaf, mesh), doublings(devices), digits});
+  }
+  return sendings;
+}
+
 // ---- top-k ------------------------------------------------------------------------------------------------------
 
 // Whether the order of the type's values has an end that is known here.
@@ -94,13 +105,8 @@ std::vector<Instruction*> localize_topk(const LocalOp& op) {
   return {best.values, taken_along_rows(all.indices, best.indices, emitter)};
 }
 
-// Of each result what all devices but one have, of one value and one index each for a top-k.
-double sent_for_topk(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  const Sharding sharding = operand_sharding(op, plan, 0);
-  const auto others = static_cast<double>(mesh.size_of(sharding.dims.back()) - 1);
-  double bytes = 0;
-  for (size_t leaf = 0; leaf < 2; ++leaf) bytes += bytes_of_part(op, plan, leaf, mesh);
-  return bytes * others;
+std::vector<Sending> sent_for_topk(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sent_to_gather(op, plan, operand_sharding(op, plan, 0).dims.back(), mesh);
 }
 
 // ---- reduce -----------------------------------------------------------------------------------------------------
@@ -114,11 +120,8 @@ Digits reduced_digits(const OpContext& op, const OpPlan& plan) {
   return {};
 }
 
-double sent_for_reduce(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  const auto others = static_cast<double>(mesh.size_of(reduced_digits(op, plan)) - 1);
-  double bytes = 0;
-  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) bytes += bytes_of_part(op, plan, leaf, mesh);
-  return bytes * others;
+std::vector<Sending> sent_for_reduce(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sent_to_gather(op, plan, reduced_digits(op, plan), mesh);
 }
 
 // Initial values where an operand is padding: they change nothing.

@@ -118,9 +118,11 @@ Exchanges exchanges_of(const OpContext& op, const OpPlan& plan, const Mesh& mesh
   return all;
 }
 
-double sent_by_select_and_scatter(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+std::vector<Sending> sent_by_select_and_scatter(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   const Exchanges all = exchanges_of(op, plan, mesh);
-  return bytes_sent(all.elements, op, plan, mesh) + bytes_sent(all.sources, op, plan, mesh);
+  std::vector<Sending> sendings = sendings_of(all.elements, op, plan, mesh);
+  for (Sending& sending : sendings_of(all.sources, op, plan, mesh)) sendings.push_back(std::move(sending));
+  return sendings;
 }
 
 // Padding is passed over by the selection. It is fetched as infinitely bad, next to which all elements are finite; the

@@ -139,8 +139,8 @@ std::vector<Exchange> exchanges_of(const OpContext& op, const OpPlan& plan, cons
   return exchanges;
 }
 
-double sent_by_window(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  return bytes_sent(exchanges_of(op, plan, mesh), op, plan, mesh);
+std::vector<Sending> sent_by_window(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  return sendings_of(exchanges_of(op, plan, mesh), op, plan, mesh);
 }
 
 // Puts the local window of dimension number `at` of the op's windows into its attributes.

@@ -69,7 +69,9 @@ def main():
     parser.add_argument("--gshard", default="build/gshard", help="the command (default: %(default)s)")
     parser.add_argument("--trials", type=int, default=3, help="annotations of each module without (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="run every program as well")
+    parser.add_argument("--machine", default="balanced", help="that plans are made for (default: %(default)s)")
     arguments = parser.parse_args()
+    machine = ("--machine", arguments.machine)
     gshard = Gshard(arguments.gshard)
     passed, refused, failed = 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +80,7 @@ def main():
             for number, text in enumerate(variants(path, arguments.trials)):
                 whole.write_text(text)
                 try:
-                    gshard.call("partition", whole, "--out", parts)
+                    gshard.call("partition", whole, *machine, "--out", parts)
                 except ToolError as error:
                     print(f"{path} #{number}: refused: {str(error)[:200]}")
                     refused += 1
@@ -86,7 +88,7 @@ def main():
                 try:
                     check(gshard, parts, folder)
                     if arguments.check:
-                        gshard.call("check", "--allow-constant", "--allow-nonfinite", whole)
+                        gshard.call("check", "--allow-constant", "--allow-nonfinite", *machine, whole)
                     passed += 1
                 except ToolError as error:
                     print(f"{path} #{number}: FAILED: {error}")

@@ -389,5 +389,31 @@ TEST(Remap, BringsAnyIntervals) {
   }
 }
 
+// Of eight parts of two each wants four more elements on either side: two permutes from each side, or everything.
+TEST(Traffic, IsCountedInMessages) {
+  const Mesh mesh({{"x", 8}});
+  Remap remap{0, mesh.digits_of_axis(0), 16, 2, 10, {}};
+  for (int64_t part = 0; part < 8; ++part) remap.wanted.push_back({2 * part - 4, 10});
+  EXPECT_EQ(traffic_of(remap).messages, 4);
+  EXPECT_EQ(traffic_of(remap).elements, 8);
+  for (Interval& wanted : remap.wanted) wanted = {0, 16};
+  EXPECT_EQ(traffic_of(remap).messages, 3) << "a gather doubles what everybody has";
+  EXPECT_EQ(traffic_of(remap).elements, 14);
+}
+
+TEST(Traffic, CostsALatencyForEachMessageOnItsOwnAxis) {
+  const auto module = program(8, line(16, 16, 8, "reduce-window(x, zero), window={size=9 pad=4_4}, to_apply=sum"));
+  const auto permutes_with = [&](Link along_x, Link elsewhere) {
+    PartitionOptions options;
+    options.machine.link = elsewhere;
+    options.machine.axes["x"] = along_x;
+    return count(*partition(*module, options).module, Op::collective_permute);
+  };
+  const Link prompt{1e9, 0};
+  const Link late{1e9, 1};
+  EXPECT_EQ(permutes_with(prompt, late), 4u);
+  EXPECT_EQ(permutes_with(late, prompt), 0u);
+}
+
 }  // namespace
 }  // namespace gshard
