@@ -2,18 +2,18 @@
 
 namespace gshard {
 
-void Relay::give(size_t device, const Event& event, const Literal& value) {
+void Relay::give(size_t device, const Event& event, Given given) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return bytes_ < kMostKept || waiting_ || closed_; });
   if (closed_) return;
   Kept& kept = kept_[event];
   kept.values.resize(devices_);
-  kept.values[device] = value;
-  bytes_ += value.byte_size();
+  bytes_ += given.value.byte_size();
+  kept.values[device] = std::move(given);
   if (++kept.given == devices_) changed_.notify_all();
 }
 
-std::vector<Literal> Relay::take(const Event& event) {
+std::vector<Given> Relay::take(const Event& event) {
   std::unique_lock lock(mutex_);
   const auto is_here = [&] {
     const auto found = kept_.find(event);
@@ -26,8 +26,8 @@ std::vector<Literal> Relay::take(const Event& event) {
     waiting_ = false;
   }
   if (!is_here()) return {};
-  std::vector<Literal> values = std::move(kept_.extract(event).mapped().values);
-  for (const Literal& value : values) bytes_ -= value.byte_size();
+  std::vector<Given> values = std::move(kept_.extract(event).mapped().values);
+  for (const Given& given : values) bytes_ -= given.value.byte_size();
   changed_.notify_all();
   return values;
 }

@@ -18,6 +18,12 @@ struct Event {
   auto operator<=>(const Event&) const = default;
 };
 
+// What a device gives, and in which of its forms the device has it.
+struct Given {
+  size_t form = 0;
+  Literal value;
+};
+
 // Devices give, one reader takes. All functions may be called from any thread. Where more than kMostKept bytes wait to
 // be taken the devices wait too, unless the reader itself waits for one of them.
 class Relay {
@@ -26,9 +32,9 @@ class Relay {
 
   explicit Relay(size_t devices) : devices_(devices) {}
 
-  void give(size_t device, const Event& event, const Literal& value);
-  // The values of all devices; empty where they end without having given it.
-  std::vector<Literal> take(const Event& event);
+  void give(size_t device, const Event& event, Given given);
+  // What all devices gave; empty where they end without having given it.
+  std::vector<Given> take(const Event& event);
   // All devices have ended.
   void end();
   // Nothing is taken any more.
@@ -36,7 +42,7 @@ class Relay {
 
  private:
   struct Kept {
-    std::vector<Literal> values;
+    std::vector<Given> values;
     size_t given = 0;
   };
 

@@ -138,16 +138,16 @@ std::vector<Literal> combined(const std::vector<Literal>& shards, const Sharding
 
 // ---- the replay -----------------------------------------------------------------------------------------------------
 
-// A value that both programs have.
+// A value that both programs have, in one of the forms in which its computation was partitioned.
 struct Slot {
   const Instruction* prepared;
   size_t leaf;
   Shape shape;  // whole, in f64
   Sharding sharding;
+  size_t value;  // number of the value, whatever its form
 };
 
-using Runs = std::unordered_map<const Instruction*, int64_t>;
-using Slots = std::unordered_map<const Instruction*, std::vector<size_t>>;
+using Numbers = std::unordered_map<const Instruction*, std::vector<size_t>>;
 
 class Replayer {
  public:
@@ -182,22 +182,29 @@ class Replayer {
 
  private:
   void find_slots(const std::vector<TracedValue>& trace) {
-    std::map<std::pair<const Instruction*, size_t>, int> forms;
-    for (const TracedValue& traced : trace) ++forms[{traced.value, traced.leaf}];
     const Names whole(*whole_);
     const Names local(*local_.module);
+    std::map<std::pair<const Instruction*, size_t>, std::vector<const TracedValue*>> forms;
+    for (const TracedValue& traced : trace) forms[{traced.value, traced.leaf}].push_back(&traced);
     for (const TracedValue& traced : trace) {
-      // What runs in several forms has no one order of executions.
-      if (traced.sharding.manual != 0 || forms[{traced.value, traced.leaf}] != 1) continue;
+      const auto& all = forms.at({traced.value, traced.leaf});
+      if (all[0] != &traced) continue;
       const Instruction* whole_value = whole.find(traced.value->parent()->name(), traced.value->name());
-      const Instruction* local_value = local.find(traced.computation, traced.name);
-      if (whole_value == nullptr || local_value == nullptr || !local_value->shape().is_array()) continue;
+      // Executions are counted over all forms, so all of them must be there.
+      const bool complete = std::all_of(all.begin(), all.end(), [&](const TracedValue* form) {
+        const Instruction* value = local.find(form->computation, form->name);
+        return value != nullptr && value->shape().is_array() && form->sharding.manual == 0;
+      });
+      if (whole_value == nullptr || !complete) continue;
       std::vector<const Shape*> leaves;
       add_shapes(whole_value->shape(), leaves);
       if (!leaves[traced.leaf]->is_array()) continue;
-      by_whole_[whole_value].push_back(slots_.size());
-      by_local_[local_value].push_back(slots_.size());
-      slots_.push_back({traced.value, traced.leaf, *leaves[traced.leaf], traced.sharding});
+      by_whole_[whole_value].push_back(value_count_);
+      for (const TracedValue* form : all) {
+        by_local_[local.find(form->computation, form->name)].push_back(slots_.size());
+        slots_.push_back({traced.value, traced.leaf, *leaves[traced.leaf], form->sharding, value_count_});
+      }
+      ++value_count_;
     }
   }
 
@@ -209,14 +216,15 @@ class Replayer {
     Relay relay(devices);
     std::atomic<bool> stop = false;
     const std::jthread simulation([&] { run_devices(relay, devices, stop); });
-    Runs runs;
+    std::vector<int64_t> runs(value_count_, 0);
     EvaluateOptions options = options_;
     options.observe = [&](const Instruction& i, Literal& value) {
-      const int64_t run = runs[&i]++;
-      if (const auto slots = by_whole_.find(&i); slots != by_whole_.end()) {
-        for (const size_t slot : slots->second) {
-          const std::vector<Literal> shards = relay.take({slot, run});
-          if (has_all(slots_[slot], shards)) visit(i, slot, run, value, shards);
+      if (const auto numbers = by_whole_.find(&i); numbers != by_whole_.end()) {
+        for (const size_t number : numbers->second) {
+          const int64_t run = runs[number]++;
+          const std::vector<Given> given = relay.take({number, run});
+          const auto shards = shards_of(given);
+          if (shards) visit(i, given[0].form, run, value, *shards);
         }
       }
       keep(i, value);
@@ -237,13 +245,15 @@ class Replayer {
   }
 
   void run_devices(Relay& relay, size_t devices, const std::atomic<bool>& stop) {
-    std::vector<Runs> runs(devices);
+    std::vector<std::vector<int64_t>> runs(devices, std::vector<int64_t>(value_count_, 0));
     const auto observe = [&](int64_t number, const Instruction& i, const Literal& value) {
       const auto device = static_cast<size_t>(number);
       const auto slots = by_local_.find(&i);
       if (device >= devices || slots == by_local_.end()) return;  // of another replica, or of no interest
-      const int64_t run = runs[device][&i]++;
-      for (const size_t slot : slots->second) relay.give(device, {slot, run}, value);
+      for (const size_t slot : slots->second) {
+        const size_t of_value = slots_[slot].value;
+        relay.give(device, {of_value, runs[device][of_value]++}, {slot, value});
+      }
     };
     EvaluateOptions options = options_;
     options.stop = &stop;
@@ -262,11 +272,19 @@ class Replayer {
     if (last_use_.contains(&i)) latest_[&i] = value;
   }
 
-  bool has_all(const Slot& slot, const std::vector<Literal>& shards) const {
+  // Those of all devices; nullopt where they are of other forms or types, or not there.
+  std::optional<std::vector<Literal>> shards_of(const std::vector<Given>& given) const {
+    if (given.empty()) return std::nullopt;
+    const Slot& slot = slots_[given[0].form];
     const Dims local = shard_sizes(slot.shape.dims(), slot.sharding, local_.mesh);
-    return !shards.empty() && std::all_of(shards.begin(), shards.end(), [&](const Literal& shard) {
-      return shard.shape().type() == slot.shape.type() && shard.shape().dims() == local;
-    });
+    std::vector<Literal> shards;
+    for (const Given& of_device : given) {
+      const Shape& shape = of_device.value.shape();
+      const bool fits = shape.type() == slot.shape.type() && shape.dims() == local;
+      if (of_device.form != given[0].form || !fits) return std::nullopt;
+      shards.push_back(of_device.value);
+    }
+    return shards;
   }
 
   Literal gathered(const Slot& slot, const std::vector<Literal>& shards) const {
@@ -320,8 +338,9 @@ class Replayer {
   const double tolerance_;
   const EvaluateOptions options_;
   std::vector<Slot> slots_;
-  Slots by_whole_;
-  Slots by_local_;
+  size_t value_count_ = 0;
+  Numbers by_whole_;  // numbers of values
+  Numbers by_local_;  // numbers of slots
   std::unordered_map<const Instruction*, const Instruction*> last_use_;
   std::unordered_map<const Instruction*, Literal> latest_;
   Replay replay_;

@@ -84,8 +84,21 @@ std::vector<Instruction*> localize_plain(const LocalOp& op) {
   return emit_op(op, localized_attributes(op), leaves);
 }
 
+namespace {
+
+// The structure of `shape` with the next leaves.
+Shape with_leaves(const Shape& shape, const std::vector<Shape>& leaves, size_t& next) {
+  if (!shape.is_tuple()) return leaves[next++];
+  std::vector<Shape> elements;
+  for (const Shape& element : shape.elements()) elements.push_back(with_leaves(element, leaves, next));
+  return Shape::tuple(std::move(elements));
+}
+
+}  // namespace
+
 std::vector<Instruction*> emit_op(const LocalOp& op, Attributes attributes, const std::vector<Shape>& leaves) {
-  const Shape shape = op.instruction.shape().is_tuple() ? Shape::tuple(leaves) : leaves[0];
+  size_t next = 0;
+  const Shape shape = with_leaves(op.instruction.shape(), leaves, next);
   Instruction* result = op.emitter.computation().add(op.instruction.op(), shape, op.operands, std::move(attributes),
                                                      op.instruction.name());
   for (const Computation* callee : op.instruction.callees()) {

@@ -134,6 +134,44 @@ TEST(Check, TheFirstValueThatDiffersIsNamed) {
   EXPECT_TRUE(report.ties.empty());
 }
 
+// A branch whose result is wanted otherwise by two conditionals is two programs of a device; the fault is in the second.
+TEST(Check, AFaultInOneFormOfAComputationIsNamed) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=4
+bend { x = f32[8,4] parameter(0) c = f32[8,4] cosine(x) ROOT y = f32[8,4] negate(c) }
+keep { x = f32[8,4] parameter(0) ROOT y = f32[8,4] copy(x) }
+ENTRY e {
+  x = f32[8,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  p = pred[] parameter(1)
+  q = pred[] not(p)
+  a = f32[8,4] conditional(p, x, x), true_computation=bend, false_computation=keep, sharding={devices=[4,1]<=[4]}
+  b = f32[8,4] conditional(q, a, a), true_computation=bend, false_computation=keep, sharding={devices=[1,4]<=[4]}
+  c = f32[8,4] conditional(p, b, b), true_computation=bend, false_computation=keep, sharding={devices=[1,4]<=[4]}
+  ROOT r = (f32[8,4], f32[8,4]) tuple(a, c)
+}
+)");
+  auto prepared = prepare(*module);
+  Partitioned program = partition(*prepared);
+  std::vector<Computation*> forms;
+  for (const auto& computation : program.module->computations()) {
+    if (computation->name().starts_with("bend")) forms.push_back(computation.get());
+  }
+  ASSERT_EQ(forms.size(), 2u) << "two forms";
+  CheckOptions options;
+  options.every_value = true;
+  const CheckReport fine = check(*module, prepared->clone(), partition(*prepared), options);
+  EXPECT_TRUE(fine.passed());
+  EXPECT_FALSE(fine.fault);
+
+  for (const auto& i : forms[1]->instructions()) {
+    if (i->op() == Op::cosine) forms[1]->replace_uses(i.get(), i->operand(0));
+  }
+  const CheckReport report = check(*module, std::move(prepared), std::move(program), options);
+  EXPECT_FALSE(report.passed());
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->instruction->name(), "y");
+}
+
 // Two sums of the same numbers in different orders are equal up to rounding; which is larger is nobody's fault.
 TEST(Check, DecisionsAtTiesAreFollowed) {
   const auto module = parse_verified(R"(

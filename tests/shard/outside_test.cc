@@ -1,6 +1,11 @@
 // What comes from or goes to outside of the program, and calls of functions by name.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <mutex>
+
+#include "eval/arguments.h"
+#include "eval/simulate.h"
 #include "shard/checked.h"
 #include "text/parse.h"
 #include "text/print.h"
@@ -30,6 +35,72 @@ ENTRY e {
   ROOT r = f32[9,2] negate(y)
 }
 )");
+}
+
+// What is fed may be annotated, and fed in each round of a loop: the devices see what the whole program sees, in its
+// order, and put out what it puts out.
+constexpr const char* kFedInParts = R"(
+HloModule m, num_partitions=4
+body {
+  state = (s32[], f32[9,2], token[]) parameter(0)
+  n = s32[] get-tuple-element(state), index=0
+  sum = f32[9,2] get-tuple-element(state), index=1
+  token = token[] get-tuple-element(state), index=2
+  fed = ((f32[9,2], s32[9]), token[]) infeed(token), sharding={{devices=[2,2]<=[4]}, {devices=[4]<=[4]}, {replicated}}
+  data = (f32[9,2], s32[9]) get-tuple-element(fed), index=0
+  x = f32[9,2] get-tuple-element(data), index=0
+  rows = s32[9] get-tuple-element(data), index=1
+  after = token[] get-tuple-element(fed), index=1
+  scaled = f32[9] convert(rows)
+  scales = f32[9,2] broadcast(scaled), dimensions={0}
+  y = f32[9,2] multiply(x, scales)
+  out = token[] outfeed(y, after), outfeed_shape=f32[9,2]
+  more = f32[9,2] add(sum, y)
+  one = s32[] constant(1)
+  next = s32[] add(n, one)
+  ROOT r = (s32[], f32[9,2], token[]) tuple(next, more, out)
+}
+condition {
+  state = (s32[], f32[9,2], token[]) parameter(0)
+  n = s32[] get-tuple-element(state), index=0
+  three = s32[] constant(3)
+  ROOT c = pred[] compare(n, three), direction=LT
+}
+ENTRY e {
+  token = token[] after-all()
+  x = f32[9,2] parameter(0), sharding={devices=[4,1]<=[4]}
+  none = s32[] constant(0)
+  state = (s32[], f32[9,2], token[]) tuple(none, x, token)
+  loop = (s32[], f32[9,2], token[]) while(state), condition=condition, body=body
+  ROOT s = f32[9,2] get-tuple-element(loop), index=1
+}
+)";
+
+TEST(Outside, EveryDeviceIsFedItsPartOfTheSame) { checked(kFedInParts); }
+
+TEST(Outside, EveryDevicePutsOutTheWhole) {
+  const auto module = parse_module(kFedInParts);
+  const std::vector<Literal> arguments = random_arguments(*module, 1);
+  std::vector<Literal> expected;
+  EvaluateOptions options;
+  options.observe = [&](const Instruction& i, Literal& value) {
+    if (i.name() == "y") expected.push_back(value);
+  };
+  evaluate(*module, arguments, options);
+  ASSERT_EQ(expected.size(), 3u);
+
+  const Partitioned program = partition(*module);
+  std::mutex mutex;
+  std::map<int64_t, std::vector<Literal>> latest;  // by device: what the outfeed reads
+  simulate(*program.module, scatter_arguments(program, arguments), {},
+           [&](int64_t device, const Instruction& i, const Literal& value) {
+             const std::scoped_lock lock(mutex);
+             for (const auto& reader : i.parent()->instructions()) {
+               if (reader->op() == Op::outfeed && reader->operand(0) == &i) latest[device].push_back(value);
+             }
+           });
+  ASSERT_EQ(latest.size(), 4u);
+  for (const auto& [device, values] : latest) EXPECT_TRUE(values == expected) << "device " << device;
 }
 
 TEST(Outside, PeersOfAnotherProgramAreRefused) {
