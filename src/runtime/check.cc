@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "eval/arguments.h"
+#include "runtime/compare_runs.h"
 #include "runtime/dependence.h"
 #include "runtime/memory.h"
 #include "runtime/prepare.h"
@@ -94,7 +95,7 @@ class Checker {
       results.parts = simulated(report_.program, arguments);
     } else {
       results.parts = simulated(wide_program_, wide);
-      if (whole_.runs_on_one_device() && (options_.every_value || !is_equal(results))) go_through(wide, results);
+      if (options_.every_value || !is_equal(results)) go_through(wide, results);
     }
     return results;
   }
@@ -108,6 +109,12 @@ class Checker {
 
   // Finds the first value that is wrong. Where none is, the results are those that follow from the devices' decisions.
   void go_through(const std::vector<Literal>& arguments, Trial& trial) {
+    if (!whole_.runs_on_one_device()) {
+      if (report_.fault) return;
+      report_.fault =
+          first_difference(whole_.on_all_devices(), report_.program, arguments, options_.tolerance, evaluation_);
+      return;
+    }
     Replay values = replay(*report_.prepared, report_.program, arguments, options_.tolerance, evaluation_);
     if (!report_.fault) report_.fault = std::move(values.fault);
     if (report_.fault || is_equal(trial)) return;

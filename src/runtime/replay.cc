@@ -8,10 +8,10 @@
 #include <unordered_map>
 
 #include "eval/simulate.h"
-#include "ops/reducer.h"
+#include "runtime/device_values.h"
+#include "runtime/instruction_names.h"
 #include "runtime/relay.h"
 #include "runtime/whole.h"
-#include "shard/boundary.h"
 #include "transform/widen_floats.h"
 
 namespace gshard {
@@ -23,26 +23,6 @@ constexpr size_t kMostTies = 4;
 
 // Ends the whole program's evaluation when there is nothing more to learn.
 struct Enough {};
-
-// The instructions of a module by the names of their computations and their own.
-class Names {
- public:
-  explicit Names(const Module& module) {
-    for (const auto& computation : module.computations()) {
-      for (const auto& i : computation->instructions()) found_[computation->name()][i->name()] = i.get();
-    }
-  }
-  // Null where there is none.
-  const Instruction* find(const std::string& computation, const std::string& name) const {
-    const auto names = found_.find(computation);
-    if (names == found_.end()) return nullptr;
-    const auto instruction = names->second.find(name);
-    return instruction == names->second.end() ? nullptr : instruction->second;
-  }
-
- private:
-  std::unordered_map<std::string, std::unordered_map<std::string, const Instruction*>> found_;
-};
 
 // ---- leaves ---------------------------------------------------------------------------------------------------------
 
@@ -105,37 +85,6 @@ bool is_left_of_cancelling(const Instruction& i, std::vector<Literal> operands, 
   return true;
 }
 
-size_t device_at(int64_t position, const Mesh& mesh) {
-  return static_cast<size_t>(mesh.device_order().empty() ? position
-                                                         : mesh.device_order()[static_cast<size_t>(position)]);
-}
-
-// The position on the mesh that differs from this one only in being the first along some digits.
-int64_t first_along(DigitSet digits, int64_t position, const Mesh& mesh) {
-  int64_t first = position;
-  for (size_t d = 0; d < mesh.digits().size(); ++d) {
-    const Mesh::DigitRow& row = mesh.digits()[d];
-    if ((digits >> d & 1) != 0) first -= position / row.stride % row.size * row.stride;
-  }
-  return first;
-}
-
-// The sums of what the devices of each group hold of a partial value, on all of them.
-std::vector<Literal> combined(const std::vector<Literal>& shards, const Sharding& sharding, const Mesh& mesh) {
-  std::vector<Literal> sums = shards;
-  for (int64_t position = 0; position < mesh.device_count(); ++position) {
-    const int64_t first = first_along(sharding.partial, position, mesh);
-    if (first == position) continue;
-    Literal& sum = sums[device_at(first, mesh)];
-    const Literal both[] = {sum, shards[device_at(position, mesh)]};
-    sum = evaluate_once(op_of(sharding.reducer), sum.shape(), NoAttrs{}, {}, both);
-  }
-  for (int64_t position = 0; position < mesh.device_count(); ++position) {
-    sums[device_at(position, mesh)] = sums[device_at(first_along(sharding.partial, position, mesh), mesh)];
-  }
-  return sums;
-}
-
 // ---- the replay -----------------------------------------------------------------------------------------------------
 
 // A value that both programs have, in one of the forms in which its computation was partitioned.
@@ -182,8 +131,8 @@ class Replayer {
 
  private:
   void find_slots(const std::vector<TracedValue>& trace) {
-    const Names whole(*whole_);
-    const Names local(*local_.module);
+    const InstructionNames whole(*whole_);
+    const InstructionNames local(*local_.module);
     std::map<std::pair<const Instruction*, size_t>, std::vector<const TracedValue*>> forms;
     for (const TracedValue& traced : trace) forms[{traced.value, traced.leaf}].push_back(&traced);
     for (const TracedValue& traced : trace) {
@@ -276,11 +225,9 @@ class Replayer {
   std::optional<std::vector<Literal>> shards_of(const std::vector<Given>& given) const {
     if (given.empty()) return std::nullopt;
     const Slot& slot = slots_[given[0].form];
-    const Dims local = shard_sizes(slot.shape.dims(), slot.sharding, local_.mesh);
     std::vector<Literal> shards;
     for (const Given& of_device : given) {
-      const Shape& shape = of_device.value.shape();
-      const bool fits = shape.type() == slot.shape.type() && shape.dims() == local;
+      const bool fits = is_shard_of(of_device.value, slot.shape, slot.sharding, local_.mesh);
       if (of_device.form != given[0].form || !fits) return std::nullopt;
       shards.push_back(of_device.value);
     }
@@ -288,11 +235,7 @@ class Replayer {
   }
 
   Literal gathered(const Slot& slot, const std::vector<Literal>& shards) const {
-    if (slot.sharding.partial == 0) return gather(shards, slot.shape, slot.sharding, local_.mesh);
-    Sharding whole = slot.sharding;
-    whole.partial = 0;
-    whole.reducer = Reducer::none;
-    return gather(combined(shards, slot.sharding, local_.mesh), slot.shape, whole, local_.mesh);
+    return put_together(shards, slot.shape, slot.sharding, local_.mesh);
   }
 
   void follow(const Instruction& i, size_t number, int64_t run, Literal& value, const std::vector<Literal>& shards) {

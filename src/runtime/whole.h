@@ -26,6 +26,8 @@ class WholeProgram {
   Literal run_widened(std::span<const Literal> arguments, const EvaluateOptions& options) const;
 
   bool runs_on_one_device() const { return !on_all_; }
+  // The program of all devices where one cannot run it, with its trace.
+  const Partitioned& on_all_devices() const { return *on_all_; }
   // The module with every float an f64.
   const Module& widened_module() const { return *wide_; }
 

@@ -134,7 +134,8 @@ TEST(Check, TheFirstValueThatDiffersIsNamed) {
   EXPECT_TRUE(report.ties.empty());
 }
 
-// A branch whose result is wanted otherwise by two conditionals is two programs of a device; the fault is in the second.
+// A branch whose result is wanted otherwise by two conditionals is two programs of a device; the fault is in the
+// second.
 TEST(Check, AFaultInOneFormOfAComputationIsNamed) {
   const auto module = parse_verified(R"(
 HloModule m, num_partitions=4
@@ -170,6 +171,38 @@ ENTRY e {
   EXPECT_FALSE(report.passed());
   ASSERT_TRUE(report.fault);
   EXPECT_EQ(report.fault->instruction->name(), "y");
+}
+
+// In a manual region each device's own value is compared.
+TEST(Check, AFaultInAManualRegionIsNamed) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=8
+ENTRY e {
+  x = f32[8,16] parameter(0), sharding={devices=[2,4]<=[8]}
+  w = f32[16,4] parameter(1)
+  m = f32[4,16] custom-call(x), custom_call_target="SPMDFullToShardShape", sharding={devices=[1,4,2]<=[2,4]T(1,0) last_tile_dims={manual}}
+  c = f32[4,16] cosine(m)
+  d = f32[4,4] dot(c, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  p = f32[4,4] collective-permute(d), channel_id=1, source_target_pairs={{0,4},{4,0},{1,5},{5,1},{2,6},{6,2},{3,7},{7,3}}
+  ROOT y = f32[8,4] custom-call(p), custom_call_target="SPMDShardToFullShape", sharding={devices=[2,1,4]<=[8] last_tile_dim_replicate}
+}
+)");
+  CheckOptions options;
+  options.every_value = true;
+  const CheckReport fine = check(*module, options);
+  EXPECT_TRUE(fine.passed());
+  EXPECT_FALSE(fine.fault);
+
+  auto prepared = prepare(*module);
+  Partitioned program = partition(*prepared);
+  Instruction* cosine = find(*program.module, Op::cosine);
+  ASSERT_NE(cosine, nullptr);
+  cosine->parent()->replace_uses(cosine, cosine->operand(0));
+  const CheckReport report = check(*module, std::move(prepared), std::move(program), options);
+  EXPECT_FALSE(report.passed());
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->instruction->name(), "d");
+  EXPECT_EQ(report.fault->shape.dims(), Dims({2, 4, 4})) << "the values of both groups of devices";
 }
 
 // Two sums of the same numbers in different orders are equal up to rounding; which is larger is nobody's fault.
