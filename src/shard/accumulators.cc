@@ -129,8 +129,10 @@ class Accumulators::Tracer {
     const bool jointly = (made_of & ~linear.jointly) == 0;
     const bool singly = (made_of & (made_of - 1)) == 0 && (made_of & ~linear.singly) == 0;
     if ((!jointly && !singly) || !is_elementwise(i, rule, made_of) || !agree(origin, linear.reducer)) return false;
-    for (size_t n = 0; jointly && n < i.operand_count(); ++n) {
-      if (((linear.jointly & ~made_of) >> n & 1) != 0) state_at(origin).terms.push_back({i.operand(n), 1});
+    const uint64_t added = jointly ? linear.jointly & ~made_of : 0;
+    if (!is_elementwise(i, rule, added)) return false;
+    for (size_t n = 0; n < i.operand_count(); ++n) {
+      if ((added >> n & 1) != 0) state_at(origin).terms.push_back({i.operand(n), 1});
     }
     flow_.origins[&i] = {origin};
     return true;

@@ -20,6 +20,8 @@ class Accumulators {
  public:
   explicit Accumulators(const Decision& decision) : decision_(decision), forecast_(decision) {}
 
+  Forecast& forecast() { return forecast_; }
+
   // In the body of a loop, with no calls in between: the leaf of its state from which alone this value is made, and
   // into which alone it goes. Nullopt for all others.
   std::optional<size_t> state_of(const Instruction& loop, const Instruction& value, size_t leaf);

@@ -49,7 +49,9 @@ Sharding Forecast::of(const Instruction& i, int depth) {
   if (!is_plain || depth > kDeepest || !may_stay_partial(i, users_in(*i.parent()))) return decision_.sharding_of(i);
   if (const auto found = known_.find(&i); found != known_.end()) return found->second;
   const OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return of(operand, depth + 1); });
-  const std::vector<Way> ways = ways_of(i);
+  std::vector<Way> ways = ways_of(i);
+  // What its reader might add to others is not to be added around a ring before that is known.
+  std::erase_if(ways, [](const Way& way) { return way.in_ring; });
   const Sharding result = result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
   return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
 }

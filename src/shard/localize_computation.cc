@@ -422,13 +422,40 @@ void ComputationLocalizer::check_call(const Instruction& i, DigitSet manual) con
                        "\", of which the partitioner does not know what it computes; it can stand in a manual region");
 }
 
+bool ComputationLocalizer::is_added_to_partials(const Instruction& i, DigitSet digits) {
+  constexpr int kDeepest = 64;
+  const Instruction* value = &i;
+  for (int depth = 0; depth < kDeepest && may_stay_partial(*value, users_); ++depth) {
+    const Instruction& reader = *users_.users_of(*value)[0];
+    if ((wanted(reader, 0).partial & digits) != 0) return true;
+    const uint64_t jointly = rule_of(reader).linearity.jointly;
+    for (size_t n = 0; n < reader.operand_count() && n < 64; ++n) {
+      const Instruction* other = reader.operand(n);
+      if (other == value || (jointly >> n & 1) == 0 || !other->shape().is_array()) continue;
+      if ((shared_.accumulators.forecast().of(*other).partial & digits) != 0) return true;
+    }
+    value = &reader;
+  }
+  return false;
+}
+
+// Sums that go around are reduced on the way, which is too early for what is added to other sums first.
+OpPlan ComputationLocalizer::plan_for(const OpContext& op, std::vector<Way>& ways) {
+  const Target target{emitter_.mesh(), decision_.machine, decision_.times};
+  OpPlan plan = choose_plan(op, ways, target);
+  const bool sums_go_around = plan.ring && !plan.ring->operand;
+  if (!sums_go_around || !is_added_to_partials(op.instruction, set_of(plan.ring->digits))) return plan;
+  std::erase_if(ways, [](const Way& way) { return way.in_ring; });
+  return choose_plan(op, ways, target);
+}
+
 Leaves ComputationLocalizer::visit_op(const Instruction& i) {
   OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return leaves_of(operand)[0].sharding; });
   for (size_t leaf = 0; leaf < op.results.size(); ++leaf) op.results[leaf] = wanted(i, leaf);
   check_collective(i, op.manual);
   check_call(i, op.manual);
-  const std::vector<Way> ways = ways_of(i);
-  const OpPlan plan = choose_plan(op, ways, {emitter_.mesh(), decision_.machine, decision_.times});
+  std::vector<Way> ways = ways_of(i);
+  const OpPlan plan = plan_for(op, ways);
   LocalOp local{i, op, plan, {}, emitter_};
   for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
   Leaves leaves;

@@ -82,6 +82,9 @@ class ComputationLocalizer {
   // The sharding in which a value of this computation is to be held.
   Sharding wanted(const Instruction& i, size_t leaf);
   std::vector<Sharding> state_of(const Instruction& loop);
+  // Whether a result that is partial over these digits would be added to others that are, and reduced only then.
+  bool is_added_to_partials(const Instruction& i, DigitSet digits);
+  OpPlan plan_for(const OpContext& op, std::vector<Way>& ways);
 
   Localization& shared_;
   const Decision& decision_;

@@ -110,6 +110,14 @@ TEST(Accumulators, AreScaledAndChosen) {
   next = f32[8,6] select(first, g, h))"});
 }
 
+// A reduction over no dimension adds its start value, which is a scalar, to every element.
+TEST(Accumulators, AreNotAddedToByValuesOfOtherSizes) {
+  checked(
+      text_of({"quarter = f32[] constant(0.25) e = f32[8,6] add(g, d)\n"
+               "next = f32[8,6] reduce(e, quarter), dimensions={}, to_apply=sum",
+               "", "sum { a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] add(a, b) }"}));
+}
+
 TEST(Accumulators, StartInAnyForm) {
   const std::string zeros = "f32[8,6] broadcast(zero), dimensions={}";
   expect_one_behind({"next = f32[8,6] add(g, d)", "", "", "{devices=[4,1]<=[4]}", zeros});

@@ -257,6 +257,71 @@ TEST(RingChoice, IsMadeByTheSizeOfTheDot) {
 
 TEST(RingChoice, IsNeverThatOfThreadsWhichShareTheirCores) { EXPECT_EQ(loops_of(16384, "threads"), 0u); }
 
+// One reduction behind a loop is less than a ring in each round.
+TEST(RingChoice, LeavesSumsOfALoopToTheLoop) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+body {
+  s = (s32[], f32[8,6], f32[12,8], f32[12,6]) parameter(0)
+  n = s32[] get-tuple-element(s), index=0
+  g = f32[8,6] get-tuple-element(s), index=1
+  x = f32[12,8] get-tuple-element(s), index=2
+  y = f32[12,6] get-tuple-element(s), index=3
+  one = s32[] constant(1)
+  next = s32[] add(n, one)
+  d = f32[8,6] dot(x, y), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+  sum = f32[8,6] add(g, d)
+  again = f32[12,8] cosine(x)
+  ROOT r = (s32[], f32[8,6], f32[12,8], f32[12,6]) tuple(next, sum, again, y)
+}
+condition {
+  s = (s32[], f32[8,6], f32[12,8], f32[12,6]) parameter(0)
+  n = s32[] get-tuple-element(s), index=0
+  five = s32[] constant(5)
+  ROOT c = pred[] compare(n, five), direction=LT
+}
+ENTRY e {
+  x = f32[12,8] parameter(0), sharding={devices=[4,1]<=[4]}
+  y = f32[12,6] parameter(1), sharding={devices=[4,1]<=[4]}
+  zero = f32[] constant(0)
+  zeros = f32[8,6] broadcast(zero), dimensions={}
+  none = s32[] constant(0)
+  s = (s32[], f32[8,6], f32[12,8], f32[12,6]) tuple(none, zeros, x, y)
+  w = (s32[], f32[8,6], f32[12,8], f32[12,6]) while(s), condition=condition, body=body
+  ROOT g = f32[8,6] get-tuple-element(w), index=1, sharding={devices=[4,1]<=[4]}
+}
+)",
+                                      with_rings());
+  EXPECT_EQ(count(program, Op::while_), 1u);
+  EXPECT_EQ(count(program, Op::collective_permute), 0u);
+  EXPECT_EQ(count(program, Op::reduce_scatter), 1u);
+}
+
+// Two dots and what is done with them; what sends is hidden, and nothing else of a loop costs.
+size_t loops_of_sums(const char* more) {
+  PartitionOptions options;
+  options.machine = {"m", 128e6, 1e15, 0, 0, {1e6, 0}, {}, false};
+  return count(checked(fmt::format(R"(
+HloModule m, num_partitions=4
+ENTRY e {{
+  x = f32[12,40] parameter(0), sharding={{devices=[1,4]<=[4]}}
+  w = f32[40,6] parameter(1), sharding={{devices=[4,1]<=[4]}}
+  v = f32[40,6] parameter(2), sharding={{devices=[4,1]<=[4]}}
+  a = f32[12,6] dot(x, w), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}
+  b = f32[12,6] dot(x, v), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}
+  {}
+}}
+)",
+                                   more),
+                       options),
+               Op::while_);
+}
+
+TEST(RingChoice, LeavesSumsThatAreAddedToBeReducedTogether) {
+  EXPECT_EQ(loops_of_sums("ROOT s = f32[12,6] add(a, b), sharding={devices=[4,1]<=[4]}"), 0u);
+  EXPECT_EQ(loops_of_sums("n = f32[12,6] tanh(b)\nROOT s = f32[12,6] add(a, n), sharding={devices=[4,1]<=[4]}"), 2u);
+}
+
 TEST(RingChoice, DependsOnTheLinks) {
   const auto loops = [](double bytes_per_second, double latency) {
     PartitionOptions options;
