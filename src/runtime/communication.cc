@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "eval/collectives.h"
 #include "ops/cost.h"
 #include "ops/table.h"
 #include "transform/trip_count.h"
@@ -35,6 +36,50 @@ double bytes_sent(const Instruction& collective, int64_t devices) {
     default:
       return bytes;
   }
+}
+
+// Messages one after the other.
+double messages_in(const Instruction& collective, int64_t devices) {
+  if (collective.op() == Op::collective_permute) return 1;
+  const double once = doublings(static_cast<int64_t>(group_size(collective, devices)));
+  return collective.op() == Op::all_reduce ? 2 * once : once;
+}
+
+// Devices that send to each other in a collective: pairs, or one group, of which there are others that differ likewise.
+std::vector<std::pair<int64_t, int64_t>> partners_in(const Instruction& collective, const DeviceGrid& grid) {
+  if (collective.op() == Op::collective_permute) {
+    return collective.attrs<CollectivePermuteAttrs>().source_target_pairs.pairs;
+  }
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  const auto groups = groups_of(collective, grid);
+  for (const int64_t member : groups.empty() ? std::vector<int64_t>{} : groups[0]) {
+    pairs.emplace_back(groups[0][0], member);
+  }
+  return pairs;
+}
+
+// The mesh digits along which a collective sends.
+Digits digits_of(const Instruction& collective, const Boundary& program) {
+  const Mesh& mesh = program.mesh;
+  std::vector<int64_t> positions(static_cast<size_t>(mesh.device_count()));
+  for (size_t position = 0; position < positions.size(); ++position) {
+    const size_t device = mesh.device_order().empty() ? position : static_cast<size_t>(mesh.device_order()[position]);
+    positions[device] = static_cast<int64_t>(position);
+  }
+  const auto position_of = [&](int64_t device) { return positions[static_cast<size_t>(device) % positions.size()]; };
+  DigitSet found = 0;
+  for (const auto& [from, to] : partners_in(collective, {program.replicas, mesh.device_count()})) {
+    for (size_t d = 0; d < mesh.digits().size(); ++d) {
+      const Mesh::DigitRow& row = mesh.digits()[d];
+      const bool differs = position_of(from) / row.stride % row.size != position_of(to) / row.stride % row.size;
+      if (differs) found |= digit_bit(static_cast<Digit>(d));
+    }
+  }
+  Digits digits;
+  for (size_t d = 0; d < mesh.digits().size(); ++d) {
+    if ((found >> d & 1) != 0) digits.push_back(static_cast<Digit>(d));
+  }
+  return digits;
 }
 
 // Instructions of the whole program by their places in its text, which what was emitted for them keeps.
@@ -83,6 +128,8 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
       const auto cause = places.find({i->text_line(), i->text_column()});
       const double runs = costs.runs(*computation);
       const double bytes = bytes_sent(*i, program.mesh.device_count());
+      const double messages = messages_in(*i, program.mesh.device_count());
+      const Link link = machine.link_along(digits_of(*i, program), program.mesh);
       all.push_back({cause == places.end() ? nullptr : cause->second,
                      nullptr,
                      i->shape(),
@@ -91,7 +138,7 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
                      {i.get()},
                      runs,
                      runs * bytes,
-                     runs * (machine.link.latency + bytes / machine.link.bytes_per_second)});
+                     runs * (messages * link.latency + bytes / link.bytes_per_second)});
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });

@@ -58,6 +58,31 @@ TEST_F(Layer, CollectivesHaveTheirCauseAndBytes) {
   EXPECT_THAT(o.out, HasSubstr("[x, -] -> [-, -]\n"));
 }
 
+// Three times 32 x 160 numbers go around, over links of an axis that takes a second for each.
+TEST_F(Layer, ALoopSaysHowOftenItSendsAndForWhichDot) {
+  folder.write("ring.hlo", R"(HloModule ring, num_partitions=4
+ENTRY main {
+  x = f32[1024,128] parameter(0), sharding={devices=[4,1]<=[4]}
+  w = f32[128,160] parameter(1), sharding={devices=[4,1]<=[4]}
+  ROOT y = f32[1024,160] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}, sharding={devices=[4,1]<=[4]}
+}
+)");
+  EXPECT_THAT(folder.gshard("explain ring.hlo --collectives").out,
+              HasSubstr("collective-permute x 3  f32[32,160]\n                     done by %y = dot (line 5)\n"));
+  folder.write("m.toml", R"(operations_per_second = 1e3
+memory_bytes_per_second = 1e12
+[link]
+bytes_per_second = 1e12
+[axes.x]
+bytes_per_second = 20480
+)");
+  const auto sent = nlohmann::json::parse(folder.gshard("explain ring.hlo --collectives --json --machine m.toml").out);
+  EXPECT_EQ(sent["communications"][0]["kind"], "collective-permute");
+  EXPECT_EQ(sent["communications"][0]["runs"], 3);
+  EXPECT_EQ(sent["communications"][0]["bytes"], 3 * 20480);
+  EXPECT_EQ(sent["communications"][0]["seconds"], 3);
+}
+
 TEST_F(Layer, TheSameAsJson) {
   const auto value = nlohmann::json::parse(folder.gshard("explain m.hlo z --json").out);
   EXPECT_EQ(value["leaves"][0]["sharding"], "[x, -]");
