@@ -143,8 +143,10 @@ class Accumulators::Tracer {
     const bool all_parallel = std::all_of(rule.factors.begin(), rule.factors.end(),
                                           [](const Factor& factor) { return factor.kind == FactorKind::parallel; });
     for (size_t n = 0; n < i.operand_count(); ++n) {
-      if ((operands >> n & 1) != 0 && rule.operands[n] != rule.results[0]) return false;
-      if ((operands >> n & 1) != 0 && !(i.operand(n)->shape().type() == i.shape().type())) return false;
+      if ((operands >> n & 1) == 0) continue;
+      const Shape& shape = i.operand(n)->shape();
+      const bool alike = shape.type() == i.shape().type() && shape.dims() == i.shape().dims();
+      if (!alike || rule.operands[n] != rule.results[0]) return false;
     }
     return all_parallel;
   }

@@ -14,6 +14,8 @@ bool is_one_number(const Instruction& value) {
   return value.op() == Op::broadcast && value.operand(0)->shape().rank() == 0;
 }
 
+bool is_free_in_any_form(const Instruction& value) { return value.op() == Op::iota || is_one_number(value); }
+
 bool may_stay_partial(const Instruction& i, const UserTable& users) {
   const auto readers = users.users_of(i);
   if (readers.size() != 1 || !i.shape().is_array() || &i == i.parent()->root()) return false;
@@ -30,7 +32,8 @@ OpContext context_of(const Instruction& i, const Decision& decision,
                      const std::function<Sharding(const Instruction& operand)>& held) {
   OpContext op{i, {}, {}, {}, {}, 0};
   for (const Instruction* operand : i.operands()) {
-    if (op.operands.size() < 64 && is_one_number(*operand)) op.one_number |= uint64_t{1} << op.operands.size();
+    const size_t number = op.operands.size();
+    if (number < 64 && is_free_in_any_form(*operand)) op.free_operands |= uint64_t{1} << number;
     op.operand_shapes.push_back(operand->shape());
     op.operands.push_back(operand->shape().is_array() ? held(*operand) : Sharding{});
     op.manual |= op.operands.back().manual;
@@ -52,7 +55,8 @@ Sharding Forecast::of(const Instruction& i, int depth) {
   std::vector<Way> ways = ways_of(i);
   // What its reader might add to others is not to be added around a ring before that is known.
   std::erase_if(ways, [](const Way& way) { return way.in_ring; });
-  const Sharding result = result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
+  const Sharding result =
+      result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
   return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
 }
 

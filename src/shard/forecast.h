@@ -17,6 +17,9 @@ namespace gshard {
 // Whether a value was made by spreading a scalar over all places.
 bool is_one_number(const Instruction& value);
 
+// Whether each device can make whatever part of a value it is to have: that, or an iota.
+bool is_free_in_any_form(const Instruction& value);
+
 // Whether a partial result of an op may stay so for its one reader.
 bool may_stay_partial(const Instruction& i, const UserTable& users);
 

@@ -168,8 +168,8 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
   Sharding target = to;
   from.manual = target.manual = 0;
   const Shape& shape = decision_.shape_of(value, leaf);
-  if (is_one_number(*held.value) && held.sharding.partial == 0) {
-    known.push_back({respread(held, target, shape), to});
+  if ((value.op() == Op::iota || is_one_number(*held.value)) && held.sharding.partial == 0) {
+    known.push_back({made_again(held, target, value, shape), to});
     return known.back().value;
   }
   const std::vector<Step> steps = reshard_steps(shape.dims(), from, target, emitter_.mesh());
@@ -188,16 +188,20 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
   return result;
 }
 
-// The same number in all places can be had in any form.
-Instruction* ComputationLocalizer::respread(const Held& held, const Sharding& to, const Shape& shape) {
-  Instruction* number = held.value->operand(0);
-  const Shape local(shape.type(), shard_sizes(shape.dims(), to, emitter_.mesh()));
-  Instruction* value = emitter_.broadcast_scalar(number, local);
-  if (to.partial == 0 || emitter_.is_neutral(*number, to.reducer)) return value;
+// An iota, or the same number in all places, can be had in any form.
+Instruction* ComputationLocalizer::made_again(const Held& held, const Sharding& to, const Instruction& value,
+                                              const Shape& shape) {
   Sharding whole = to;
   whole.partial = 0;
   whole.reducer = Reducer::none;
-  return emit(reshard_steps(shape.dims(), whole, to, emitter_.mesh()), value, emitter_);
+  if (value.op() == Op::iota) {
+    return emit(reshard_steps(shape.dims(), whole, to, emitter_.mesh()), emit_iota(value, whole), emitter_);
+  }
+  Instruction* number = held.value->operand(0);
+  const Shape local(shape.type(), shard_sizes(shape.dims(), to, emitter_.mesh()));
+  Instruction* spread = emitter_.broadcast_scalar(number, local);
+  if (to.partial == 0 || emitter_.is_neutral(*number, to.reducer)) return spread;
+  return emit(reshard_steps(shape.dims(), whole, to, emitter_.mesh()), spread, emitter_);
 }
 
 Shape ComputationLocalizer::local_shape(const Shape& shape, const std::vector<Sharding>& shardings,
@@ -236,14 +240,18 @@ Leaves ComputationLocalizer::visit_constant(const Instruction& i) {
 
 Leaves ComputationLocalizer::visit_iota(const Instruction& i) {
   const Sharding& sharding = decision_.sharding_of(i);
+  return {{emit_iota(i, sharding), sharding}};
+}
+
+Instruction* ComputationLocalizer::emit_iota(const Instruction& i, const Sharding& sharding) {
   const Shape local(i.shape().type(), shard_sizes(i.shape().dims(), sharding, emitter_.mesh()));
   const auto dim = static_cast<size_t>(i.attrs<IotaAttrs>().iota_dimension);
   Instruction* value = emitter_.add(Op::iota, local, {}, i.attributes());
   const Digits& digits = sharding.dims[dim];
-  if (digits.empty()) return {{value, sharding}};
+  if (digits.empty()) return value;
   Instruction* start = emitter_.start_along(digits, local.dim(dim));
   if (local.type() != DType::s32) start = emitter_.add(Op::convert, Shape(local.type()), {start});
-  return {{emitter_.add(Op::add, local, {value, emitter_.broadcast_scalar(start, local)}), sharding}};
+  return emitter_.add(Op::add, local, {value, emitter_.broadcast_scalar(start, local)});
 }
 
 Leaves ComputationLocalizer::visit_tuple_element(const Instruction& i) {

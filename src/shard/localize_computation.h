@@ -72,7 +72,8 @@ class ComputationLocalizer {
   // The leaves of a value of this device that has the given shardings.
   Leaves unpacked(Instruction* value, const std::vector<Sharding>& shardings);
   Instruction* resharded(const Held& held, const Sharding& to, const Instruction& value, size_t leaf);
-  Instruction* respread(const Held& held, const Sharding& to, const Shape& shape);
+  Instruction* made_again(const Held& held, const Sharding& to, const Instruction& value, const Shape& shape);
+  Instruction* emit_iota(const Instruction& i, const Sharding& sharding);
   Shape local_shape(const Shape& shape, const std::vector<Sharding>& shardings, size_t& leaf) const;
   Instruction* operand_of(const Instruction& i, size_t number, const OpContext& op, const OpPlan& plan);
   Instruction* masked(const OpContext& op, const OpPlan& plan, size_t operand, Instruction* value);

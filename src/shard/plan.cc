@@ -323,7 +323,7 @@ double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mes
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target) {
   double seconds = plan.ring ? seconds_in_ring(op, plan, target) : seconds_to_compute(op, plan, target);
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
-    if (!op.operand_shapes[i].is_array() || (i < 64 && (op.one_number >> i & 1) != 0)) continue;
+    if (!op.operand_shapes[i].is_array() || (i < 64 && (op.free_operands >> i & 1) != 0)) continue;
     seconds += target.times.between(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i));
   }
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {

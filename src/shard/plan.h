@@ -17,7 +17,7 @@ struct OpContext {
   std::vector<Shape> result_shapes;   // of the leaves
   std::vector<Sharding> results;      // how the results are wanted
   DigitSet manual = 0;                // each device along these does the op by itself
-  uint64_t one_number = 0;            // bit i: operand i is the same number everywhere, so that any form of it is free
+  uint64_t free_operands = 0;         // bit i: any form of operand i can be had without moving anything
 };
 
 // A dimension whose parts go around the devices along some digits, whatever else these cut: of an operand, so that each

@@ -29,6 +29,7 @@ ENTRY e {
 )");
   EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
   EXPECT_GT(largest_result(program, Op::all_to_all), 0);
+  EXPECT_EQ(program.reshards.size(), 2u) << "numbers that count up are made where they are read";
 }
 
 TEST(Sort, TheTopOfACutRowIsGatheredFromTheTopsOfItsParts) {
