@@ -14,6 +14,9 @@ bool contains(const Dims& dims, int64_t dim) { return std::find(dims.begin(), di
 // Places are computed in s32 on the devices.
 bool can_be_indexed(int64_t size) { return size > 1 && size <= std::numeric_limits<int32_t>::max(); }
 
+// Whether windows are so much smaller than what they point into that parts of it can have margins for them.
+bool is_narrow(int64_t window, int64_t size) { return window > 0 && window != size && 4 * (window - 1) <= size; }
+
 // What joins the elements that one device has with the zeros of all others.
 Reducer joining_reducer(DType type) { return type == DType::pred ? Reducer::or_ : Reducer::add; }
 
@@ -121,8 +124,8 @@ Rule rule_gather(const Instruction& instruction) {
   }
   for (const int64_t dim : attrs.start_index_map) {
     const auto d = static_cast<size_t>(dim);
-    if (attrs.slice_sizes[d] != 1 || !can_be_indexed(from.dim(d)) || find_operand_dim(in_step, dim) != nullptr)
-      continue;
+    const bool fits = is_narrow(attrs.slice_sizes[d], from.dim(d)) && can_be_indexed(from.dim(d));
+    if (!fits || find_operand_dim(in_step, dim) != nullptr) continue;
     maker.operand(0, dim, maker.factor(FactorKind::indexed, from.dim(d), joining_reducer(from.type())));
   }
   size_t place = 0;
@@ -171,7 +174,8 @@ Rule rule_scatter(const Instruction& instruction) {
       const FactorId id = maker.parallel(into.dim(d));
       on_inputs(dim, id);
       on_updates(from, id);
-    } else if (size == 1 && can_be_indexed(into.dim(d)) && contains(attrs.scatter_dims_to_operand_dims, dim)) {
+    } else if (is_narrow(size, into.dim(d)) && can_be_indexed(into.dim(d)) &&
+               contains(attrs.scatter_dims_to_operand_dims, dim)) {
       on_inputs(dim, maker.factor(FactorKind::indexed, into.dim(d)));
     } else {
       on_inputs(dim, maker.whole(into.dim(d)));

@@ -18,6 +18,14 @@ Instruction* spread_components(const std::vector<Instruction*>& scalars, size_t 
   return emitter.add(Op::broadcast, shape, {joined}, DimensionsAttrs{{static_cast<int64_t>(vector_dim)}});
 }
 
+// Where this device's part of a dimension, with its margin, begins in the whole.
+Instruction* beginning_of(const IndexedDim& dim, Emitter& emitter) {
+  if (dim.digits.empty()) return emitter.scalar_s32(0);
+  Instruction* start = emitter.start_along(dim.digits, dim.part);
+  if (dim.margin == 0) return start;
+  return emitter.add(Op::subtract, Shape(DType::s32), {start, emitter.scalar_s32(dim.margin)});
+}
+
 // In a type that has room for every index of the whole and for one outside.
 Instruction* widened(Instruction* indices, Emitter& emitter) {
   const Shape& shape = indices->shape();
@@ -46,8 +54,7 @@ Instruction* localized_indices(Instruction* indices, size_t vector_dim, const st
   for (const IndexedDim& dim : dims) {
     lowest.push_back(emitter.scalar(shape.type(), is_unsigned_int(shape.type()) ? 0 : dim.lowest));
     highest.push_back(emitter.scalar(shape.type(), dim.highest));
-    const bool cut = !dim.digits.empty();
-    starts.push_back(cut ? emitter.start_along(dim.digits, dim.part) : emitter.scalar_s32(0));
+    starts.push_back(beginning_of(dim, emitter));
   }
   Instruction* clamped = emitter.add(Op::clamp, shape,
                                      {spread_components(lowest, vector_dim, shape, emitter), indices,
@@ -62,7 +69,7 @@ Instruction* points_inside(Instruction* indices, size_t vector_dim, const std::v
   const Shape flags(DType::pred, shape.dims());
   std::vector<Instruction*> zeros(dims.size(), emitter.scalar_s32(0));
   std::vector<Instruction*> ends;
-  for (const IndexedDim& dim : dims) ends.push_back(emitter.scalar_s32(dim.part));
+  for (const IndexedDim& dim : dims) ends.push_back(emitter.scalar_s32(dim.part + dim.margin));
   Instruction* from = emitter.add(Op::compare, flags, {indices, spread_components(zeros, vector_dim, shape, emitter)},
                                   CompareAttrs{Direction::GE});
   Instruction* below = emitter.add(Op::compare, flags, {indices, spread_components(ends, vector_dim, shape, emitter)},
@@ -76,6 +83,23 @@ Instruction* points_inside(Instruction* indices, size_t vector_dim, const std::v
                   DimensionsAttrs{{static_cast<int64_t>(vector_dim)}});
   all->mutable_callees().push_back(emitter.program().reducer_computation(Reducer::and_, DType::pred));
   return all;
+}
+
+Instruction* without_extremes(Instruction* indices, size_t vector_dim, const std::vector<IndexedDim>& dims,
+                              Emitter& emitter) {
+  const Shape& shape = indices->shape();
+  const Shape flags(DType::pred, shape.dims());
+  const auto is_at = [&](int64_t IndexedDim::*place) {
+    std::vector<Instruction*> places;
+    for (const IndexedDim& dim : dims) {
+      places.push_back(
+          emitter.add(Op::subtract, Shape(DType::s32), {emitter.scalar_s32(dim.*place), beginning_of(dim, emitter)}));
+    }
+    return emitter.add(Op::compare, flags, {indices, spread_components(places, vector_dim, shape, emitter)},
+                       CompareAttrs{Direction::EQ});
+  };
+  Instruction* extreme = emitter.add(Op::or_, flags, {is_at(&IndexedDim::lowest), is_at(&IndexedDim::highest)});
+  return emitter.add(Op::select, shape, {extreme, emitter.broadcast_scalar(emitter.scalar_s32(-1), shape), indices});
 }
 
 Instruction* nothing_to_add(DType type, Emitter& emitter) {

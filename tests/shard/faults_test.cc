@@ -222,6 +222,18 @@ ENTRY e {
 }
 )";
 
+// Windows of three rows, which may begin in one part and end in the next.
+constexpr const char* kWindows = R"(
+ENTRY e {
+  t = f32[50,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  i = s32[7] parameter(1), sharding={replicated}
+  four = s32[] constant(4)
+  fours = s32[7] broadcast(four), dimensions={}
+  places = s32[7] multiply(i, fours)
+  ROOT g = f32[7,3,4] gather(t, places), offset_dims={1,2}, collapsed_slice_dims={}, start_index_map={0}, index_vector_dim=1, slice_sizes={3,4}, sharding={replicated}
+}
+)";
+
 // ---- edits -------------------------------------------------------------------------------------------------------
 
 // Changes a program at one instruction; false where there is nothing to change.
@@ -520,6 +532,9 @@ constexpr Fault kFaults[] = {
     {"places_in_the_whole_for_places_in_the_part", kRows, 4, Op::subtract, drop},
     {"places_clamped_to_the_part", kRows, 4, Op::clamp, clamp_to_the_part},
     {"places_not_clamped", kRows, 4, Op::clamp, do_not_clamp},
+    {"windows_in_other_parts_not_masked", kWindows, 4, Op::select, keep_garbage},
+    {"margin_one_too_wide", kWindows, 4, Op::subtract, shift_number<1>},
+    {"margin_one_too_narrow", kWindows, 4, Op::subtract, shift_number<-1>},
     {"sum_of_a_loop_started_on_all_devices", kAddedUp, 4, Op::select, keep_garbage},
     {"sum_of_a_loop_started_on_none", kAddedUp, 4, Op::select, keep_neutral},
     {"sum_of_a_loop_not_reduced", kAddedUp, 4, Op::all_reduce, drop},

@@ -1,4 +1,5 @@
 // Ops at computed places: what is sent for them, and that every place is found.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "eval/elements.h"
@@ -196,6 +197,33 @@ ENTRY e {
 }
 
 // Windows of every size, within one part and over several, at every place and beyond.
+// Windows of a gather or scatter that begin in one part and end in another one, or two further on.
+TEST(Indexing, WindowsOfManyPlacesMaySpanSeveralParts) {
+  for (int64_t window = 1; window < 8; ++window) {
+    for (const char* type : {"s32", "u8", "s64"}) {
+      for (const char* op : {"add(a, b)", "maximum(a, b)", "copy(b)"}) {
+        const Partitioned program = checked(fmt::format(R"(
+HloModule m, num_partitions=8
+combine {{ a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] {2} }}
+ENTRY e {{
+  x = f32[26,3,9] parameter(0), sharding={{devices=[4,1,2]<=[8]}}
+  thirds = {1}[5,2] parameter(1), sharding={{replicated}}
+  three = {1}[] constant(3)
+  threes = {1}[5,2] broadcast(three), dimensions={{}}
+  places = {1}[5,2] multiply(thirds, threes)
+  updates = f32[5,{0},3,2] parameter(2), sharding={{replicated}}
+  rows = f32[5,{0},3,2] gather(x, places), offset_dims={{1,2,3}}, collapsed_slice_dims={{}}, start_index_map={{2,0}}, index_vector_dim=1, slice_sizes={{{0},3,2}}, sharding={{replicated}}
+  put = f32[26,3,9] scatter(x, places, updates), update_window_dims={{1,2,3}}, inserted_window_dims={{}}, scatter_dims_to_operand_dims={{2,0}}, index_vector_dim=1, to_apply=combine
+  ROOT r = (f32[5,{0},3,2], f32[26,3,9]) tuple(rows, put)
+}}
+)",
+                                                        window, type, op));
+        EXPECT_EQ(largest_result(program, Op::all_gather), 0) << print(*program.module);
+      }
+    }
+  }
+}
+
 TEST(Indexing, WindowsMaySpanSeveralParts) {
   for (int64_t window = 1; window < 11; ++window) {
     const std::string size = std::to_string(window);
