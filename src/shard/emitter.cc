@@ -432,22 +432,23 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
   return add(Op::reshape, value->shape().with_dims(joined), {transposed});
 }
 
-namespace {
-
-// How far from the first of them the devices stand that differ along some digits, by their index.
-std::vector<int64_t> offsets_along(const Digits& digits, const Mesh& mesh) {
-  std::vector<int64_t> offsets = {0};
+std::vector<int64_t> weighted_places(const Digits& digits, const Mesh& mesh,
+                                     const std::function<int64_t(Digit)>& weight_of) {
+  std::vector<int64_t> sums = {0};
   for (const Digit digit : digits) {
-    const Mesh::DigitRow& row = mesh.digits()[digit];
+    const int64_t size = mesh.digits()[digit].size;
+    const int64_t weight = weight_of(digit);
     std::vector<int64_t> next;
-    next.reserve(offsets.size() * static_cast<size_t>(row.size));
-    for (const int64_t offset : offsets) {
-      for (int64_t i = 0; i < row.size; ++i) next.push_back(offset + i * row.stride);
+    next.reserve(sums.size() * static_cast<size_t>(size));
+    for (const int64_t sum : sums) {
+      for (int64_t place = 0; place < size; ++place) next.push_back(sum + place * weight);
     }
-    offsets = std::move(next);
+    sums = std::move(next);
   }
-  return offsets;
+  return sums;
 }
+
+namespace {
 
 Digits other_digits(const Digits& digits, const Mesh& mesh) {
   Digits others;
@@ -464,8 +465,9 @@ Instruction* Emitter::collective_permute(Instruction* value, const Digits& digit
   const auto device_at = [&](int64_t position) {
     return mesh_.device_order().empty() ? position : mesh_.device_order()[static_cast<size_t>(position)];
   };
-  const std::vector<int64_t> offsets = offsets_along(digits, mesh_);
-  const std::vector<int64_t> firsts = offsets_along(other_digits(digits, mesh_), mesh_);
+  const auto stride_of = [&](Digit digit) { return mesh_.digits()[digit].stride; };
+  const std::vector<int64_t> offsets = weighted_places(digits, mesh_, stride_of);
+  const std::vector<int64_t> firsts = weighted_places(other_digits(digits, mesh_), mesh_, stride_of);
   CollectivePermuteAttrs attrs;
   attrs.channel_id = program_.next_channel();
   auto& all = attrs.source_target_pairs.pairs;

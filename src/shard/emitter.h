@@ -1,6 +1,7 @@
 // Writing the per-device program: the small pieces that resharding and localisation are made of.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -19,6 +20,10 @@ struct Bounds {
   std::optional<int64_t> first;
   std::optional<int64_t> end;
 };
+
+// Of each device, by its number along `digits`, the sum of its places along each of them times the digit's weight.
+std::vector<int64_t> weighted_places(const Digits& digits, const Mesh& mesh,
+                                     const std::function<int64_t(Digit)>& weight_of);
 
 // What the emitters of all computations of one per-device module share.
 class LocalModule {

@@ -232,7 +232,19 @@ class PlanSearch {
     price(plan);
   }
 
+  // Several tensors often lead to the same plan.
+  bool is_new(const OpPlan& plan) {
+    const auto is_same = [&](const OpPlan& other) {
+      return other.way == plan.way && other.cut == plan.cut && other.passing_operands == plan.passing_operands &&
+             other.ring == plan.ring;
+    };
+    if (std::any_of(tried_.begin(), tried_.end(), is_same)) return false;
+    tried_.push_back(plan);
+    return true;
+  }
+
   void price(const OpPlan& plan) {
+    if (!is_new(plan)) return;
     const double cost = seconds_of(op_, plan, target_);
     if (cost >= best_cost_) return;
     best_cost_ = cost;
@@ -242,6 +254,7 @@ class PlanSearch {
   const OpContext& op_;
   const Target& target_;
   const Mesh& mesh_;
+  std::vector<OpPlan> tried_;
   OpPlan best_;
   double best_cost_ = std::numeric_limits<double>::infinity();
 };

@@ -26,6 +26,7 @@ struct Ring {
   std::optional<size_t> operand;  // that has the dimension; none: the result
   size_t dim = 0;
   Digits digits = {};  // minor to those that cut the dimension's factor
+  bool operator==(const Ring&) const = default;
 };
 
 // A choice for one op. Everything else follows from it: the shardings in which the op reads its operands and makes its

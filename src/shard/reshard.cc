@@ -1,7 +1,6 @@
 #include "shard/reshard.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace gshard {
@@ -29,17 +28,12 @@ bool contains(const Digits& digits, Digit digit) {
 // Intervals are listed for each device along the digits that change; beyond this many they are not considered.
 constexpr int64_t kMostDevices = 512;
 
-// Where the device that is number `device` along `devices` stands along `digits`, which are some of them.
-int64_t place_along(const Digits& digits, const Digits& devices, int64_t device, const Mesh& mesh) {
-  std::array<int64_t, 64> place{};
-  for (size_t k = devices.size(); k-- > 0;) {
-    const int64_t size = mesh.digits()[devices[k]].size;
-    place[devices[k]] = device % size;
-    device /= size;
-  }
-  int64_t index = 0;
-  for (const Digit digit : digits) index = index * mesh.digits()[digit].size + place[digit];
-  return index;
+// Of each device, by its number along `devices`, where it stands along `digits`, which are some of them.
+std::vector<int64_t> places_along(const Digits& digits, const Digits& devices, const Mesh& mesh) {
+  return weighted_places(devices, mesh, [&](Digit digit) {
+    const auto* at = std::find(digits.begin(), digits.end(), digit);
+    return at == digits.end() ? 0 : mesh.size_of(Digits(at + 1, digits.end()));
+  });
 }
 
 // Walks from the first sharding to the second, keeping the local sizes beside.
@@ -210,8 +204,8 @@ class Walk {
     Digits devices = remap.digits;
     devices.append({remap.copies.data(), remap.copies.size()});
     if (wanted.empty() || pieces(devices) > kMostDevices) return false;
-    for (int64_t device = 0; device < pieces(devices); ++device) {
-      const int64_t start = place_along(wanted, devices, device, mesh_) * remap.length;
+    for (const int64_t place : places_along(wanted, devices, mesh_)) {
+      const int64_t start = place * remap.length;
       remap.wanted.push_back({start, std::clamp<int64_t>(sizes_[d] - start, 0, remap.length)});
     }
     const RemapTraffic traffic = traffic_of(remap);
@@ -299,8 +293,8 @@ std::optional<Step> permutation(const Dims& sizes, const Sharding& from, const S
 
 Instruction* emit_permute(const Step& step, Instruction* value, Emitter& emitter) {
   std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (int64_t place = 0; place < emitter.mesh().size_of(step.digits); ++place) {
-    pairs.emplace_back(place, place_along(step.digits, step.to_digits, place, emitter.mesh()));
+  for (const int64_t to : places_along(step.digits, step.to_digits, emitter.mesh())) {
+    pairs.emplace_back(static_cast<int64_t>(pairs.size()), to);
   }
   return emitter.collective_permute(value, step.digits, pairs);
 }
