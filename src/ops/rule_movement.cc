@@ -9,6 +9,13 @@
 namespace gshard {
 namespace {
 
+// Every number keeps its value, whatever it is a summand of.
+bool is_widening(const Instruction& convert) {
+  const DType from = convert.operand(0)->shape().type();
+  const DType to = convert.shape().type();
+  return is_floating(from) && (to == DType::f32 || to == DType::f64) && bits_of(from) < bits_of(to);
+}
+
 Linearity linearity_of_pointwise(const Instruction& instruction) {
   switch (instruction.op()) {
     case Op::add:
@@ -35,6 +42,8 @@ Linearity linearity_of_pointwise(const Instruction& instruction) {
       return {0b11, 0, Reducer::xor_};
     case Op::select:
       return {0b110, 0, Reducer::none};
+    case Op::convert:
+      return is_widening(instruction) ? Linearity{0b1, 0, Reducer::none} : Linearity{};
     default:
       return {};
   }

@@ -132,7 +132,9 @@ class Accumulators::Tracer {
     const uint64_t added = jointly ? linear.jointly & ~made_of : 0;
     if (!is_elementwise(i, rule, added)) return false;
     for (size_t n = 0; n < i.operand_count(); ++n) {
-      if ((added >> n & 1) != 0) state_at(origin).terms.push_back({i.operand(n), 1});
+      if ((added >> n & 1) == 0) continue;
+      state_at(origin).terms.push_back({i.operand(n), 1});
+      if (all_.forecast_.is_read_once(*i.operand(n))) flow_.added_to[i.operand(n)] = origin;
     }
     flow_.origins[&i] = {origin};
     return true;
@@ -195,10 +197,11 @@ const Accumulators::Flow& Accumulators::flow_of(const Instruction& loop) {
 
 std::optional<size_t> Accumulators::state_of(const Instruction& loop, const Instruction& value, size_t leaf) {
   const Flow& flow = flow_of(loop);
-  const auto found = flow.origins.find(&value);
-  if (found == flow.origins.end() || found->second[leaf] == kNone) return std::nullopt;
-  const auto state = static_cast<size_t>(found->second[leaf]);
-  return flow.state[state].only_adds ? std::optional(state) : std::nullopt;
+  int origin = kNone;
+  if (const auto found = flow.origins.find(&value); found != flow.origins.end()) origin = found->second[leaf];
+  if (const auto found = flow.added_to.find(&value); found != flow.added_to.end()) origin = found->second;
+  if (origin == kNone || !flow.state[static_cast<size_t>(origin)].only_adds) return std::nullopt;
+  return static_cast<size_t>(origin);
 }
 
 double Accumulators::seconds_with(const State& state, const Shape& shape, const Start& start, const Sharding& held,

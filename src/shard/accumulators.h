@@ -23,7 +23,7 @@ class Accumulators {
   Forecast& forecast() { return forecast_; }
 
   // In the body of a loop, with no calls in between: the leaf of its state from which alone this value is made, and
-  // into which alone it goes. Nullopt for all others.
+  // into which alone it goes, or to which alone it is added. Nullopt for all others.
   std::optional<size_t> state_of(const Instruction& loop, const Instruction& value, size_t leaf);
 
   // How the loop best holds a leaf of its state that would otherwise lie as `wanted`, where it starts as `start`.
@@ -48,6 +48,8 @@ class Accumulators {
     std::vector<State> state;  // by leaf
     // By value in the body: for each leaf the one of the state that it is made from, or kNone. None are left out.
     std::unordered_map<const Instruction*, std::vector<int>> origins;
+    // Of what is added to one leaf of the state and read by nothing else.
+    std::unordered_map<const Instruction*, int> added_to;
   };
   static constexpr int kNone = -1;
 

@@ -51,7 +51,12 @@ Sharding Forecast::of(const Instruction& i, int depth) {
   const bool is_plain = has_rule(i.op()) && !is_sharding_call(i) && i.op() != Op::parameter;
   if (!is_plain || depth > kDeepest || !may_stay_partial(i, users_in(*i.parent()))) return decision_.sharding_of(i);
   if (const auto found = known_.find(&i); found != known_.end()) return found->second;
-  const OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return of(operand, depth + 1); });
+  OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return of(operand, depth + 1); });
+  // What only changes its form (another type, the other sign) is not brought anywhere for its own sake.
+  const Rule rule = rule_of(i);
+  const bool is_another_form =
+      op.operands.size() == 1 && rule.linearity.jointly == 1 && rule.operands[0] == rule.results[0];
+  if (is_another_form && op.operands[0].partial != 0) op.results[0] = op.operands[0];
   std::vector<Way> ways = ways_of(i);
   // What its reader might add to others is not to be added around a ring before that is known.
   std::erase_if(ways, [](const Way& way) { return way.in_ring; });
@@ -59,6 +64,8 @@ Sharding Forecast::of(const Instruction& i, int depth) {
       result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
   return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
 }
+
+bool Forecast::is_read_once(const Instruction& i) { return users_in(*i.parent()).users_of(i).size() == 1; }
 
 const UserTable& Forecast::users_in(const Computation& computation) {
   const auto found = users_.find(&computation);

@@ -33,6 +33,7 @@ class Forecast {
 
   // How the result of an array op is held, where the values that its computation begins with lie as decided.
   Sharding of(const Instruction& i) { return of(i, 0); }
+  bool is_read_once(const Instruction& i);
 
  private:
   Sharding of(const Instruction& i, int depth);

@@ -319,7 +319,7 @@ void ComputationLocalizer::check_edge(const Instruction& i, size_t leaf, const H
 
 // ---- computations that call others ------------------------------------------------------------------------------
 
-// Made only of what the loop around adds up, and going into that alone, a value is held like it.
+// Made only of what the loop around adds up, or only added to it, a value is held like it.
 Sharding ComputationLocalizer::wanted(const Instruction& i, size_t leaf) {
   if (form_.body_of != nullptr) {
     const auto state = shared_.accumulators.state_of(*form_.body_of, i, leaf);

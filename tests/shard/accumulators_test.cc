@@ -118,6 +118,24 @@ TEST(Accumulators, AreNotAddedToByValuesOfOtherSizes) {
                "", "sum { a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] add(a, b) }"}));
 }
 
+// What is added in a wider type than it was made in is summed in that type, over the devices too.
+TEST(Accumulators, AreAddedToInAWiderType) {
+  const Loop loop{R"(
+  low_x = bf16[12,8] convert(x)
+  low_y = bf16[12,6] convert(y)
+  low = bf16[8,6] dot(low_x, low_y), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+  wide = f32[8,6] convert(low)
+  next = f32[8,6] add(g, wide))"};
+  const auto module = parse_module(text_of(loop));
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    const Verdict verdict = against_the_whole(*module, wild_arguments(*module, seed), Numbers::widened);
+    EXPECT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
+  }
+  const Partitioned program = partition(*module);
+  EXPECT_EQ(reductions_in(program, "body"), 0);
+  EXPECT_EQ(reductions_in(program, "e"), 1);
+}
+
 TEST(Accumulators, StartInAnyForm) {
   const std::string zeros = "f32[8,6] broadcast(zero), dimensions={}";
   expect_one_behind({"next = f32[8,6] add(g, d)", "", "", "{devices=[4,1]<=[4]}", zeros});
