@@ -95,6 +95,8 @@ Places places_of(const Module& module) {
   return places;
 }
 
+double trips_of(const Instruction& loop) { return static_cast<double>(trip_count(loop).value_or(1)); }
+
 }  // namespace
 
 std::string Communication::kind() const {
@@ -111,8 +113,7 @@ std::string Communication::kind() const {
 
 std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program,
                                              const Machine& machine) {
-  const Costs costs(*program.module,
-                    [](const Instruction& loop) { return static_cast<double>(trip_count(loop).value_or(1)); });
+  const Costs costs(*program.module, trips_of);
   std::vector<Communication> all;
   std::unordered_set<const Instruction*> known;
   for (const ReshardRecord& record : program.reshards) {
@@ -143,6 +144,10 @@ std::vector<Communication> communications_of(const Module& prepared, const Parti
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   return all;
+}
+
+Estimate loops_estimated(const Module& prepared, const PartitionOptions& options) {
+  return estimate(prepared, options, trips_of);
 }
 
 }  // namespace gshard

@@ -29,4 +29,7 @@ struct Communication {
 std::vector<Communication> communications_of(const Module& prepared, const Partitioned& program,
                                              const Machine& machine);
 
+// estimate() of shard/partition.h with all loops multiplied out whose trips are known.
+Estimate loops_estimated(const Module& prepared, const PartitionOptions& options);
+
 }  // namespace gshard

@@ -19,6 +19,7 @@
 #include "eval/evaluate.h"
 #include "ops/build.h"
 #include "ops/einsum.h"
+#include "runtime/memory.h"
 
 namespace gshard {
 namespace {
@@ -192,6 +193,7 @@ Machine measure_machine() {
   machine.name = "measured";
   machine.operations_per_second = measured_operations() * std::max(1U, std::thread::hardware_concurrency());
   machine.memory_bytes_per_second = measured_memory();
+  machine.memory_bytes = static_cast<double>(memory_limit());
   machine.link = {machine.memory_bytes_per_second / 2, measured_latency()};
   machine.round_latency = machine.link.latency;  // in which the devices wait for each other
   machine.is_shared = true;

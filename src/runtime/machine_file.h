@@ -3,7 +3,7 @@
 //   name = "two-racks"
 //   operations_per_second = 312e12
 //   memory_bytes_per_second = 2e12
-//   memory_bytes = 80e9                     # may be left out
+//   memory_bytes = 80e9                     # a limit of plans, of all devices where they share it; may be left out
 //   round_latency = 5e-6                    # what a round of a loop costs
 //   shared = false                          # true where all devices are threads on the same cores
 //   [link]

@@ -46,6 +46,11 @@ OpContext context_of(const Instruction& i, const Decision& decision,
   return op;
 }
 
+Target target_for(const Instruction& i, const Decision& decision) {
+  const auto price = decision.prices.find(&i);
+  return {decision.mesh, decision.machine, decision.times, price == decision.prices.end() ? 0 : price->second};
+}
+
 Sharding Forecast::of(const Instruction& i, int depth) {
   if (i.op() == Op::constant) return Sharding::replicated(i.shape().rank());
   const bool is_plain = has_rule(i.op()) && !is_sharding_call(i) && i.op() != Op::parameter;
@@ -60,8 +65,7 @@ Sharding Forecast::of(const Instruction& i, int depth) {
   std::vector<Way> ways = ways_of(i);
   // What its reader might add to others is not to be added around a ring before that is known.
   std::erase_if(ways, [](const Way& way) { return way.in_ring; });
-  const Sharding result =
-      result_sharding(op, choose_plan(op, ways, {decision_.mesh, decision_.machine, decision_.times}), 0);
+  const Sharding result = result_sharding(op, choose_plan(op, ways, target_for(i, decision_)), 0);
   return known_[&i] = result.partial != 0 ? result : decision_.sharding_of(i);
 }
 

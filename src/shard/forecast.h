@@ -23,6 +23,9 @@ bool is_free_in_any_form(const Instruction& value);
 // Whether a partial result of an op may stay so for its one reader.
 bool may_stay_partial(const Instruction& i, const UserTable& users);
 
+// What the plan of an op is chosen for.
+Target target_for(const Instruction& i, const Decision& decision);
+
 // What the op of `i` reads and makes, its operands (arrays) held as `held` says.
 OpContext context_of(const Instruction& i, const Decision& decision,
                      const std::function<Sharding(const Instruction& operand)>& held);

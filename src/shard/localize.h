@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "ir/module.h"
@@ -12,6 +13,9 @@
 
 namespace gshard {
 
+// For ops that are to use less memory: what a byte costs, in seconds.
+using MemoryPrices = std::unordered_map<const Instruction*, double>;
+
 // Everything that was decided about a module: what localize() obeys.
 struct Decision {
   const Module& module;
@@ -20,8 +24,9 @@ struct Decision {
   const std::vector<Sharding>& shardings;  // of every class of values
   const std::vector<Sharding>& results;    // of the leaves of the entry's result
   const Machine& machine;
-  ReshardTimes& times;  // on that machine
+  ReshardTimes& times;         // on that machine
   const Annotated& annotated;  // manual edges, and what lies otherwise at the boundary
+  MemoryPrices prices = {};
 
   const Sharding& sharding_of(const Instruction& instruction, size_t leaf = 0) const;
   const Shape& shape_of(const Instruction& instruction, size_t leaf) const;

@@ -4,22 +4,10 @@
 #include "ops/table.h"
 #include "shard/annotation_calls.h"
 #include "shard/manual.h"
+#include "shard/refusal.h"
 #include "shard/reshard.h"
 
 namespace gshard {
-namespace {
-
-Error refusal(const Instruction& instruction, const std::string& why) {
-  return Error::program(std::string(keyword_of(instruction.op())) + ": %" + instruction.name() + " " + why)
-      .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
-}
-
-// Ops that act on the world outside of the program, but alike on every device.
-bool acts_alike_everywhere(Op op) {
-  return op == Op::infeed || op == Op::outfeed || op == Op::rng || op == Op::rng_get_and_update_state;
-}
-
-}  // namespace
 
 ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computation& from, Computation& to,
                                            const Form& form)
@@ -28,7 +16,8 @@ ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computati
       from_(from),
       form_(form),
       emitter_(to, shared.program),
-      users_(from) {}
+      users_(from),
+      choice_(decision_, shared.accumulators, users_, form_) {}
 
 void ComputationLocalizer::run() {
   for (const auto& instruction : from_.instructions()) {
@@ -107,27 +96,13 @@ Leaves ComputationLocalizer::visit(const Instruction& i) {
           {emitter_.add(Op::constant, Shape(DType::u32), {}, ConstantAttrs{Literal{Shape(DType::u32)}}), Sharding{}}};
     case Op::copy_done:
       return {leaves_of(*i.operand(0))[0]};
-    case Op::fusion:
-    case Op::async_start:
-    case Op::async_update:
-    case Op::async_done:
-      throw refusal(i, "must be inlined before partitioning");
-    case Op::all_gather_start:
-    case Op::all_gather_done:
-    case Op::all_reduce_start:
-    case Op::all_reduce_done:
-    case Op::collective_permute_start:
-    case Op::collective_permute_done:
-      throw refusal(i, "is one half of an asynchronous collective; partition the module before these are made");
     default:
       break;
   }
+  check_is_supported(i);
   if (is_sharding_call(i)) return visit_annotation(i);
   if (is_to_manual_call(i)) return visit_to_manual(i);
   if (is_to_automatic_call(i)) return visit_to_automatic(i);
-  if (has_side_effect(i) && !acts_alike_everywhere(i.op())) {
-    throw refusal(i, "has a side effect, which the partitioner does not support");
-  }
   return visit_op(i);
 }
 
@@ -319,29 +294,10 @@ void ComputationLocalizer::check_edge(const Instruction& i, size_t leaf, const H
 
 // ---- computations that call others ------------------------------------------------------------------------------
 
-// Made only of what the loop around adds up, or only added to it, a value is held like it.
-Sharding ComputationLocalizer::wanted(const Instruction& i, size_t leaf) {
-  if (form_.body_of != nullptr) {
-    const auto state = shared_.accumulators.state_of(*form_.body_of, i, leaf);
-    if (state && form_.state[*state].partial != 0) return form_.state[*state];
-  }
-  return decision_.sharding_of(i, leaf);
-}
-
-std::vector<Sharding> ComputationLocalizer::state_of(const Instruction& loop) {
-  std::vector<Sharding> state;
-  for (const Held& start : leaves_of(*loop.operand(0))) {
-    const size_t leaf = state.size();
-    state.push_back(wanted(loop, leaf));
-    if (state.back().partial != 0 || !start.value->shape().is_array()) continue;
-    state.back() =
-        shared_.accumulators.best_for(loop, leaf, {start.sharding, is_one_number(*start.value)}, state.back());
-  }
-  return state;
-}
-
 Leaves ComputationLocalizer::visit_while(const Instruction& i) {
-  const std::vector<Sharding> state = state_of(i);
+  std::vector<Accumulators::Start> starts;
+  for (const Held& start : leaves_of(*i.operand(0))) starts.push_back({start.sharding, is_one_number(*start.value)});
+  const std::vector<Sharding> state = choice_.state_of(i, starts);
   Instruction* start = packed_as(*i.operand(0), state);
   Computation* condition = shared_.localized(*i.callees()[0], {decision_.shardings_of(*i.callees()[0]->root()), state});
   Computation* body = shared_.localized(*i.callees()[1], {state, state, &i});
@@ -349,7 +305,7 @@ Leaves ComputationLocalizer::visit_while(const Instruction& i) {
   loop->mutable_callees() = {condition, body};
   Leaves leaves = unpacked(loop, state);
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    const Sharding behind = wanted(i, leaf);
+    const Sharding behind = choice_.wanted(i, leaf);
     leaves[leaf] = {resharded(leaves[leaf], behind, i, leaf), behind};
   }
   return leaves;
@@ -430,40 +386,13 @@ void ComputationLocalizer::check_call(const Instruction& i, DigitSet manual) con
                        "\", of which the partitioner does not know what it computes; it can stand in a manual region");
 }
 
-bool ComputationLocalizer::is_added_to_partials(const Instruction& i, DigitSet digits) {
-  constexpr int kDeepest = 64;
-  const Instruction* value = &i;
-  for (int depth = 0; depth < kDeepest && may_stay_partial(*value, users_); ++depth) {
-    const Instruction& reader = *users_.users_of(*value)[0];
-    if ((wanted(reader, 0).partial & digits) != 0) return true;
-    const uint64_t jointly = rule_of(reader).linearity.jointly;
-    for (size_t n = 0; n < reader.operand_count() && n < 64; ++n) {
-      const Instruction* other = reader.operand(n);
-      if (other == value || (jointly >> n & 1) == 0 || !other->shape().is_array()) continue;
-      if ((shared_.accumulators.forecast().of(*other).partial & digits) != 0) return true;
-    }
-    value = &reader;
-  }
-  return false;
-}
-
-// Sums that go around are reduced on the way, which is too early for what is added to other sums first.
-OpPlan ComputationLocalizer::plan_for(const OpContext& op, std::vector<Way>& ways) {
-  const Target target{emitter_.mesh(), decision_.machine, decision_.times};
-  OpPlan plan = choose_plan(op, ways, target);
-  const bool sums_go_around = plan.ring && !plan.ring->operand;
-  if (!sums_go_around || !is_added_to_partials(op.instruction, set_of(plan.ring->digits))) return plan;
-  std::erase_if(ways, [](const Way& way) { return way.in_ring; });
-  return choose_plan(op, ways, target);
-}
-
 Leaves ComputationLocalizer::visit_op(const Instruction& i) {
-  OpContext op = context_of(i, decision_, [&](const Instruction& operand) { return leaves_of(operand)[0].sharding; });
-  for (size_t leaf = 0; leaf < op.results.size(); ++leaf) op.results[leaf] = wanted(i, leaf);
+  const OpContext op =
+      choice_.context_of(i, [&](const Instruction& operand) { return leaves_of(operand)[0].sharding; });
   check_collective(i, op.manual);
   check_call(i, op.manual);
   std::vector<Way> ways = ways_of(i);
-  const OpPlan plan = plan_for(op, ways);
+  const OpPlan plan = choice_.plan_for(op, ways);
   LocalOp local{i, op, plan, {}, emitter_};
   for (size_t n = 0; n < i.operand_count(); ++n) local.operands.push_back(operand_of(i, n, op, plan));
   Leaves leaves;

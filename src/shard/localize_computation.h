@@ -4,9 +4,8 @@
 #include <functional>
 #include <unordered_map>
 
-#include "shard/accumulators.h"
+#include "shard/choice.h"
 #include "shard/localize.h"
-#include "shard/plan.h"
 
 namespace gshard {
 
@@ -18,14 +17,6 @@ struct Held {
 
 // The per-device values of one original value: its array and token leaves in order.
 using Leaves = std::vector<Held>;
-
-// What one per-device form of a computation has of its own.
-struct Form {
-  std::vector<Sharding> results;
-  // Of the state that a loop holds, where this is its body or its condition; else parameters lie as decided.
-  std::vector<Sharding> state = {};
-  const Instruction* body_of = nullptr;
-};
 
 // What the computations of one module share while they are written.
 struct Localization {
@@ -80,12 +71,6 @@ class ComputationLocalizer {
   void check_edge(const Instruction& i, size_t leaf, const Held& held) const;
   void check_collective(const Instruction& i, DigitSet manual) const;
   void check_call(const Instruction& i, DigitSet manual) const;
-  // The sharding in which a value of this computation is to be held.
-  Sharding wanted(const Instruction& i, size_t leaf);
-  std::vector<Sharding> state_of(const Instruction& loop);
-  // Whether a result that is partial over these digits would be added to others that are, and reduced only then.
-  bool is_added_to_partials(const Instruction& i, DigitSet digits);
-  OpPlan plan_for(const OpContext& op, std::vector<Way>& ways);
 
   Localization& shared_;
   const Decision& decision_;
@@ -93,6 +78,7 @@ class ComputationLocalizer {
   const Form form_;
   Emitter emitter_;
   UserTable users_;
+  Choice choice_;
   std::unordered_map<const Instruction*, Leaves> local_;
   const Instruction* now_ = nullptr;  // being visited
   std::unordered_map<const Instruction*, Leaves> resharded_;

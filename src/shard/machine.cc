@@ -30,6 +30,7 @@ Machine Machine::for_devices(int64_t devices) const {
   if (!is_shared) return one;
   one.operations_per_second /= static_cast<double>(devices);
   one.memory_bytes_per_second /= static_cast<double>(devices);
+  one.memory_bytes /= static_cast<double>(devices);
   return one;
 }
 

@@ -28,7 +28,7 @@ struct Machine {
   // Of one device; a multiplication and an addition are two operations.
   double operations_per_second = 1;
   double memory_bytes_per_second = 1;
-  double memory_bytes = 0;   // 0: not known
+  double memory_bytes = 0;   // that it can hold, a limit of plans; 0: not known
   double round_latency = 0;  // seconds lost in each round of a loop
   Link link;
   // Links along axes of the mesh, by their names, that are not as `link`.

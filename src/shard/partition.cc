@@ -4,6 +4,7 @@
 
 #include "shard/boundary.h"
 #include "shard/boundary_text.h"
+#include "shard/fit_memory.h"
 #include "shard/localize.h"
 #include "shard/manual.h"
 
@@ -15,17 +16,6 @@ Error at_header(const Module& module, const std::string& message) {
 }
 
 // ---- aliases --------------------------------------------------------------------------------------------------------
-
-// The number of the first leaf at a position in a nested tuple.
-size_t leaf_at(const Shape& shape, const TupleIndex& index) {
-  const Shape* at = &shape;
-  size_t leaf = 0;
-  for (const int64_t element : index) {
-    leaf += leaves_of_element(*at, static_cast<size_t>(element)).first;
-    at = &at->element(static_cast<size_t>(element));
-  }
-  return leaf;
-}
 
 // A parameter and a result that share their memory.
 struct AliasedLeaves {
@@ -69,7 +59,7 @@ class Completion {
   }
 
   Decision decision() {
-    return {module_, values_, annotated_.mesh, shardings_, results_, machine_, times_, annotated_};
+    return {module_, values_, annotated_.mesh, shardings_, results_, machine_, times_, annotated_, {}};
   }
   const std::vector<InputOutputAlias>& aliases() const { return aliases_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -197,9 +187,12 @@ Propagated propagate_shardings(const Module& module, const PartitionOptions& opt
 
 Partitioned partition(const Module& module, const PartitionOptions& options) {
   Completion completion(module, options);
-  const Decision decision = completion.decision();
+  Decision decision = completion.decision();
+  MemoryFit fit = fit_memory(decision);
+  decision.prices = std::move(fit.prices);
   Localized localized = localize(decision);
   Partitioned program;
+  program.shortage = std::move(fit.shortage);
   program.mesh = decision.mesh;
   program.replicas = module.header().replica_count;
   program.module = std::move(localized.module);
@@ -228,6 +221,13 @@ Partitioned partition(const Module& module, const PartitionOptions& options) {
   header.buffer_donor = module.header().buffer_donor;
   write_boundary(program, header);
   return program;
+}
+
+Estimate estimate(const Module& module, const PartitionOptions& options, const TripCount& trip_count) {
+  Completion completion(module, options);
+  Decision decision = completion.decision();
+  decision.prices = fit_memory(decision).prices;
+  return ProgramEstimate(decision, trip_count).total();
 }
 
 std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std::span<const Literal> arguments) {

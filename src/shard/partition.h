@@ -11,7 +11,9 @@
 
 #include "ir/literal.h"
 #include "ir/module.h"
+#include "ops/cost.h"
 #include "shard/annotate.h"
+#include "shard/estimate.h"
 #include "shard/report.h"
 
 namespace gshard {
@@ -47,6 +49,8 @@ struct Partitioned : Boundary {
   std::vector<TracedValue> trace;
   // What the user should know: an alias that was dropped because its ends lie differently.
   std::vector<std::string> warnings;
+  // What the plans take, where that is more memory than the machine has in any that were found.
+  std::optional<Estimate> shortage = {};
 };
 
 // The shardings of all values of a module.
@@ -65,6 +69,10 @@ Propagated propagate_shardings(const Module& module, const PartitionOptions& opt
 // annotations and the options name. Throws Error(program) where an annotation does not fit or an op cannot be
 // partitioned.
 Partitioned partition(const Module& module, const PartitionOptions& options = {});
+
+// What partition() with these options would take on each device, by the plans that it would choose. Without
+// `trip_count` every loop runs once. Throws as partition() does.
+Estimate estimate(const Module& module, const PartitionOptions& options = {}, const TripCount& trip_count = {});
 
 // What the header of a partitioned module says. Throws Error(program) where it says nothing.
 Boundary boundary_of(const Module& partitioned);

@@ -103,18 +103,36 @@ void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
   }
 }
 
-// The longer of computing, and of reading and writing memory.
-double seconds_to_compute(const OpContext& op, const OpPlan& plan, const Target& target) {
+// Read and written by each device.
+double bytes_touched(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   double bytes = 0;
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
     if (!op.operand_shapes[i].is_array()) continue;
-    bytes += local_bytes(op.operand_shapes[i], operand_sharding(op, plan, i), target.mesh);
+    bytes += local_bytes(op.operand_shapes[i], operand_sharding(op, plan, i), mesh);
   }
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
-    bytes += local_bytes(op.result_shapes[leaf], result_sharding(op, plan, leaf), target.mesh);
+    bytes += local_bytes(op.result_shapes[leaf], result_sharding(op, plan, leaf), mesh);
   }
-  return std::max(operations_of(plan, target.mesh) / target.machine.operations_per_second,
-                  bytes / target.machine.memory_bytes_per_second);
+  return bytes;
+}
+
+// What a plan makes on each device: operands in another form than they lie in, results as they are made and as they are
+// wanted. A sum of partial values takes their place.
+double bytes_taken(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  double bytes = plan.ring ? bytes_going_around(op, plan, mesh) : 0;
+  const auto add_change = [&](const Shape& shape, const Sharding& from, const Sharding& to) {
+    if (shape.is_array() && from.dims != to.dims) bytes += local_bytes(shape, to, mesh);
+  };
+  for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
+    if (!op.operand_shapes[i].is_array()) continue;
+    add_change(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i));
+  }
+  for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
+    const Sharding made = result_sharding(op, plan, leaf);
+    bytes += local_bytes(op.result_shapes[leaf], made, mesh);
+    add_change(op.result_shapes[leaf], made, op.results[leaf]);
+  }
+  return bytes;
 }
 
 DigitSet set_of_all(const std::vector<Digits>& cut) {
@@ -245,7 +263,8 @@ class PlanSearch {
 
   void price(const OpPlan& plan) {
     if (!is_new(plan)) return;
-    const double cost = seconds_of(op_, plan, target_);
+    double cost = seconds_of(op_, plan, target_);
+    if (target_.seconds_per_byte > 0) cost += target_.seconds_per_byte * bytes_taken(op_, plan, mesh_);
     if (cost >= best_cost_) return;
     best_cost_ = cost;
     best_ = plan;
@@ -333,20 +352,34 @@ double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mes
   return bytes;
 }
 
+EstimatedTime time_of(const OpContext& op, const OpPlan& plan, const Target& target) {
+  EstimatedTime time;
+  time.operations_seconds = operations_of(plan, target.mesh) / target.machine.operations_per_second;
+  time.traffic_seconds = bytes_touched(op, plan, target.mesh) / target.machine.memory_bytes_per_second;
+  time.local_seconds = std::max(time.operations_seconds, time.traffic_seconds);
+  if (plan.ring) {
+    time.local_seconds = seconds_in_ring(op, plan, target);
+    const auto rounds = static_cast<double>(target.mesh.size_of(plan.ring->digits));
+    time.bytes_sent = (rounds - 1) * bytes_going_around(op, plan, target.mesh);
+  }
+  if (plan.way->sent == nullptr) return time;
+  for (const Sending& sending : plan.way->sent(op, plan, target.mesh)) {
+    if (sending.bytes == 0) continue;
+    const Link link = target.machine.link_along(sending.digits, target.mesh);
+    time.sending_seconds += sending.messages * link.latency + sending.bytes / link.bytes_per_second;
+    time.bytes_sent += sending.bytes;
+  }
+  return time;
+}
+
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target) {
-  double seconds = plan.ring ? seconds_in_ring(op, plan, target) : seconds_to_compute(op, plan, target);
+  double seconds = time_of(op, plan, target).seconds();
   for (size_t i = 0; i < op.operand_shapes.size(); ++i) {
     if (!op.operand_shapes[i].is_array() || (i < 64 && (op.free_operands >> i & 1) != 0)) continue;
     seconds += target.times.between(op.operand_shapes[i], op.operands[i], operand_sharding(op, plan, i));
   }
   for (size_t leaf = 0; leaf < op.result_shapes.size(); ++leaf) {
     seconds += target.times.between(op.result_shapes[leaf], result_sharding(op, plan, leaf), op.results[leaf]);
-  }
-  if (plan.way->sent == nullptr) return seconds;
-  for (const Sending& sending : plan.way->sent(op, plan, target.mesh)) {
-    if (sending.bytes == 0) continue;
-    const Link link = target.machine.link_along(sending.digits, target.mesh);
-    seconds += sending.messages * link.latency + sending.bytes / link.bytes_per_second;
   }
   return seconds;
 }

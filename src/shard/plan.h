@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "shard/estimate.h"
 #include "shard/reshard_times.h"
 #include "shard/way.h"
 
@@ -60,10 +61,11 @@ struct Target {
   const Mesh& mesh;
   const Machine& machine;
   ReshardTimes& times;
+  double seconds_per_byte = 0;  // what a plan pays for memory; 0 where there is enough
 };
 
 // The fastest plan among those that follow one of the tensors, by estimate: bringing operands and results where they
-// must lie, and the work that is left to each device. It points into `ways`.
+// must lie, the work that is left to each device, and the price of memory. It points into `ways`.
 OpPlan choose_plan(const OpContext& op, const std::vector<Way>& ways, const Target& target);
 
 // Multiplications and additions of each device, without those of indexed factors.
@@ -71,7 +73,10 @@ double operations_of(const OpPlan& plan, const Mesh& mesh);
 // Of one tensor on one device.
 double local_bytes(const Shape& shape, const Sharding& sharding, const Mesh& mesh);
 
-// The estimate for a plan, in seconds.
+// Of an op whose operands are in place.
+EstimatedTime time_of(const OpContext& op, const OpPlan& plan, const Target& target);
+
+// The estimate for a plan with bringing operands and results where they must lie, in seconds.
 double seconds_of(const OpContext& op, const OpPlan& plan, const Target& target);
 
 }  // namespace gshard

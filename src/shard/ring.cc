@@ -41,15 +41,6 @@ double bytes_in_round(const OpContext& op, const OpPlan& plan, double share, con
   return bytes;
 }
 
-double bytes_going_around(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
-  if (plan.ring->operand) {
-    const size_t i = *plan.ring->operand;
-    return local_bytes(op.operand_shapes[i], operand_sharding(op, plan, i), mesh);
-  }
-  const Shape sum = op.result_shapes[0].with_type(sum_type(op.result_shapes[0].type()));
-  return local_bytes(sum, result_sharding(op, plan, 0), mesh);
-}
-
 }  // namespace
 
 size_t ring_factor(const OpPlan& plan) { return static_cast<size_t>(ring_tensor(plan)[plan.ring->dim][0]); }
@@ -75,6 +66,15 @@ bool close_ring(OpPlan& plan, const Mesh& mesh) {
 }
 
 DType sum_type(DType type) { return is_floating(type) && bits_of(type) < 32 ? DType::f32 : type; }
+
+double bytes_going_around(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
+  if (plan.ring->operand) {
+    const size_t i = *plan.ring->operand;
+    return local_bytes(op.operand_shapes[i], operand_sharding(op, plan, i), mesh);
+  }
+  const Shape sum = op.result_shapes[0].with_type(sum_type(op.result_shapes[0].type()));
+  return local_bytes(sum, result_sharding(op, plan, 0), mesh);
+}
 
 // While a part is worked on it is already on its way to the next device, or the sum is that it will be added to: n
 // rounds have n - 1 of these between them.

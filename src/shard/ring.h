@@ -27,6 +27,9 @@ bool close_ring(OpPlan& plan, const Mesh& mesh);
 // Of sums that are made in parts: f32 for narrower floats.
 DType sum_type(DType type);
 
+// Of one part, or of the sum of one.
+double bytes_going_around(const OpContext& op, const OpPlan& plan, const Mesh& mesh);
+
 // What an op in a ring takes, its operands being in place.
 double seconds_in_ring(const OpContext& op, const OpPlan& plan, const Target& target);
 

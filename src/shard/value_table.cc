@@ -120,4 +120,14 @@ size_t ValueTable::leaf_count(const Instruction& instruction) const {
   return static_cast<size_t>(first_leaf_[position + 1] - first_leaf_[position]);
 }
 
+size_t leaf_at(const Shape& shape, const TupleIndex& index) {
+  const Shape* at = &shape;
+  size_t leaf = 0;
+  for (const int64_t element : index) {
+    leaf += leaves_of_element(*at, static_cast<size_t>(element)).first;
+    at = &at->element(static_cast<size_t>(element));
+  }
+  return leaf;
+}
+
 }  // namespace gshard

@@ -53,5 +53,7 @@ struct LeafRange {
   size_t count = 0;
 };
 LeafRange leaves_of_element(const Shape& shape, size_t index);
+// The number of the first leaf at a position in a nested tuple.
+size_t leaf_at(const Shape& shape, const TupleIndex& index);
 
 }  // namespace gshard

@@ -25,12 +25,15 @@ constexpr const char* kNotes =
     "--collectives: every movement of data between devices, most bytes first: the value that moves\n"
     "and its shardings before and after, the op that made it necessary, and the bytes that each\n"
     "device sends, loops multiplied out; with --machine the estimated time too.\n"
-    "Without either: the parameters and results.\n"
+    "--memory: the most that each device holds at once by estimate, the largest values then, and the\n"
+    "time of a run; see --machine.\n"
+    "Without any: the parameters and results.\n"
     "\n"
     "Examples:\n"
     "  gshard explain model.hlo\n"
     "  gshard explain model.hlo %hidden\n"
-    "  gshard explain model.hlo --collectives --mesh fsdp=4,tensor=2";
+    "  gshard explain model.hlo --collectives --mesh fsdp=4,tensor=2\n"
+    "  gshard explain model.hlo --memory --machine h100";
 
 constexpr size_t kMostShown = 20;
 
@@ -38,6 +41,7 @@ struct Options {
   std::string file;
   std::string value;
   bool collectives = false;
+  bool memory = false;
   bool all = false;
   bool json = false;
   ShardingArguments sharding;
@@ -267,15 +271,52 @@ void explain_collectives(const Module& module, const Options& options) {
                   all.size() - shown));
 }
 
+// ---- memory and time --------------------------------------------------------------------------------------------
+
+std::string time_text(const EstimatedTime& time, const Machine& machine) {
+  return fmt::format(
+      "a run takes {} on {}: {} for its own work ({} of computing, {} of moving memory), {} for sending {}\n",
+      human_seconds(time.seconds()), machine.name, human_seconds(time.local_seconds),
+      human_seconds(time.operations_seconds), human_seconds(time.traffic_seconds), human_seconds(time.sending_seconds),
+      human_bytes(time.bytes_sent));
+}
+
+void explain_memory(const Module& module, const Options& options) {
+  const PartitionOptions partition_as = partition_options(options.sharding);
+  const Estimate estimate = loops_estimated(module, partition_as);
+  if (options.json) return put(json_text(json_of(estimate)));
+  std::string text = fmt::format("each device holds at most {} at once", human_bytes(estimate.peak_bytes));
+  if (partition_as.machine.memory_bytes > 0) {
+    text += fmt::format("; {} has {}{}", partition_as.machine.name, human_bytes(partition_as.machine.memory_bytes),
+                        partition_as.machine.is_shared ? " for all devices" : "");
+  }
+  text += "\n";
+  if (!options.sharding.machine.empty()) text += time_text(estimate.time, partition_as.machine);
+  text += "\nheld then:\n";
+  const size_t shown = options.all ? estimate.at_peak.size() : std::min(estimate.at_peak.size(), kMostShown);
+  double rest = estimate.peak_bytes;
+  for (size_t n = 0; n < shown; ++n) {
+    const LiveValue& live = estimate.at_peak[n];
+    text += fmt::format("{:>10}  {}\n", human_bytes(live.bytes), text_of(live));
+    rest -= live.bytes;
+  }
+  if (shown < estimate.at_peak.size()) {
+    text += fmt::format("{:>10}  {} more (--all lists them)\n", human_bytes(rest), estimate.at_peak.size() - shown);
+  }
+  put(text);
+}
+
 int explain(const Options& options) {
-  if (options.collectives && !options.value.empty()) {
-    throw Error::usage("a VALUE or --collectives, not both (see 'gshard help explain')");
+  if (static_cast<int>(options.collectives) + static_cast<int>(options.memory) + (options.value.empty() ? 0 : 1) > 1) {
+    throw Error::usage("a VALUE, --collectives or --memory, one of them (see 'gshard help explain')");
   }
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> prepared = prepare(*program.module);
     if (options.collectives) {
       explain_collectives(*prepared, options);
+    } else if (options.memory) {
+      explain_memory(*prepared, options);
     } else if (options.value.empty()) {
       explain_boundary(*prepared, options);
     } else {
@@ -293,6 +334,7 @@ Command add_explain(CLI::App& root) {
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   app->add_option("VALUE", options->value, "The name of a value, with or without '%'");
   app->add_flag("--collectives", options->collectives, "Show what the devices send each other");
+  app->add_flag("--memory", options->memory, "Show what each device holds at once, and the time of a run");
   app->add_flag("--all", options->all, "Show all of it, however long");
   app->add_flag("--json", options->json, "Write JSON");
   add_sharding_options(*app, options->sharding);

@@ -21,7 +21,8 @@ namespace {
 constexpr const char* kNotes =
     "The result is HLO with collectives, which every device runs; XLA reads it. Its header says how\n"
     "the parameters and results lie on the devices. Values of 16 MiB and more that an op needs whole\n"
-    "on every device although they were cut are warned of.\n"
+    "on every device although they were cut are warned of. Where the machine's memory is known, plans\n"
+    "are chosen that fit into it; a warning says so where none do.\n"
     "\n"
     "Examples:\n"
     "  gshard partition model.hlo -o model.spmd.hlo\n"
@@ -36,8 +37,9 @@ struct Options {
   ShardingArguments sharding;
 };
 
-Json report_of(const Module& prepared, const Partitioned& program, const Machine& machine,
+Json report_of(const Module& prepared, const Partitioned& program, const PartitionOptions& options,
                const std::vector<Replication>& replications) {
+  const Machine& machine = options.machine;
   const std::vector<Communication> communications = communications_of(prepared, program, machine);
   double bytes = 0;
   double seconds = 0;
@@ -52,6 +54,7 @@ Json report_of(const Module& prepared, const Partitioned& program, const Machine
           {"bytes", bytes},
           {"machine", machine.name},
           {"seconds", seconds},
+          {"estimate", json_of(loops_estimated(prepared, options))},
           {"communications", json_of(communications, program.mesh)},
           {"replications", json_of(replications, program.mesh)},
           {"warnings", program.warnings}};
@@ -64,10 +67,14 @@ int partition_file(const Options& options) {
     const PartitionOptions partition_as = partition_options(options.sharding);
     const Partitioned partitioned = partition(*prepared, partition_as);
     for (const std::string& warning : partitioned.warnings) spdlog::warn("{}", warning);
+    if (partitioned.shortage) {
+      const Machine device = partition_as.machine.for_devices(partitioned.mesh.device_count());
+      spdlog::warn("{}", shortage_text(*partitioned.shortage, device));
+    }
     const auto replications = allowed_replications(*prepared, partitioned, partition_as, options.replication);
     verify(*partitioned.module);
     if (!options.report.empty()) {
-      put_result(options.report, json_text(report_of(*prepared, partitioned, partition_as.machine, replications)));
+      put_result(options.report, json_text(report_of(*prepared, partitioned, partition_as, replications)));
     }
     put_result(options.out, print(*partitioned.module));
     return 0;

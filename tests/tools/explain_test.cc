@@ -50,6 +50,21 @@ TEST_F(Layer, AnUnknownValueIsWrongUsage) {
   EXPECT_EQ(folder.gshard("explain m.hlo z --collectives").exit_code, 2);
 }
 
+TEST_F(Layer, MemoryNamesTheLargestValuesAndWarnsWhereNothingFits) {
+  folder.write("small.toml",
+               "operations_per_second = 1e12\nmemory_bytes_per_second = 1e12\nmemory_bytes = 100\n[link]\n"
+               "bytes_per_second = 1e9\n");
+  const Outcome held = folder.gshard("explain m.hlo --memory --machine small.toml");
+  EXPECT_EQ(held.exit_code, 0) << held.err;
+  EXPECT_THAT(held.out, StartsWith("each device holds at most "));
+  EXPECT_THAT(held.out, HasSubstr("; small has 100 B\n"));
+  EXPECT_THAT(held.out, HasSubstr("2 KiB  %w f32[16,32] (line 5)\n"));
+  const Outcome written = folder.gshard("partition m.hlo --machine small.toml -o out.hlo --report r.json");
+  EXPECT_EQ(written.exit_code, 0) << written.err;
+  EXPECT_THAT(written.err, HasSubstr("of which small has 100 B; no plan was found that takes less"));
+  EXPECT_EQ(folder.gshard("explain m.hlo z --memory").exit_code, 2);
+}
+
 TEST_F(Layer, CollectivesHaveTheirCauseAndBytes) {
   const Outcome o = folder.gshard("explain m.hlo --collectives");
   EXPECT_EQ(o.exit_code, 0) << o.err;
