@@ -13,17 +13,6 @@ namespace {
 // is multiplied out where no step is made.
 int64_t step(int64_t size, int64_t stride, int64_t factor) { return size > 1 ? stride * factor : 0; }
 
-// What lies in memory, major dimension first, under the layout of the text.
-Dims physical_order(const Shape& shape) {
-  Dims order;
-  const auto& layout = shape.layout();
-  const bool given = layout != nullptr && layout->minor_to_major.size() == shape.rank();
-  for (size_t d = 0; d < shape.rank(); ++d) {
-    order.push_back(given ? layout->minor_to_major[shape.rank() - 1 - d] : static_cast<int64_t>(d));
-  }
-  return order;
-}
-
 // The elements of an operand along one dimension that a pad keeps, and where the first of them goes.
 struct Kept {
   int64_t first = 0;

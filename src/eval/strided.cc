@@ -133,6 +133,16 @@ Dims inverse_permutation(const Dims& permutation) {
   return inverse;
 }
 
+Dims physical_order(const Shape& shape) {
+  Dims order;
+  const auto& layout = shape.layout();
+  const bool given = layout != nullptr && layout->minor_to_major.size() == shape.rank();
+  for (size_t d = 0; d < shape.rank(); ++d) {
+    order.push_back(given ? layout->minor_to_major[shape.rank() - 1 - d] : static_cast<int64_t>(d));
+  }
+  return order;
+}
+
 bool next_index(Dims& index, const Dims& sizes) {
   for (size_t d = index.size(); d-- > 0;) {
     if (++index[d] < sizes[d]) return true;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/small_vector.h"
+#include "ir/shape.h"
 
 namespace gshard {
 
@@ -119,5 +120,8 @@ Dims select_dims(const Dims& values, const Dims& dimensions);
 
 // inverse[permutation[i]] = i.
 Dims inverse_permutation(const Dims& permutation);
+
+// What lies in memory, major dimension first, under the layout of the text.
+Dims physical_order(const Shape& shape);
 
 }  // namespace gshard

@@ -1,5 +1,6 @@
 // Rules of the ops that make or move elements: broadcast, reshape, transpose, slice, pad, concatenate, reverse, and of
 // pointwise ops.
+#include <algorithm>
 #include <numeric>
 
 #include "ops/custom_call.h"
@@ -167,9 +168,22 @@ Rule rule_reshape(const Instruction& instruction) {
   return std::move(maker).finish();
 }
 
+namespace {
+
+bool is_row_major(const Shape& shape) {
+  const auto& layout = shape.layout();
+  if (layout == nullptr || layout->minor_to_major.size() != shape.rank()) return true;
+  return std::is_sorted(layout->minor_to_major.rbegin(), layout->minor_to_major.rend());
+}
+
+}  // namespace
+
+// Between layouts it transposes.
 Rule rule_bitcast(const Instruction& instruction) {
-  const bool same_width = bits_of(instruction.shape().type()) == bits_of(instruction.operand(0)->shape().type());
-  return same_width ? rule_reshape(instruction) : rule_whole(instruction);
+  const Shape& from = instruction.operand(0)->shape();
+  const Shape& to = instruction.shape();
+  const bool is_reshape = bits_of(to.type()) == bits_of(from.type()) && is_row_major(from) && is_row_major(to);
+  return is_reshape ? rule_reshape(instruction) : rule_whole(instruction);
 }
 
 Rule rule_transpose(const Instruction& instruction) {

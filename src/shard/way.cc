@@ -63,8 +63,9 @@ std::vector<Way> ways_of(const Instruction& instruction) {
     case Op::concatenate:
       return ways_of_concatenate(instruction);
     case Op::reshape:
-    case Op::bitcast:
       return ways_of_reshape(instruction);
+    case Op::bitcast:
+      return ways_of_bitcast(instruction);
     case Op::rng_bit_generator:
       return ways_of_rng_bit_generator(instruction);
     case Op::topk:

@@ -20,6 +20,9 @@ std::vector<Way> ways_of_reverse(const Instruction& instruction);
 std::vector<Way> ways_of_concatenate(const Instruction& instruction);
 std::vector<Way> ways_of_reshape(const Instruction& instruction);
 
+// The same bytes, in the order that the layouts of the text give them: devices know no layouts.
+std::vector<Way> ways_of_bitcast(const Instruction& instruction);
+
 // Each device reduces its part, and the results of all are reduced again.
 std::vector<Way> ways_of_topk(const Instruction& instruction);
 std::vector<Way> ways_of_reduce(const Instruction& instruction);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "eval/strided.h"
 #include "shard/exchange.h"
 #include "shard/localize_attributes.h"
 #include "shard/ways.h"
@@ -211,6 +212,31 @@ std::vector<Way> ways_of_reverse(const Instruction& instruction) {
 
 std::vector<Way> ways_of_concatenate(const Instruction& instruction) {
   return {plain_way(instruction), {rule_of(instruction), localize_concatenate, sent_by_concatenate}};
+}
+
+namespace {
+
+Instruction* transposed(Instruction* value, const Dims& permutation, Emitter& emitter) {
+  if (std::is_sorted(permutation.begin(), permutation.end())) return value;
+  const Shape shape = value->shape().with_dims(select_dims(value->shape().dims(), permutation));
+  return emitter.add(Op::transpose, shape.without_layout(), {value}, DimensionsAttrs{permutation});
+}
+
+std::vector<Instruction*> localize_bitcast(const LocalOp& op) {
+  const Shape& to = op.instruction.shape();
+  const Dims order = physical_order(to);
+  Instruction* bytes = transposed(op.operands[0], physical_order(op.instruction.operand(0)->shape()), op.emitter);
+  const Shape in_order(to.type(), select_dims(to.dims(), order));
+  return {transposed(op.emitter.add(Op::bitcast, in_order, {bytes}), inverse_permutation(order), op.emitter)};
+}
+
+}  // namespace
+
+std::vector<Way> ways_of_bitcast(const Instruction& instruction) {
+  const Dims from = physical_order(instruction.operand(0)->shape());
+  const Dims to = physical_order(instruction.shape());
+  const bool is_reshape = std::is_sorted(from.begin(), from.end()) && std::is_sorted(to.begin(), to.end());
+  return is_reshape ? ways_of_reshape(instruction) : std::vector<Way>{{rule_of(instruction), localize_bitcast}};
 }
 
 std::vector<Way> ways_of_reshape(const Instruction& instruction) {

@@ -220,5 +220,26 @@ INSTANTIATE_TEST_SUITE_P(Scaled, RealModules,
                            return name.substr(0, name.find('.'));
                          });
 
+// The bytes of a value in another order of its dimensions: devices hold all values with the last dimension minor.
+TEST(Partition, ABitcastBetweenLayoutsTransposes) {
+  const auto module = parse_module(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[5,3,4]{0,2,1} parameter(0), sharding={devices=[4,1,1]<=[4]}
+  y = f32[5,3,4]{0,2,1} cosine(x)
+  b = f32[3,4,5]{2,1,0} bitcast(y)
+  c = f32[20,3]{0,1} bitcast(y)
+  d = f32[12,5]{1,0} bitcast(b), sharding={devices=[2,2]<=[4]}
+  ROOT r = (f32[3,4,5]{2,1,0}, f32[20,3]{0,1}, f32[12,5]{1,0}) tuple(b, c, d)
+}
+)");
+  verify(*module);
+  const std::vector<Literal> arguments = random_arguments(*module, 1);
+  const Literal expected = evaluate(*module, arguments);
+  const Partitioned program = partition(*module);
+  const auto results = simulate(*program.module, scatter_arguments(program, arguments));
+  EXPECT_TRUE(gather_results(program, expected.shape(), results) == expected) << print(*program.module);
+}
+
 }  // namespace
 }  // namespace gshard
