@@ -1,7 +1,6 @@
 #include "runtime/statistics.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "ir/sharding.h"
 #include "ops/cost.h"
 #include "ops/table.h"
+#include "shard/shardy.h"
 #include "transform/trip_count.h"
 
 namespace gshard {
@@ -101,43 +101,17 @@ class Counter {
 
 // ---- meshes -------------------------------------------------------------------------------------------------------
 
-// One of {name = #sdy.mesh<["fsdp"=8, "tensor"=1]>, ...}: takes it from the front of `text`, which holds no
-// backslashes. Absent where no further one can be read.
-std::optional<NamedMesh> take_mesh(std::string_view& text) {
-  constexpr std::string_view kStart = "= #sdy.mesh<[";
-  const size_t start = text.find(kStart);
-  if (start == std::string_view::npos) return std::nullopt;
-  NamedMesh mesh;
-  const size_t name_end = text.find_last_not_of(' ', start - (start > 0 ? 1 : 0)) + 1;
-  const size_t name_start = text.find_last_of("{, @", name_end == 0 ? 0 : name_end - 1) + 1;
-  mesh.name = text.substr(name_start, name_end - name_start);
-  text.remove_prefix(start + kStart.size());
-  std::vector<MeshAxis> axes;
-  while (text.starts_with("\"")) {
-    const size_t quote = text.find("\"=", 1);
-    if (quote == std::string_view::npos) return std::nullopt;
-    MeshAxis axis{std::string(text.substr(1, quote - 1)), 0};
-    text.remove_prefix(quote + 2);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), axis.size);
-    if (error != std::errc()) return std::nullopt;
-    text.remove_prefix(static_cast<size_t>(end - text.data()));
-    axes.push_back(std::move(axis));
-    if (text.starts_with(", ")) text.remove_prefix(2);
-  }
-  mesh.mesh = Mesh(std::move(axes));
-  return mesh;
-}
-
+// What cannot be read is left to partitioning to refuse.
 std::vector<NamedMesh> shardy_meshes(const Module& module) {
   std::vector<NamedMesh> meshes;
-  for (const auto& [key, value] : module.header().frontend_attributes) {
-    if (key != kShardyMeshes) continue;
-    std::string plain = value;
-    std::erase(plain, '\\');
-    std::string_view rest = plain;
-    while (auto mesh = take_mesh(rest)) {
-      if (!mesh->mesh.axes().empty()) meshes.push_back(std::move(*mesh));
+  const auto text = frontend_attribute(module.header().frontend_attributes, kShardyMeshes);
+  if (!text) return meshes;
+  try {
+    for (ShardyMesh& mesh : read_shardy_meshes(*text)) {
+      if (!mesh.axes.empty()) meshes.push_back({std::move(mesh.name), Mesh(std::move(mesh.axes))});
     }
+  } catch (const Error&) {
+    return {};
   }
   return meshes;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "shard/shardy.h"
 
 namespace gshard {
@@ -39,17 +40,6 @@ std::string text_of(const std::vector<BoundaryValue>& leaves, const Mesh& mesh) 
 
 [[noreturn]] void fail(const std::string& what) {
   throw Error::program("the module's gshard attributes: cannot read '" + what.substr(0, 80) + "'");
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  if (text.empty()) return parts;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find(separator, at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
 }
 
 int64_t number(const std::string& text) {
@@ -155,7 +145,7 @@ Boundary boundary_of(const Module& partitioned) {
   }
   Boundary boundary;
   boundary.replicas = partitioned.header().replica_count;
-  boundary.mesh = Mesh(mesh->empty() ? std::vector<MeshAxis>{} : parse_mesh(*mesh), std::move(order));
+  boundary.mesh = Mesh(parse_mesh(*mesh), std::move(order));
   auto each = split(*parameters, ';');
   if (!each.empty()) each.pop_back();  // each ends with a semicolon
   for (const std::string& leaves : each) boundary.parameters.push_back(read_leaves(leaves, boundary.mesh));
