@@ -2,19 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "parse_verified.h"
 #include "runtime/dependence.h"
 #include "runtime/prepare.h"
-#include "text/parse.h"
-#include "text/verify.h"
 
 namespace gshard {
 namespace {
-
-std::unique_ptr<Module> parse_verified(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
-}
 
 // ENTRY of `body` over x = f32[8,4] cut by rows over four devices.
 std::unique_ptr<Module> over_rows(const std::string& body) {

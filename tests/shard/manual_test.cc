@@ -3,24 +3,18 @@
 
 #include "eval/arguments.h"
 #include "eval/simulate.h"
+#include "parse_verified.h"
 #include "shard/partition.h"
-#include "text/parse.h"
 #include "text/print.h"
 #include "text/verify.h"
 
 namespace gshard {
 namespace {
 
-std::unique_ptr<Module> parsed(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
-}
-
 // The module with manual regions, partitioned, gives what a program without any gives.
 void expect_same(const std::string& manual, const std::string& whole) {
-  const auto module = parsed(manual);
-  const auto meaning = parsed(whole);
+  const auto module = parse_verified(manual);
+  const auto meaning = parse_verified(whole);
   const std::vector<Literal> arguments = random_arguments(*meaning, 1);
   const Literal expected = evaluate(*meaning, arguments);
   for (const auto shardings : {PartitionOptions::Shardings::propagated, PartitionOptions::Shardings::replicated}) {
@@ -105,14 +99,14 @@ ENTRY e {
   ROOT y = f32[8,4] concatenate(high, low), dimensions={0}
 }
 )");
-  const Partitioned program = partition(*parsed(text));
+  const Partitioned program = partition(*parse_verified(text));
   EXPECT_EQ(print(*program.module).find("all-gather"), std::string::npos) << print(*program.module);
 }
 
 TEST(Manual, WhatDoesNotFitIsNamed) {
   const auto refusal_of = [](const std::string& text) -> std::string {
     try {
-      partition(*parsed(text));
+      partition(*parse_verified(text));
     } catch (const Error& error) {
       return error.what();
     }

@@ -3,19 +3,13 @@
 #include "eval/arguments.h"
 #include "eval/evaluate.h"
 #include "eval/simulate.h"
+#include "parse_verified.h"
 #include "shard/fit_memory.h"
 #include "shard/partition.h"
-#include "text/parse.h"
 #include "text/verify.h"
 
 namespace gshard {
 namespace {
-
-std::unique_ptr<Module> parse_verified(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
-}
 
 PartitionOptions with_memory(double bytes) {
   PartitionOptions options;

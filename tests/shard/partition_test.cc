@@ -10,6 +10,7 @@
 #include "eval/arguments.h"
 #include "eval/elements.h"
 #include "eval/simulate.h"
+#include "parse_verified.h"
 #include "text/parse.h"
 #include "text/print.h"
 #include "text/verify.h"
@@ -52,12 +53,6 @@ void expect_same_results(const Module& module, const Partitioned& program, doubl
                                                             << print(*program.module);
     }
   }
-}
-
-std::unique_ptr<Module> parse_verified(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
 }
 
 // The layer of the paper's Algorithm 2 with its annotations: tokens cut by group, experts by expert.

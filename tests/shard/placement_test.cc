@@ -3,6 +3,7 @@
 
 #include "eval/simulate.h"
 #include "ops/table.h"
+#include "parse_verified.h"
 #include "shard/partition.h"
 #include "text/parse.h"
 #include "text/print.h"
@@ -10,12 +11,6 @@
 
 namespace gshard {
 namespace {
-
-std::unique_ptr<Module> parsed(const std::string& text) {
-  auto module = parse_module(text);
-  verify(*module);
-  return module;
-}
 
 Literal counted(const Shape& shape) {
   Literal literal(shape);
@@ -37,7 +32,7 @@ size_t count(const Module& module, Op op) {
 }
 
 TEST(Placement, ADeviceOrderWithoutAxesIsKeptAtTheBoundary) {
-  const auto module = parsed(R"(
+  const auto module = parse_verified(R"(
 HloModule m, num_partitions=4
 ENTRY e {
   x = f32[4] parameter(0), sharding={devices=[4]3,1,0,2}
@@ -57,7 +52,7 @@ ENTRY e {
 }
 
 TEST(Placement, TilingsThatDoNotNestBothHold) {
-  const auto module = parsed(R"(
+  const auto module = parse_verified(R"(
 HloModule m, num_partitions=6
 ENTRY e {
   x = f32[6,6] parameter(0), sharding={devices=[2,3]<=[6]}
@@ -73,7 +68,7 @@ ENTRY e {
 }
 
 TEST(Placement, AMaximalValueComesFromItsDevice) {
-  const auto module = parsed(R"(
+  const auto module = parse_verified(R"(
 HloModule m, num_partitions=4
 ENTRY e {
   x = f32[4] parameter(0), sharding={maximal device=2}
@@ -93,7 +88,7 @@ ENTRY e {
 
 // Replicas run the same program on the same arguments; collectives without a channel are between them.
 TEST(Placement, ReplicasTimesPartitions) {
-  const auto module = parsed(R"(
+  const auto module = parse_verified(R"(
 HloModule m, replica_count=2, num_partitions=2
 sum {
   a = f32[] parameter(0)
