@@ -94,8 +94,9 @@ class Annotator {
     return reader_.read(instruction, leaf, values_.leaf_count(instruction), shape.rank());
   }
 
-  // Of contradicting annotations in the module of one class of values the entry's parameter's holds, else one that does
-  // not depend on the order of the text. Annotations from outside came before.
+  // Of contradicting annotations in the module of one class of values the entry's parameter's holds, that of a tuple
+  // only where its elements have none, else one that does not depend on the order of the text. Annotations from outside
+  // came before.
   void fix_as_annotated(const Instruction& instruction, size_t leaf, const Spec& spec) {
     const auto value = static_cast<size_t>(values_.class_of(instruction, leaf));
     if (fixed_by_[value] != nullptr && comes_before(instruction, *fixed_by_[value])) fixed_[value] = false;
@@ -129,6 +130,7 @@ class Annotator {
       return i.op() == Op::parameter && i.parent() == module_.entry();
     };
     if (is_given(a) != is_given(b)) return is_given(a);
+    if ((a.op() == Op::tuple) != (b.op() == Op::tuple)) return b.op() == Op::tuple;
     if (numbers_.empty()) numbers_ = canonical_numbers(module_, values_);
     return numbers_[values_.position_of(a)] < numbers_[values_.position_of(b)];
   }

@@ -58,27 +58,53 @@ void set_devices(std::vector<MeshAxis>& axes, int64_t devices) {
   cut[0]->size = devices;
 }
 
+// Whether a sharding in the module is one of this mesh.
+bool is_named(const ShardyMesh& mesh, const Module& module) {
+  const std::string name = "@" + mesh.name + ",";
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      const auto& attributes = instruction->notes().frontend_attributes;
+      if (attributes == nullptr) continue;
+      for (const auto& [key, value] : *attributes) {
+        if (key.starts_with("xla.sdy.") && value.find(name) != std::string::npos) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Of several meshes those that a sharding names, or all where none does; meshes of one device are none.
+std::vector<ShardyMesh> used_meshes(const Module& module, const std::string& text) {
+  std::vector<ShardyMesh> meshes = read_shardy_meshes(text);
+  std::erase_if(meshes, [](const ShardyMesh& mesh) { return mesh.axes.empty(); });
+  if (meshes.size() <= 1) return meshes;
+  std::vector<ShardyMesh> named;
+  for (const ShardyMesh& mesh : meshes) {
+    if (is_named(mesh, module)) named.push_back(mesh);
+  }
+  return named.empty() ? meshes : named;
+}
+
 }  // namespace
 
 MeshChoice::MeshChoice(const Module& module, const PartitionOptions& options) {
   if (const auto text = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes")) {
-    choose_shardy(*text);
+    choose_shardy(module, *text);
   } else {
     choose_found(module);
   }
   resize(options);
 }
 
-void MeshChoice::choose_shardy(const std::string& text) {
-  const std::vector<ShardyMesh> meshes = read_shardy_meshes(text);
-  for (const ShardyMesh& mesh : meshes) {
-    if (mesh.axes.empty()) continue;
-    if (!shardy_.empty()) {
+void MeshChoice::choose_shardy(const Module& module, const std::string& text) {
+  for (const ShardyMesh& mesh : used_meshes(module, text)) {
+    if (shardy_.empty()) {
+      shardy_ = mesh.name;
+      original_ = Mesh(mesh.axes, mesh.device_ids);
+    } else if (!(Mesh(mesh.axes, mesh.device_ids) == original_)) {
       throw Error::program("the module has two meshes, @" + shardy_ + " and @" + mesh.name +
                            "; partitioning needs one");
     }
-    shardy_ = mesh.name;
-    original_ = Mesh(mesh.axes, mesh.device_ids);
   }
 }
 

@@ -9,7 +9,7 @@ namespace gshard {
 
 class MeshChoice {
  public:
-  // Throws Error(program) where the module has several meshes, Error(usage) where the options do not fit it.
+  // Throws Error(program) where the shardings of the module are of several meshes, Error(usage) where the options do not fit it.
   MeshChoice(const Module& module, const PartitionOptions& options);
 
   bool is_shardy() const { return !shardy_.empty(); }
@@ -19,7 +19,7 @@ class MeshChoice {
   const std::string& shardy_name() const { return shardy_; }
 
  private:
-  void choose_shardy(const std::string& text);
+  void choose_shardy(const Module& module, const std::string& text);
   void choose_found(const Module& module);
   void resize(const PartitionOptions& options);
 

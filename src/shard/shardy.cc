@@ -171,7 +171,7 @@ std::vector<ShardySharding> read_shardy_shardings(std::string_view text) {
     });
     reader.expect(">");
   } else {
-    reader.expect("#sdy.sharding<");
+    if (!reader.take("#sdy.sharding<")) reader.expect("<");
     shardings.push_back(sharding_body(reader));
   }
   return shardings;

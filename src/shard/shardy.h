@@ -45,7 +45,7 @@ struct ShardyMesh {
 };
 
 std::vector<ShardyMesh> read_shardy_meshes(std::string_view text);
-// One sharding for each value; a `#sdy.sharding` is for one.
+// One sharding for each value; a `#sdy.sharding` is for one, and so is one that starts at its `<`.
 std::vector<ShardySharding> read_shardy_shardings(std::string_view text);
 std::vector<std::string> read_manual_axes(std::string_view text);
 

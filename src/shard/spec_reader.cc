@@ -44,6 +44,10 @@ std::optional<Spec> SpecReader::read(const Instruction& instruction, size_t leaf
 }
 
 Spec SpecReader::of_shardy(const ShardySharding& shardy, size_t rank) const {
+  // Without dimensions where the mesh is one device: the value is sent to all where it enters.
+  if (shardy.dims.empty() && shardy.unreduced.empty() && shardy.mesh != choice_.shardy_name()) {
+    return {Sharding::replicated(rank), std::vector<bool>(rank, false)};
+  }
   if (shardy.dims.size() != rank) {
     throw Error::program("its Shardy sharding has " + std::to_string(shardy.dims.size()) +
                          " dimensions, the value has " + std::to_string(rank));

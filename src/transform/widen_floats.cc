@@ -38,6 +38,7 @@ bool keeps_declared_types(const Instruction& x) {
     case Op::bitcast_convert:
     case Op::stochastic_convert:
     case Op::rng:
+    case Op::rng_bit_generator:
     case Op::infeed:
     case Op::outfeed:
       return true;

@@ -6,8 +6,8 @@
 //
 // What is left out is rounding: the result is what the program means in exact arithmetic, to about 1e-15. So
 // conversions between float types and reduce-precision do nothing. What depends on the bits of a value keeps its
-// declared type, with conversions around it: bitcast-convert, stochastic-convert, rng, infeed, outfeed, and
-// custom-calls, unless they only pass values on or order them (Sharding, TopK, ...).
+// declared type, with conversions around it: bitcast-convert, stochastic-convert, rng, rng-bit-generator, infeed,
+// outfeed, and custom-calls, unless they only pass values on or order them (Sharding, TopK, ...).
 #pragma once
 
 #include <memory>

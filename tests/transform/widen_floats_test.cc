@@ -66,6 +66,24 @@ ENTRY main {
 })");
 }
 
+// Its state moves on by as many blocks as the declared type takes.
+TEST(WidenFloats, KeepsTheTypeOfRandomBits) {
+  expect_widened(R"(HloModule m
+ENTRY main {
+  s = u64[2] parameter(0)
+  ROOT r = (u64[2], f32[4]) rng-bit-generator(s), algorithm=rng_three_fry
+})",
+                 R"(HloModule m
+ENTRY main {
+  s = u64[2] parameter(0)
+  r = (u64[2], f32[4]) rng-bit-generator(s), algorithm=rng_three_fry
+  a = u64[2] get-tuple-element(r), index=0
+  b = f32[4] get-tuple-element(r), index=1
+  w = f64[4] convert(b)
+  ROOT t = (u64[2], f64[4]) tuple(a, w)
+})");
+}
+
 TEST(WidenFloats, ChangesSignaturesAndHeader) {
   expect_widened(
       R"(HloModule m, input_output_alias={ {}: (0, {}, may-alias) }, entry_computation_layout={(f32[2,2]{0,1:T(8,128)})->f32[2,2]{1,0}}

@@ -1,0 +1,65 @@
+// Forms of annotations that people and tools write for the same thing, and annotations that contradict each other.
+#include <gtest/gtest.h>
+
+#include "shard/checked.h"
+#include "text/parse.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kMesh = R"(mesh = #sdy.mesh<["x"=4, "y"=2]>)";
+constexpr const char* kCut = R"(#sdy.sharding<@mesh, [{\"x\"}, {\"y\"}]>)";
+
+std::string with_shardy(const std::string& meshes, const std::string& first, const std::string& second = kCut) {
+  return "HloModule m, num_partitions=8, frontend_attributes={xla.sdy.meshes={" + meshes + R"(}}
+ENTRY e {
+  a = f32[8,16] parameter(0), frontend_attributes={xla.sdy.sharding=")" +
+         first + R"("}
+  b = f32[8,16] parameter(1), frontend_attributes={xla.sdy.sharding=")" +
+         second + R"("}
+  ROOT n = f32[8,16] add(a, b)
+}
+)";
+}
+
+std::string first_parameter(const std::string& text) {
+  const Partitioned program = checked(text);
+  return program.parameters[0][0].sharding.to_string(program.mesh);
+}
+
+TEST(Forms, AShardyShardingMayStartAtItsMesh) {
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(<@mesh, [{\"y\"}, {\"x\", ?}], replicated={}>)")), "[y, x]");
+}
+
+TEST(Forms, AMeshOfOneDeviceHasNoDimensions) {
+  const std::string meshes = std::string(R"(maximal_mesh_2 = #sdy.mesh<[], device_ids=[2]>, )") + kMesh;
+  EXPECT_EQ(first_parameter(with_shardy(meshes, "#sdy.sharding<@maximal_mesh_2, []>")), "[-, -]");
+}
+
+TEST(Forms, ShardyMeshesThatNobodyNamesDoNotCount) {
+  const std::string other = std::string(R"(other = #sdy.mesh<["z"=8]>, )") + kMesh;
+  EXPECT_EQ(first_parameter(with_shardy(other, kCut)), "[x, y]");
+  EXPECT_THROW(partition(*parse_module(with_shardy(other, kCut, R"(#sdy.sharding<@other, [{\"z\"}, {}]>)"))), Error);
+}
+
+TEST(Forms, TwoShardyMeshesMayBeTheSame) {
+  const std::string twice = std::string(R"(again = #sdy.mesh<["x"=4, "y"=2]>, )") + kMesh;
+  EXPECT_EQ(first_parameter(with_shardy(twice, R"(#sdy.sharding<@again, [{\"x\"}, {}]>)")), "[x, -]");
+}
+
+// What the result's tuple is to be says nothing of how its elements are held before.
+TEST(Forms, AnAnnotatedTupleLeavesItsElementsAsTheyAreAnnotated) {
+  const Propagated shardings = propagate_shardings(*parse_module(R"(
+HloModule m
+ENTRY e {
+  a = f32[8,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  b = f32[8,4] negate(a), sharding={devices=[4,1]<=[4]}
+  ROOT t = (f32[8,4]) tuple(b), sharding={{replicated}}
+}
+)"));
+  for (const Sharding& sharding : shardings.shardings) EXPECT_EQ(sharding.to_string(shardings.mesh), "[x, -]");
+  EXPECT_EQ(shardings.results[0].to_string(shardings.mesh), "[-, -]");
+}
+
+}  // namespace
+}  // namespace gshard
