@@ -76,6 +76,8 @@ RuleFunction rule_function(Op op) {
       return rule_batched_matrix;
     case Op::fft:
       return rule_fft;
+    case Op::all_reduce:
+      return rule_all_reduce;
     case Op::custom_call:
       return rule_custom_call;
     default:

@@ -63,6 +63,7 @@ Rule rule_gather(const Instruction& instruction);
 Rule rule_scatter(const Instruction& instruction);
 Rule rule_batched_matrix(const Instruction& instruction);
 Rule rule_fft(const Instruction& instruction);
+Rule rule_all_reduce(const Instruction& instruction);
 Rule rule_custom_call(const Instruction& instruction);
 
 }  // namespace gshard

@@ -110,6 +110,21 @@ Rule rule_rng_bit_generator(const Instruction& instruction) {
 
 Rule rule_whole(const Instruction& instruction) { return RuleMaker(instruction).finish(); }
 
+// Between replicas it is pointwise: they all hold the same part. Between partitions it is what the manual region says.
+Rule rule_all_reduce(const Instruction& instruction) {
+  RuleMaker maker(instruction);
+  if (instruction.attrs<CollectiveAttrs>().channel_id) return std::move(maker).finish();
+  for (size_t i = 0; i < instruction.operand_count(); ++i) {
+    const Shape& shape = instruction.operand(i)->shape();
+    for (size_t d = 0; d < shape.rank(); ++d) {
+      const FactorId id = maker.parallel(shape.dim(d));
+      maker.operand(i, static_cast<int64_t>(d), id);
+      maker.result(i, static_cast<int64_t>(d), id);
+    }
+  }
+  return std::move(maker).finish();
+}
+
 Rule rule_broadcast(const Instruction& instruction) {
   RuleMaker maker(instruction);
   const Dims& operand_dims = instruction.attrs<DimensionsAttrs>().dimensions;

@@ -182,5 +182,22 @@ ENTRY e {
   EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
 }
 
+// What replicas add they hold in the same parts.
+TEST(Outside, ReplicasAddPartByPart) {
+  const Partitioned program = partition(*parse_module(R"(
+HloModule m, num_partitions=4, replica_count=2
+add {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT r = f32[] add(a, b)
+}
+ENTRY e {
+  x = f32[9,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  ROOT t = f32[9,4] all-reduce(x), replica_groups={}, to_apply=add
+}
+)"));
+  EXPECT_EQ(count(program, Op::all_gather), 0u);
+}
+
 }  // namespace
 }  // namespace gshard
