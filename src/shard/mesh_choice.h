@@ -9,7 +9,8 @@ namespace gshard {
 
 class MeshChoice {
  public:
-  // Throws Error(program) where the shardings of the module are of several meshes, Error(usage) where the options do not fit it.
+  // Throws Error(program) where the shardings of the module are of several meshes, Error(usage) where the options do not
+  // fit it.
   MeshChoice(const Module& module, const PartitionOptions& options);
 
   bool is_shardy() const { return !shardy_.empty(); }
