@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "eval/evaluate.h"
 #include "text/verify.h"
+#include "transform/expand_batch_norm.h"
 #include "transform/fold_constants.h"
 #include "transform/inline_calls.h"
 #include "transform/simplify.h"
@@ -36,6 +37,7 @@ std::unique_ptr<Module> prepare(const Module& module) {
   std::unique_ptr<Module> copy = module.clone();
   make_up_constants(*copy);
   inline_calls(*copy, Fusions::dissolve);
+  expand_batch_norm(*copy);
   PassOptions options;
   options.verify = verify;
   run_to_fixed_point(*copy, exact_passes(), options);

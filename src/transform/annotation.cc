@@ -108,6 +108,20 @@ Instruction* annotate(Instruction* value, const HloSharding& sharding, const Ins
   return call;
 }
 
+bool TupleShardings::can_take(const Instruction& instruction) {
+  const Notes& notes = instruction.notes();
+  return instruction.shape().is_tuple() && notes.sharding != nullptr && notes.frontend_attributes == nullptr;
+}
+
+void TupleShardings::take(Instruction& instruction) {
+  taken_[&instruction] = std::move(instruction.mutable_notes().sharding);
+}
+
+Instruction* TupleShardings::put_back(Instruction* value, const Instruction& from) const {
+  const auto sharding = taken_.find(&from);
+  return sharding == taken_.end() ? value : annotate(value, *sharding->second, from);
+}
+
 void inherit_source(Instruction& to, const Instruction& from) {
   if (to.notes().metadata == nullptr) to.mutable_notes().metadata = from.notes().metadata;
   if (to.text_line() == 0) to.set_text_position(from.text_line(), from.text_column());

@@ -7,6 +7,8 @@
 //   %sharding.1 = f32[8] custom-call(%x), custom_call_target="Sharding", sharding={devices=[2]<=[2]}
 #pragma once
 
+#include <unordered_map>
+
 #include "ir/module.h"
 
 namespace gshard {
@@ -33,6 +35,21 @@ Instruction* annotate(Instruction* value, const HloSharding& sharding, const Ins
 // What the sharding of a tuple of this shape says of element i. A tuple's sharding lists those of its leaves in order,
 // or is one for all.
 HloSharding element_sharding(const Shape& tuple, const HloSharding& sharding, size_t i);
+
+// Shardings of tuples on their way from an instruction, which can then be replaced, to what came in its place.
+class TupleShardings {
+ public:
+  // Whether the instruction is a tuple with a sharding, and nothing else that would hold it where it is.
+  static bool can_take(const Instruction& instruction);
+  // Takes the sharding off.
+  void take(Instruction& instruction);
+  // The value with the sharding that was taken off `from`, as annotate() notes it; the value itself where there was
+  // none.
+  Instruction* put_back(Instruction* value, const Instruction& from) const;
+
+ private:
+  std::unordered_map<const Instruction*, std::shared_ptr<const HloSharding>> taken_;
+};
 
 // The tuple's shape, and its sharding (which may be null), with only the elements `keep` (ascending) left.
 Shape narrowed_shape(const Shape& tuple, const std::vector<size_t>& keep);

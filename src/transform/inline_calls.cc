@@ -1,7 +1,6 @@
 #include "transform/inline_calls.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "transform/annotation.h"
 #include "transform/rewrite.h"
@@ -59,8 +58,7 @@ class Inliner {
   // taken off the instruction, which can then be replaced.
   void release_annotation(Instruction& call) {
     if (call.op() == Op::call && call.attrs<CallAttrs>().is_composite) drop_composite_attributes(call);
-    if (!call.shape().is_tuple() || call.notes().sharding == nullptr || !is_inlinable(call)) return;
-    tuple_shardings_[&call] = std::move(call.mutable_notes().sharding);
+    if (TupleShardings::can_take(call) && is_inlinable(call)) tuple_shardings_.take(call);
   }
 
   static void drop_composite_attributes(Instruction& call) {
@@ -95,9 +93,7 @@ class Inliner {
     for (size_t i = 0; i < call.operand_count(); ++i) {
       arguments.push_back(argument(call.operand(i), *callee.parameter(i)));
     }
-    Instruction* result = clone_body(callee, arguments, caller);
-    const auto sharding = tuple_shardings_.find(&call);
-    return sharding == tuple_shardings_.end() ? result : annotate(result, *sharding->second, call);
+    return tuple_shardings_.put_back(clone_body(callee, arguments, caller), call);
   }
 
   // The operand, with what the parameter says about it.
@@ -121,7 +117,7 @@ class Inliner {
   Module& module_;
   const Fusions fusions_;
   size_t room_;  // instructions that may still be added
-  std::unordered_map<const Instruction*, std::shared_ptr<const HloSharding>> tuple_shardings_;
+  TupleShardings tuple_shardings_;
 };
 
 }  // namespace
