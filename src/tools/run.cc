@@ -7,10 +7,13 @@
 #include <memory>
 #include <optional>
 
+#include "backend/cpu/executable.h"
 #include "eval/arguments.h"
 #include "eval/evaluate.h"
+#include "eval/evaluator.h"
 #include "runtime/memory.h"
 #include "runtime/npz.h"
+#include "runtime/prepare.h"
 #include "runtime/results.h"
 #include "tools/program.h"
 #include "tools/table.h"
@@ -45,6 +48,7 @@ struct RunOptions {
   bool f64 = false;
   bool signs = false;
   bool make_up_constants = false;
+  std::string backend = "reference";
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -101,6 +105,29 @@ int64_t show(const Literal& result) {
   return non_finite;
 }
 
+// Values are made up only where that was asked for.
+void check_constants(const Module& module) {
+  for (const auto& computation : module.computations()) {
+    for (const auto& x : computation->instructions()) {
+      if (x->op() != Op::constant || !x->attrs<ConstantAttrs>().value.is_elided()) continue;
+      throw evaluation_error(*x, "has no values in the text; --make-up-constants gives it some");
+    }
+  }
+}
+
+Literal run_compiled(const Module& module, std::vector<Literal> arguments, const EvaluateOptions& evaluation) {
+  if (!evaluation.make_up_constants) check_constants(module);
+  const auto start = std::chrono::steady_clock::now();
+  const auto program = cpu::Executable::compile(*prepare(module));
+  const double compiled = seconds_since(start);
+  for (const cpu::StepReport& step : program->steps()) spdlog::debug("{}", step.text);
+  const auto begin = std::chrono::steady_clock::now();
+  Literal result = program->run(std::move(arguments), evaluation);
+  spdlog::info("compiled in {:.3f} s, ran in {:.4f} s, values on the way take {}", compiled, seconds_since(begin),
+               human_bytes(program->arena_bytes()));
+  return result;
+}
+
 int run(const RunOptions& options, bool seeded) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
@@ -116,7 +143,8 @@ int run(const RunOptions& options, bool seeded) {
     evaluation.seed = options.seed;
     evaluation.memory_limit = limit;
     const auto start = std::chrono::steady_clock::now();
-    const Literal result = evaluate(module, arguments, evaluation);
+    const Literal result = options.backend == "cpu" ? run_compiled(module, arguments, evaluation)
+                                                    : evaluate(module, arguments, evaluation);
     spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
     if (out) out->write(result);
     if (const int64_t non_finite = show(result); non_finite > 0) {
@@ -137,6 +165,9 @@ Command add_run(CLI::App& root) {
                    "Make up the arguments from this seed (default 0);\nwith --args, those that the file lacks");
   app->add_option("--out", options->out, "Write the results to a .npz file: 'result', or 'result.0', ...")
       ->type_name("RESULT.npz");
+  app->add_option("--backend", options->backend,
+                  "reference: the plain evaluator (default); cpu: compiled loops and oneDNN")
+      ->check(CLI::IsMember({"reference", "cpu"}));
   app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
   app->add_flag("--signed", options->signs, "Random floats of both signs");
   app->add_flag("--make-up-constants", options->make_up_constants,

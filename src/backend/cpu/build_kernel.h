@@ -1,0 +1,25 @@
+// From a group of instructions to the kernel that computes it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <unordered_set>
+
+#include "backend/cpu/kernel.h"
+
+namespace gshard::cpu {
+
+// Whether an instruction can be computed inside of a kernel at all: pointwise ops on types that the loops know, moves
+// of elements, reductions, slices and gathers.
+bool is_loop_op(const Instruction& x);
+// Whether it costs nothing to compute it anew in every kernel that reads it: scalar constants, iota, and what only
+// broadcasts or reshapes them.
+bool is_free(const Instruction& x);
+
+using Members = std::unordered_set<const Instruction*>;
+
+// The kernel that computes `outputs` from what stands outside of `members` (which are loop ops). None where the members
+// do not fit into common loops, or would be slower together.
+std::optional<Kernel> build_kernel(const Members& members, std::span<const Leaf> outputs);
+
+}  // namespace gshard::cpu

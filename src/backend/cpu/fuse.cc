@@ -1,0 +1,244 @@
+#include "backend/cpu/fuse.h"
+
+#include <algorithm>
+
+#include "backend/cpu/schedule_kernel.h"
+#include "ops/table.h"
+
+namespace gshard::cpu {
+namespace {
+
+// Larger groups are not tried: what they would save is small, and they take long to compile.
+constexpr size_t kMaxMembers = 64;
+
+// Nanoseconds: of a byte between memory and core, of a vector operation, of a transcendental one, of a lane that is
+// fetched by itself, and of starting a kernel.
+constexpr double kByte = 0.1;
+constexpr double kVectorOp = 0.4;
+constexpr double kTranscendental = 8;
+constexpr double kGatheredLane = 0.5;
+constexpr double kStart = 300;
+
+double iterations_of(const Kernel& kernel, LoopSet loops) {
+  double product = 1;
+  for (size_t l = 0; l < kernel.loops.size(); ++l) {
+    if ((loops & loop_bit(static_cast<int>(l))) != 0) product *= static_cast<double>(kernel.loops[l]);
+  }
+  return product;
+}
+
+double cost_of(const Kernel& kernel, const Node& node, int lane) {
+  const bool has_lanes = lane >= 0 && (node.domain & loop_bit(lane)) != 0;
+  const double runs = iterations_of(kernel, node.domain) / (has_lanes ? kernel.lanes : 1);
+  if (node.kind == Node::Kind::load) {
+    const int64_t factor = lane < 0 ? 1 : node.index.factor(static_cast<size_t>(lane));
+    return runs * (has_lanes && factor != 1 ? kGatheredLane * kernel.lanes : kVectorOp);
+  }
+  const bool is_slow =
+      node.kind == Node::Kind::op && has(row_of(node.instruction->op()).traits, Traits::transcendental);
+  return runs * (is_slow ? kTranscendental : kVectorOp);
+}
+
+}  // namespace
+
+double cost_of(const Kernel& kernel) {
+  double cost = kStart;
+  for (const Stage& stage : kernel.stages) {
+    const int lane = kernel.outer_lane >= 0 ? kernel.outer_lane : stage.lane;
+    for (int n : nodes_of(kernel, stage)) cost += cost_of(kernel, kernel.nodes[static_cast<size_t>(n)], lane);
+    for (int r : stage.reductions) {
+      const Reduction& reduction = kernel.reductions[static_cast<size_t>(r)];
+      cost += kVectorOp * iterations_of(kernel, reduction.loops | reduction.domain) / (lane >= 0 ? kernel.lanes : 1);
+    }
+  }
+  // Each array passes through memory once, or as much of it as is looked at.
+  std::vector<double> touched(kernel.arguments.size());
+  for (const Node& node : kernel.nodes) {
+    if (node.kind == Node::Kind::load)
+      touched[static_cast<size_t>(node.argument)] += iterations_of(kernel, node.domain);
+  }
+  for (const Store& store : kernel.stores) {
+    touched[static_cast<size_t>(store.argument)] += iterations_of(kernel, store.index.loops());
+  }
+  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
+    const Argument& argument = kernel.arguments[a];
+    const double elements = std::min(touched[a], static_cast<double>(argument.elements));
+    cost += kByte * elements * static_cast<double>(bytes_of(argument.type));
+  }
+  return cost;
+}
+
+namespace {
+
+// A candidate group with its estimated time.
+struct Candidate {
+  Group group;
+  double cost = 0;
+  bool alive = true;
+};
+
+class Fuser {
+ public:
+  Fuser(const Computation& computation, const std::vector<char>& is_left_out)
+      : computation_(computation), users_(computation), candidate_of_(computation.size(), -1) {
+    for (const auto& x : computation.instructions()) {
+      if (is_left_out[x->index()] == 0 && is_loop_op(*x) && !is_free(*x)) add(*x);
+    }
+    for (const auto& x : computation.instructions()) {
+      if (is_left_out[x->index()] == 0 && is_free(*x) && is_read_from_memory(*x)) add(*x);
+    }
+  }
+
+  void run() {
+    for (size_t i = computation_.size(); i-- > 0;) {
+      if (candidate_of_[i] < 0 || is_free(*computation_.at(i))) continue;
+      for (const Instruction* user : users_.users_of(*computation_.at(i))) {
+        const int producer = candidate_of_[i];
+        const int consumer = candidate_of_[user->index()];
+        if (consumer >= 0 && consumer != producer) try_merge(producer, consumer);
+      }
+    }
+  }
+
+  std::vector<Group> take_groups(std::vector<int>& group_of) {
+    std::vector<Group> groups;
+    group_of.assign(computation_.size(), -1);
+    for (Candidate& candidate : candidates_) {
+      if (!candidate.alive) continue;
+      for (const Instruction* member : candidate.group.members) {
+        group_of[member->index()] = static_cast<int>(groups.size());
+      }
+      groups.push_back(std::move(candidate.group));
+    }
+    return groups;
+  }
+
+ private:
+  // Kernels compute what is free by themselves, but for arrays of which they write a part.
+  bool is_read_from_memory(const Instruction& x) const {
+    const auto users = users_.users_of(x);
+    return &x == computation_.root() || std::any_of(users.begin(), users.end(), [&](const Instruction* user) {
+      const bool is_updated = user->op() == Op::dynamic_update_slice && user->operand(0) == &x;
+      return is_updated || (!is_free(*user) && candidate_of_[user->index()] < 0);
+    });
+  }
+
+  // The parts of a variadic reduction stand in its group.
+  void add(const Instruction& x) {
+    if (x.op() == Op::get_tuple_element) {
+      const int candidate = candidate_of_[x.operand(0)->index()];
+      if (candidate < 0) return;
+      candidates_[static_cast<size_t>(candidate)].group.members.insert(&x);
+      candidate_of_[x.index()] = candidate;
+      rebuild(candidates_[static_cast<size_t>(candidate)]);
+      return;
+    }
+    Candidate candidate;
+    candidate.group.members.insert(&x);
+    if (!rebuild(candidate)) return;
+    candidate_of_[x.index()] = static_cast<int>(candidates_.size());
+    candidates_.push_back(std::move(candidate));
+  }
+
+  // What is read from outside of the members, the last first.
+  std::vector<Leaf> outputs_of(const Members& members) const {
+    std::vector<const Instruction*> read;
+    for (const Instruction* member : members) {
+      bool is_read = member == computation_.root();
+      for (const Instruction* user : users_.users_of(*member)) is_read |= !members.contains(user);
+      if (is_read) read.push_back(member);
+    }
+    std::sort(read.begin(), read.end(), [](auto* a, auto* b) { return a->index() > b->index(); });
+    std::vector<Leaf> outputs;
+    for (const Instruction* x : read) {
+      if (!x->shape().is_tuple()) {
+        outputs.push_back({x});
+        continue;
+      }
+      for (size_t part = 0; part < x->shape().tuple_size(); ++part) outputs.push_back({x, part});
+    }
+    return outputs;
+  }
+
+  bool rebuild(Candidate& candidate) const {
+    Group& group = candidate.group;
+    group.outputs = outputs_of(group.members);
+    if (group.outputs.empty()) return false;
+    std::optional<Kernel> kernel = build_kernel(group.members, group.outputs);
+    if (!kernel) return false;
+    group.kernel = std::move(*kernel);
+    candidate.cost = is_view(group) ? 0 : cost_of(group.kernel);
+    return true;
+  }
+
+  // One reshape, which costs nothing where it stands alone.
+  static bool is_view(const Group& group) {
+    if (group.members.size() != 1) return false;
+    const Op op = (*group.members.begin())->op();
+    return op == Op::reshape || op == Op::bitcast;
+  }
+
+  // Whether something that is in neither stands between them: it needs the producer, and the consumer needs it. All
+  // that comes later is looked at, because a group reaches back by members that stand early.
+  bool is_something_between(const Candidate& producer, const Candidate& consumer) const {
+    std::vector<char> seen(computation_.size());
+    std::vector<const Instruction*> pending;
+    const auto visit_users = [&](const Instruction& x, bool is_producer) {
+      for (const Instruction* user : users_.users_of(x)) {
+        if (is_producer && (producer.group.members.contains(user) || consumer.group.members.contains(user))) continue;
+        if (seen[user->index()] != 0) continue;
+        seen[user->index()] = 1;
+        pending.push_back(user);
+      }
+    };
+    for (const Instruction* member : producer.group.members) visit_users(*member, true);
+    while (!pending.empty()) {
+      const Instruction* x = pending.back();
+      pending.pop_back();
+      if (consumer.group.members.contains(x) || producer.group.members.contains(x)) return true;
+      // Reaching one member of a group makes all that it computes wait.
+      if (const int other = candidate_of_[x->index()]; other >= 0) {
+        for (const Instruction* member : candidates_[static_cast<size_t>(other)].group.members)
+          visit_users(*member, false);
+      } else {
+        visit_users(*x, false);
+      }
+    }
+    return false;
+  }
+
+  bool try_merge(int producer_number, int consumer_number) {
+    Candidate& producer = candidates_[static_cast<size_t>(producer_number)];
+    Candidate& consumer = candidates_[static_cast<size_t>(consumer_number)];
+    if (producer.group.members.size() + consumer.group.members.size() > kMaxMembers) return false;
+    if (is_something_between(producer, consumer)) return false;
+    Candidate merged;
+    merged.group.members = producer.group.members;
+    merged.group.members.insert(consumer.group.members.begin(), consumer.group.members.end());
+    if (!rebuild(merged) || merged.cost > producer.cost + consumer.cost) return false;
+    for (const Instruction* member : producer.group.members) candidate_of_[member->index()] = consumer_number;
+    producer.alive = false;
+    consumer = std::move(merged);
+    return true;
+  }
+
+  const Computation& computation_;
+  UserTable users_;
+  std::vector<Candidate> candidates_;
+  std::vector<int> candidate_of_;
+};
+
+}  // namespace
+
+Fusion::Fusion(const Computation& computation, const std::vector<char>& is_left_out) {
+  Fuser fuser(computation, is_left_out);
+  fuser.run();
+  groups_ = fuser.take_groups(group_of_);
+}
+
+const Group* Fusion::group_of(const Instruction& x) const {
+  const int group = group_of_[x.index()];
+  return group < 0 ? nullptr : &groups_[static_cast<size_t>(group)];
+}
+
+}  // namespace gshard::cpu

@@ -1,0 +1,37 @@
+// Which instructions run together as one kernel.
+//
+//   %e = exp(%x)   %s = reduce(%e, 0)   %b = broadcast(%s)   %y = divide(%e, %b)     one kernel: two stages per row
+#pragma once
+
+#include <vector>
+
+#include "backend/cpu/build_kernel.h"
+
+namespace gshard::cpu {
+
+struct Group {
+  Members members;
+  std::vector<Leaf> outputs;  // what others read
+  Kernel kernel;
+};
+
+// The groups of a computation's loop ops, in an order in which they can run, with other instructions between them where
+// `position` says: a group may run as soon as all instructions up to its last member have. Instructions for which
+// `is_left_out` holds are in no group.
+class Fusion {
+ public:
+  Fusion(const Computation& computation, const std::vector<char>& is_left_out);
+
+  const std::vector<Group>& groups() const { return groups_; }
+  // The group that computes an instruction; null where none does.
+  const Group* group_of(const Instruction& x) const;
+
+ private:
+  std::vector<Group> groups_;
+  std::vector<int> group_of_;  // by instruction; -1 for none
+};
+
+// Estimated nanoseconds of a kernel on one core.
+double cost_of(const Kernel& kernel);
+
+}  // namespace gshard::cpu

@@ -1,0 +1,33 @@
+// Machine code for kernels, made by LLVM for the machine at hand.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/kernel.h"
+
+namespace gshard::cpu {
+
+using KernelFunction = void (*)(std::byte* const* arguments, int64_t first_row, int64_t last_row, int64_t first_lane,
+                                int64_t last_lane);
+
+// Owns the code that it compiled. Compiling is done by one thread at a time, on as many cores as it is told.
+class Jit {
+ public:
+  Jit();
+  ~Jit();
+
+  // One function per kernel; kernels that are the same code share one.
+  std::vector<KernelFunction> compile(std::span<const Kernel* const> kernels, int threads);
+
+  // The LLVM code of a kernel before and after optimisation, or its assembly, for people.
+  static std::string llvm_text(const Kernel& kernel);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gshard::cpu

@@ -1,0 +1,148 @@
+#include "backend/cpu/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gshard::cpu {
+namespace {
+
+// Work of one part of a kernel, in iterations, below which a second thread does not pay.
+constexpr int64_t kWorkOfPart = 1 << 15;
+// Lanes of a part are whole cache lines.
+constexpr int64_t kLanesOfPart = 1024;
+
+Literal literal_of(const Shape& shape, const std::byte* bytes) {
+  Literal literal = Literal::uninitialized(shape);
+  if (const int64_t size = literal.byte_size(); size > 0)
+    std::memcpy(literal.mutable_bytes(), bytes, static_cast<size_t>(size));
+  return literal;
+}
+
+// The value of a shape, whose leaves stand in the next buffers.
+Literal gather_leaves(const Shape& shape, const Frame& frame, const std::vector<Buffer>& buffers, size_t& next) {
+  if (!shape.is_tuple()) {
+    const Buffer buffer = buffers[next++];
+    return buffer < 0 ? Literal(shape) : literal_of(shape, frame.at[static_cast<size_t>(buffer)]);
+  }
+  std::vector<Literal> elements;
+  for (const Shape& element : shape.elements()) elements.push_back(gather_leaves(element, frame, buffers, next));
+  return Literal::tuple(std::move(elements));
+}
+
+void scatter_leaves(const Literal& value, const Frame& frame, const std::vector<Buffer>& buffers, size_t& next) {
+  if (value.shape().is_tuple()) {
+    for (const Literal& element : value.elements()) scatter_leaves(element, frame, buffers, next);
+    return;
+  }
+  const Buffer buffer = buffers[next++];
+  if (buffer < 0 || value.byte_size() == 0) return;
+  std::memcpy(frame.at[static_cast<size_t>(buffer)], value.bytes(), static_cast<size_t>(value.byte_size()));
+}
+
+}  // namespace
+
+void run(const Steps& steps, Frame& frame) {
+  for (const auto& step : steps) step->run(frame);
+}
+
+// ---- kernels ------------------------------------------------------------------------------------------------------
+
+void KernelStep::set_function(KernelFunction function) {
+  function_ = function;
+  const Kernel& kernel = group_->kernel;
+  rows_ = kernel.rows();
+  lanes_ = kernel.outer_lane < 0 ? 1 : kernel.loops[static_cast<size_t>(kernel.outer_lane)];
+  const int64_t work = std::max<int64_t>(kernel.work(), 1);
+  if (lanes_ > kLanesOfPart && rows_ < 64) {
+    // Few long rows: lanes are cut.
+    row_step_ = rows_;
+    const int64_t per_lane = std::max<int64_t>(work / lanes_, 1);
+    lane_step_ = std::max((kWorkOfPart / per_lane + kLanesOfPart - 1) / kLanesOfPart, int64_t{1}) * kLanesOfPart;
+  } else {
+    lane_step_ = lanes_;
+    row_step_ = std::max<int64_t>(kWorkOfPart / std::max<int64_t>(work / std::max<int64_t>(rows_, 1), 1), 1);
+  }
+}
+
+void KernelStep::run(Frame& frame) const {
+  SmallVector<std::byte*, 16> arguments;
+  for (Buffer buffer : arguments_) arguments.push_back(frame.at[static_cast<size_t>(buffer)]);
+  const int64_t row_parts = (rows_ + row_step_ - 1) / row_step_;
+  const int64_t lane_parts = (lanes_ + lane_step_ - 1) / lane_step_;
+  const auto part = [&](int64_t p) {
+    const int64_t row = p / lane_parts * row_step_;
+    const int64_t lane = p % lane_parts * lane_step_;
+    function_(arguments.data(), row, std::min(row + row_step_, rows_), lane, std::min(lane + lane_step_, lanes_));
+  };
+  if (row_parts * lane_parts == 1 || frame.pool->threads() == 1)
+    return function_(arguments.data(), 0, rows_, 0, lanes_);
+  frame.pool->run(row_parts * lane_parts, part);
+}
+
+std::string KernelStep::describe() const {
+  std::vector<const Instruction*> members(group_->members.begin(), group_->members.end());
+  std::sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->index() < b->index(); });
+  std::string text = "kernel of";
+  for (const Instruction* member : members) text += fmt::format(" {}", member->name());
+  return text;
+}
+
+// ---- the others ---------------------------------------------------------------------------------------------------
+
+void MatmulStep::run(Frame& frame) const {
+  const std::byte* lhs = frame.at[static_cast<size_t>(lhs_)];
+  const std::byte* rhs = frame.at[static_cast<size_t>(rhs_)];
+  std::byte* result = frame.at[static_cast<size_t>(result_)];
+  const int64_t parts = matmul_.parts();
+  if (parts == 1 || frame.pool->threads() == 1) return matmul_.run(lhs, rhs, result, 0, parts);
+  frame.pool->run(parts, [&](int64_t part) { matmul_.run(lhs, rhs, result, part, part + 1); });
+}
+
+void EvaluateStep::run(Frame& frame) const {
+  std::vector<Literal> operands;
+  size_t next = 0;
+  for (const Instruction* operand : what()->operands()) {
+    operands.push_back(gather_leaves(operand->shape(), frame, operands_, next));
+  }
+  const Literal result = kernel_of(what()->op())(*what(), operands, *frame.evaluator);
+  next = 0;
+  scatter_leaves(result, frame, results_, next);
+}
+
+std::string EvaluateStep::describe() const {
+  return fmt::format("evaluator for {} {}", keyword_of(what()->op()), what()->name());
+}
+
+void CopyStep::run(Frame& frame) const {
+  std::memmove(frame.at[static_cast<size_t>(to_)], frame.at[static_cast<size_t>(from_)], static_cast<size_t>(bytes_));
+}
+
+std::string CopyStep::describe() const { return fmt::format("copy of {} bytes", bytes_); }
+
+void WhileStep::run(Frame& frame) const {
+  while (true) {
+    gshard::cpu::run(condition_, frame);
+    if (frame.at[static_cast<size_t>(predicate_)][0] == std::byte{0}) return;
+    frame.evaluator->check_stop();
+    gshard::cpu::run(body_, frame);
+  }
+}
+
+void BranchStep::run(Frame& frame) const {
+  const std::byte* at = frame.at[static_cast<size_t>(index_)];
+  size_t taken = 0;
+  if (what()->operand(0)->shape().type() == DType::pred) {
+    taken = *at != std::byte{0} ? 0 : 1;
+  } else {
+    int32_t index = 0;
+    std::memcpy(&index, at, sizeof(index));
+    // An index out of range means the last branch.
+    taken =
+        index < 0 || static_cast<size_t>(index) >= branches_.size() ? branches_.size() - 1 : static_cast<size_t>(index);
+  }
+  gshard::cpu::run(branches_[taken], frame);
+}
+
+}  // namespace gshard::cpu

@@ -1,0 +1,16 @@
+// Runs a module on the CPU backend and on the evaluator, and compares.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/module.h"
+
+namespace gshard {
+
+// "" where every output is equal up to rounding (2e-5 of the output's size for f32, what they hold for other types,
+// times `slack` for programs in which rounding adds up), else what differs.
+std::string difference_from_evaluator(const Module& module, std::span<const Literal> arguments, double slack = 1);
+
+}  // namespace gshard
