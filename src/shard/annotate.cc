@@ -7,15 +7,11 @@
 #include "shard/annotation_calls.h"
 #include "shard/canonical_order.h"
 #include "shard/manual.h"
+#include "shard/refusal.h"
 #include "shard/spec_reader.h"
 
 namespace gshard {
 namespace {
-
-Error located(const Error& error, const Instruction& instruction) {
-  return Error(error.kind(), "%" + instruction.name() + ": " + error.what())
-      .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
-}
 
 bool matches(std::string_view pattern, std::string_view text) {
   size_t p = 0;

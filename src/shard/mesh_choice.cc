@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "shard/shardy.h"
+#include "shard/refusal.h"
 
 namespace gshard {
 namespace {
@@ -73,31 +73,66 @@ bool is_named(const ShardyMesh& mesh, const Module& module) {
   return false;
 }
 
-// Of several meshes those that a sharding names, or all where none does; meshes of one device are none.
-std::vector<ShardyMesh> used_meshes(const Module& module, const std::string& text) {
-  std::vector<ShardyMesh> meshes = read_shardy_meshes(text);
-  std::erase_if(meshes, [](const ShardyMesh& mesh) { return mesh.axes.empty(); });
-  if (meshes.size() <= 1) return meshes;
-  std::vector<ShardyMesh> named;
-  for (const ShardyMesh& mesh : meshes) {
-    if (is_named(mesh, module)) named.push_back(mesh);
+bool says_shardings(std::string_view key) {
+  return key == "xla.sdy.sharding" || key == "xla.sdy.in_shardings" || key == "xla.sdy.out_shardings";
+}
+
+// The meshes that stand inside of an instruction's shardings.
+std::vector<ShardyMesh> inline_meshes(const Instruction& instruction) {
+  std::vector<ShardyMesh> meshes;
+  const auto& attributes = instruction.notes().frontend_attributes;
+  if (attributes == nullptr) return meshes;
+  for (const auto& [key, value] : *attributes) {
+    if (!says_shardings(key) || value.find("mesh<") == std::string::npos) continue;
+    for (ShardySharding& sharding : read_shardy_shardings(*frontend_attribute(*attributes, key))) {
+      if (sharding.inline_mesh) meshes.push_back(std::move(*sharding.inline_mesh));
+    }
   }
-  return named.empty() ? meshes : named;
+  return meshes;
+}
+
+std::vector<ShardyMesh> inline_meshes(const Module& module) {
+  std::vector<ShardyMesh> meshes;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      try {
+        for (ShardyMesh& mesh : inline_meshes(*instruction)) {
+          mesh.name = "mesh";
+          meshes.push_back(std::move(mesh));
+        }
+      } catch (const Error& error) {
+        throw located(error, *instruction);
+      }
+    }
+  }
+  return meshes;
 }
 
 }  // namespace
 
+std::vector<ShardyMesh> used_shardy_meshes(const Module& module) {
+  const auto text = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes");
+  std::vector<ShardyMesh> listed = text ? read_shardy_meshes(*text) : std::vector<ShardyMesh>();
+  std::vector<ShardyMesh> used;
+  std::copy_if(listed.begin(), listed.end(), std::back_inserter(used),
+               [&](const ShardyMesh& mesh) { return is_named(mesh, module); });
+  std::vector<ShardyMesh> inside = inline_meshes(module);
+  std::move(inside.begin(), inside.end(), std::back_inserter(used));
+  const auto has_one_device = [](const ShardyMesh& mesh) { return mesh.axes.empty(); };
+  std::erase_if(used, has_one_device);
+  std::erase_if(listed, has_one_device);
+  return used.empty() ? listed : used;
+}
+
 MeshChoice::MeshChoice(const Module& module, const PartitionOptions& options) {
-  if (const auto text = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes")) {
-    choose_shardy(module, *text);
-  } else {
-    choose_found(module);
-  }
+  lists_meshes_ = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes").has_value();
+  choose_shardy(module);
+  if (!lists_meshes_ && !is_shardy()) choose_found(module);
   resize(options);
 }
 
-void MeshChoice::choose_shardy(const Module& module, const std::string& text) {
-  for (const ShardyMesh& mesh : used_meshes(module, text)) {
+void MeshChoice::choose_shardy(const Module& module) {
+  for (const ShardyMesh& mesh : used_shardy_meshes(module)) {
     if (shardy_.empty()) {
       shardy_ = mesh.name;
       original_ = Mesh(mesh.axes, mesh.device_ids);

@@ -14,6 +14,11 @@ bool acts_alike_everywhere(Op op) {
 
 }  // namespace
 
+Error located(const Error& error, const Instruction& instruction) {
+  return Error(error.kind(), "%" + instruction.name() + ": " + error.what())
+      .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});
+}
+
 Error refusal(const Instruction& instruction, const std::string& why) {
   return Error::program(std::string(keyword_of(instruction.op())) + ": %" + instruction.name() + " " + why)
       .at({instruction.parent()->parent()->file(), instruction.text_line(), instruction.text_column(), ""});

@@ -8,6 +8,9 @@
 
 namespace gshard {
 
+// The error with the instruction's name before it, at its place in the text.
+Error located(const Error& error, const Instruction& instruction);
+
 // Why an op cannot be partitioned, at its place in the text.
 Error refusal(const Instruction& instruction, const std::string& why);
 

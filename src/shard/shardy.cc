@@ -126,8 +126,12 @@ ShardyDim dimension(Reader& reader) {
 // After `<`.
 ShardySharding sharding_body(Reader& reader) {
   ShardySharding sharding;
-  if (!reader.take("@")) reader.fail("the name of a mesh ('@mesh'); meshes inside of shardings are not supported");
-  sharding.mesh = reader.word();
+  if (reader.take("mesh<")) {
+    sharding.inline_mesh = mesh_body(reader, "");
+  } else {
+    if (!reader.take("@")) reader.fail("a mesh ('@name' or 'mesh<[...]>')");
+    sharding.mesh = reader.word();
+  }
   reader.expect(",");
   reader.expect("[");
   reader.list("]", [&] { sharding.dims.push_back(dimension(reader)); });

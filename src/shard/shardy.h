@@ -2,6 +2,7 @@
 //
 //   xla.sdy.meshes={mesh = #sdy.mesh<["data"=2, "model"=4]>}
 //   xla.sdy.sharding="#sdy.sharding<@mesh, [{\"data\"}, {\"model\":(1)2, ?}], replicated={}, unreduced={}>"
+//   xla.sdy.sharding="#sdy.sharding<mesh<[\"data\"=2]>, [{\"data\"}]>"
 //   xla.sdy.sharding="#sdy.sharding_per_value<[<@mesh, [{}]>, <@mesh, [{\"data\"}]>]>"
 //   xla.sdy.manual_axes="#sdy<manual_axes{\"data\"}>"
 //
@@ -32,16 +33,17 @@ struct ShardyDim {
   bool open = false;  // `?`: may be cut further
 };
 
-struct ShardySharding {
-  std::string mesh;  // its name, without the '@'
-  std::vector<ShardyDim> dims;
-  std::vector<ShardyAxis> unreduced;
-};
-
 struct ShardyMesh {
   std::string name;
   std::vector<MeshAxis> axes;
   std::vector<int64_t> device_ids;  // empty where they are in order
+};
+
+struct ShardySharding {
+  std::string mesh;                       // its name, without the '@'; empty where the mesh itself stands there
+  std::optional<ShardyMesh> inline_mesh;  // without a name
+  std::vector<ShardyDim> dims;
+  std::vector<ShardyAxis> unreduced;
 };
 
 std::vector<ShardyMesh> read_shardy_meshes(std::string_view text);

@@ -26,12 +26,26 @@ std::vector<int64_t> unspecified_dims(const Instruction& instruction) {
   return dims;
 }
 
+// Of shardings that are the only ones of their value, in a module that says nothing of meshes.
+void check_cuts_nothing(const std::vector<ShardySharding>& shardings) {
+  for (const ShardySharding& sharding : shardings) {
+    const bool cuts =
+        std::any_of(sharding.dims.begin(), sharding.dims.end(), [](const ShardyDim& dim) { return !dim.axes.empty(); });
+    if (!cuts) continue;
+    throw Error::program("its xla.sdy.sharding is for the mesh @" + sharding.mesh +
+                         "; the module's header has no xla.sdy.meshes that says what that is");
+  }
+}
+
 }  // namespace
 
 std::optional<Spec> SpecReader::read(const Instruction& instruction, size_t leaf, size_t leaf_count,
                                      size_t rank) const {
   const auto text = frontend_attribute(instruction, "xla.sdy.sharding");
   const HloSharding* tiling = element_of(instruction, leaf, leaf_count);
+  if (text && tiling == nullptr && !choice_.lists_meshes() && !choice_.is_shardy()) {
+    check_cuts_nothing(read_shardy_shardings(*text));
+  }
   if (!text || !choice_.is_shardy()) return tiling == nullptr ? std::nullopt : of_tiling(*tiling, instruction, rank);
   const std::vector<ShardySharding> all = read_shardy_shardings(*text);
   if (all.size() != leaf_count && all.size() != 1) {

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "runtime/prepare.h"
+#include "shard/mesh_choice.h"
 #include "shard/partition.h"
 #include "shard/shardy_text.h"
 #include "text/print.h"
@@ -78,25 +79,16 @@ void write_shardings(Module& module, const Propagated& propagated) {
 }
 
 void write_attribute(FrontendAttributes& attributes, std::string_view name, const std::string& text) {
-  for (auto& [key, value] : attributes) {
-    if (key == name) value = text;
-  }
-}
-
-// The Shardy mesh that a module names; without a name where it names none.
-ShardyMesh shardy_mesh_of(const Module& module) {
-  const auto text = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes");
-  if (!text) return {};
-  for (ShardyMesh& mesh : read_shardy_meshes(*text)) {
-    if (!mesh.axes.empty()) return std::move(mesh);
-  }
-  return {};
+  std::erase_if(attributes, [&](const auto& pair) { return pair.first == name; });
+  attributes.emplace_back(name, text);
 }
 
 bool still_says(const std::string& text, const std::vector<Sharding>& shardings, const Mesh& mesh) {
   const std::vector<ShardySharding> written = read_shardy_shardings(text);
   if (written.size() != shardings.size()) return false;
   for (size_t leaf = 0; leaf < written.size(); ++leaf) {
+    const auto& own = written[leaf].inline_mesh;
+    if (own && !(Mesh(own->axes, own->device_ids) == mesh)) return false;
     if (!says(written[leaf], shardings[leaf], mesh)) return false;
   }
   return true;
@@ -105,10 +97,12 @@ bool still_says(const std::string& text, const std::vector<Sharding>& shardings,
 // A module in both dialects keeps both. What is written already stays where it says the same on the new mesh: it may
 // name axes of size 1.
 void write_shardy(Module& module, const Propagated& propagated) {
-  const ShardyMesh own = shardy_mesh_of(module);
-  if (own.name.empty()) return;
+  const std::vector<ShardyMesh> meshes = used_shardy_meshes(module);
+  if (meshes.empty()) return;
+  const ShardyMesh& own = meshes[0];
   const Mesh& mesh = propagated.mesh;
-  if (!(Mesh(own.axes, own.device_ids) == mesh)) {
+  const bool is_listed = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes").has_value();
+  if (!is_listed || !(Mesh(own.axes, own.device_ids) == mesh)) {
     write_attribute(module.mutable_header().frontend_attributes, "xla.sdy.meshes", shardy_mesh_text(own.name, mesh));
   }
   for (const auto& computation : module.computations()) {

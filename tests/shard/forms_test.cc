@@ -1,4 +1,5 @@
 // Forms of annotations that people and tools write for the same thing, and annotations that contradict each other.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "shard/checked.h"
@@ -45,6 +46,31 @@ TEST(Forms, ShardyMeshesThatNobodyNamesDoNotCount) {
 TEST(Forms, TwoShardyMeshesMayBeTheSame) {
   const std::string twice = std::string(R"(again = #sdy.mesh<["x"=4, "y"=2]>, )") + kMesh;
   EXPECT_EQ(first_parameter(with_shardy(twice, R"(#sdy.sharding<@again, [{\"x\"}, {}]>)")), "[x, -]");
+}
+
+std::string with_inline_mesh(const std::string& first, const std::string& second) {
+  std::string text = with_shardy("", first, second);
+  const std::string header = ", frontend_attributes={xla.sdy.meshes={}}";
+  return text.erase(text.find(header), header.size());
+}
+
+TEST(Forms, AShardyMeshMayStandInsideOfTheSharding) {
+  constexpr const char* kInside = R"(#sdy.sharding<mesh<[\"x\"=4, \"y\"=2]>, [{\"x\"}, {\"y\"}]>)";
+  constexpr const char* kOther = R"(#sdy.sharding<mesh<[\"z\"=8]>, [{\"z\"}, {}]>)";
+  EXPECT_EQ(first_parameter(with_inline_mesh(kInside, kInside)), "[x, y]");
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(#sdy.sharding<@mesh, [{\"y\"}, {}]>)", kInside)), "[y, -]");
+  EXPECT_EQ(first_parameter(with_shardy(R"(other = #sdy.mesh<["z"=8]>)", kInside, kInside)), "[x, y]");
+  EXPECT_THROW(partition(*parse_module(with_inline_mesh(kInside, kOther))), Error);
+}
+
+TEST(Forms, AShardyMeshThatIsNowhereIsAnError) {
+  try {
+    partition(*parse_module(with_inline_mesh(kCut, kCut)));
+    FAIL() << "partitioned";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("@mesh"));
+    EXPECT_THAT(error.report(), testing::HasSubstr("3:"));
+  }
 }
 
 // What the result's tuple is to be says nothing of how its elements are held before.
