@@ -462,20 +462,26 @@ Digits other_digits(const Digits& digits, const Mesh& mesh) {
 
 Instruction* Emitter::collective_permute(Instruction* value, const Digits& digits,
                                          std::span<const std::pair<int64_t, int64_t>> pairs) {
-  const auto device_at = [&](int64_t position) {
-    return mesh_.device_order().empty() ? position : mesh_.device_order()[static_cast<size_t>(position)];
-  };
   const auto stride_of = [&](Digit digit) { return mesh_.digits()[digit].stride; };
   const std::vector<int64_t> offsets = weighted_places(digits, mesh_, stride_of);
   const std::vector<int64_t> firsts = weighted_places(other_digits(digits, mesh_), mesh_, stride_of);
+  std::vector<std::pair<int64_t, int64_t>> moves;
+  for (const auto& [from, to] : pairs) {
+    moves.emplace_back(offsets[static_cast<size_t>(from)], offsets[static_cast<size_t>(to)]);
+  }
   CollectivePermuteAttrs attrs;
   attrs.channel_id = program_.next_channel();
   auto& all = attrs.source_target_pairs.pairs;
-  all.reserve(firsts.size() * pairs.size());
+  all.resize(firsts.size() * moves.size());
+  auto next = all.begin();
   for (const int64_t first : firsts) {
-    for (const auto& [from, to] : pairs) {
-      all.emplace_back(device_at(first + offsets[static_cast<size_t>(from)]),
-                       device_at(first + offsets[static_cast<size_t>(to)]));
+    for (const auto& [from, to] : moves) *next++ = {first + from, first + to};
+  }
+  const std::vector<int64_t>& order = mesh_.device_order();
+  if (!order.empty()) {
+    for (auto& [from, to] : all) {
+      from = order[static_cast<size_t>(from)];
+      to = order[static_cast<size_t>(to)];
     }
   }
   return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));

@@ -17,7 +17,8 @@ ComputationLocalizer::ComputationLocalizer(Localization& shared, const Computati
       form_(form),
       emitter_(to, shared.program),
       users_(from),
-      choice_(decision_, shared.accumulators, users_, form_) {}
+      choice_(decision_, shared.accumulators, users_, form_),
+      local_(from.size()) {}
 
 void ComputationLocalizer::run() {
   for (const auto& instruction : from_.instructions()) {
@@ -26,7 +27,7 @@ void ComputationLocalizer::run() {
     Leaves leaves = visit(*instruction);
     emitter_.set_source(*instruction, before);
     trace(*instruction, leaves);
-    local_.emplace(instruction.get(), std::move(leaves));
+    local_[instruction->index()] = std::move(leaves);
   }
   now_ = from_.root();
   Instruction* root = packed_as(*from_.root(), form_.results);

@@ -56,7 +56,7 @@ class ComputationLocalizer {
   bool is_entry() const;
   Instruction* placed_results(Instruction* root);
   Instruction* placed_parameter(const Instruction& i, size_t leaf, Instruction* value);
-  const Leaves& leaves_of(const Instruction& i) const { return local_.at(&i); }
+  const Leaves& leaves_of(const Instruction& i) const { return local_[i.index()]; }
   Leaves gather_leaves(const Instruction& i);  // of all operands, one after the other
   // The leaves of `from` in the given shardings, packed as `shape` is.
   Instruction* packed_as(const Instruction& from, const std::vector<Sharding>& shardings);
@@ -79,7 +79,7 @@ class ComputationLocalizer {
   Emitter emitter_;
   UserTable users_;
   Choice choice_;
-  std::unordered_map<const Instruction*, Leaves> local_;
+  std::vector<Leaves> local_;  // by the index of the instruction
   const Instruction* now_ = nullptr;  // being visited
   std::unordered_map<const Instruction*, Leaves> resharded_;
 };

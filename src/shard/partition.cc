@@ -80,10 +80,11 @@ class Completion {
   // Values that are to lie alike although no op ties them: groups, and aliased parameters and results.
   void add_ties(std::vector<Constraint>& constraints) const {
     const Instruction& root = *module_.entry()->root();
+    std::vector<Constraint> ties;
     const auto tie = [&](ValueClass a, ValueClass b) {
       const Shape& shape = values_.shape_of(a);
       if (a == b || !shape.is_array() || shape.dims() != values_.shape_of(b).dims()) return;
-      constraints.insert(constraints.begin(), identity_between(root, shape, a, b));
+      ties.push_back(identity_between(root, shape, a, b));
     };
     for (const auto& group : annotated_.groups) {
       for (const ValueClass member : group) tie(group[0], member);
@@ -91,6 +92,8 @@ class Completion {
     for (const AliasedLeaves& pair : aliased_leaves(module_)) {
       tie(values_.class_of(*pair.parameter, pair.parameter_leaf), values_.class_of(root, pair.result_leaf));
     }
+    constraints.insert(constraints.begin(), std::make_move_iterator(ties.rbegin()),
+                       std::make_move_iterator(ties.rend()));
   }
 
   void complete_results() {

@@ -20,7 +20,11 @@ bool can_be_cut(const Factor& factor) {
 class PlanMaker {
  public:
   PlanMaker(const OpContext& op, const Way& way, const Mesh& mesh)
-      : rule_(way.rule), mesh_(mesh), even_(way.rule.factors.size(), false), used_(op.manual) {
+      : rule_(way.rule),
+        mesh_(mesh),
+        even_(way.rule.factors.size(), false),
+        pieces_(way.rule.factors.size(), 1),
+        used_(op.manual) {
     plan_.way = &way;
     plan_.cut.resize(rule_.factors.size());
     const auto mark = [&](const std::vector<TensorFactors>& tensors) {
@@ -46,31 +50,30 @@ class PlanMaker {
     }
   }
 
-  // Cuts another loop by what some tensor is cut by and the plan is not: the axes of a dimension that must be whole are
-  // moved to one that need not.
+  // Cuts a parallel loop by what some tensor is cut by and the plan is not: the axes of a dimension that must be whole
+  // are moved to one that need not.
   void move(DigitSet cuts, size_t f) {
-    if (rule_.factors[f].kind != FactorKind::parallel) return;
     for (size_t digit = 0; digit < mesh_.digits().size(); ++digit) {
       if ((cuts >> digit & 1) != 0) append(static_cast<FactorId>(f), static_cast<Digit>(digit));
     }
   }
   DigitSet used() const { return used_; }
 
-  OpPlan finish() && { return std::move(plan_); }
+  const OpPlan& plan() const { return plan_; }
 
  private:
   static size_t index(FactorId f) { return static_cast<size_t>(f); }
-  int64_t left_of(FactorId f) const { return rule_.factors[index(f)].size / mesh_.size_of(plan_.cut[index(f)]); }
+  int64_t left_of(FactorId f) const { return rule_.factors[index(f)].size / pieces_[index(f)]; }
 
   bool append(FactorId f, Digit digit) {
     const Factor& factor = rule_.factors[index(f)];
     if (!can_be_cut(factor)) return false;
     Digits& cut = plan_.cut[index(f)];
-    if (std::find(cut.begin(), cut.end(), digit) != cut.end()) return true;
-    if ((used_ & digit_bit(digit)) != 0) return false;
-    const int64_t pieces = mesh_.size_of(cut) * mesh_.digits()[digit].size;
+    if ((used_ & digit_bit(digit)) != 0) return std::find(cut.begin(), cut.end(), digit) != cut.end();
+    const int64_t pieces = pieces_[index(f)] * mesh_.digits()[digit].size;
     if (even_[index(f)] && factor.size % pieces != 0) return false;
     cut.push_back(digit);
+    pieces_[index(f)] = pieces;
     used_ |= digit_bit(digit);
     return true;
   }
@@ -78,6 +81,7 @@ class PlanMaker {
   const Rule& rule_;
   const Mesh& mesh_;
   std::vector<bool> even_;
+  std::vector<int64_t> pieces_;  // of each factor
   OpPlan plan_;
   DigitSet used_;
 };
@@ -181,7 +185,7 @@ class PlanSearch {
       for (size_t t = 0; t < tensors; ++t) follow(maker, way.rule, t);
       consider_moves(maker, way, lead);
     }
-    if (tensors == 0) consider(PlanMaker(op_, way, mesh_).finish());
+    if (tensors == 0) consider(PlanMaker(op_, way, mesh_).plan());
   }
 
   OpPlan best() && { return std::move(best_); }
@@ -224,7 +228,7 @@ class PlanSearch {
       };
       follow_but_ring(lead);
       for (size_t t = 0; t < tensor_count(); ++t) follow_but_ring(t);
-      OpPlan plan = std::move(maker).finish();
+      OpPlan plan = maker.plan();
       plan.ring = ring;
       if (close_ring(plan, mesh_)) consider(std::move(plan));
     }
@@ -234,11 +238,12 @@ class PlanSearch {
   void consider_moves(const PlanMaker& maker, const Way& way, size_t lead) {
     const DigitSet left = sharding_of(lead).cut() & ~maker.used();
     for (size_t f = 0; left != 0 && f < way.rule.factors.size(); ++f) {
+      if (way.rule.factors[f].kind != FactorKind::parallel) continue;
       PlanMaker moved = maker;
       moved.move(left, f);
-      if (moved.used() != maker.used()) consider(std::move(moved).finish());
+      if (moved.used() != maker.used()) consider(moved.plan());
     }
-    consider(PlanMaker(maker).finish());
+    consider(maker.plan());
   }
 
   // Between equals the plan that reduces later is the better one: what follows may be linear too.

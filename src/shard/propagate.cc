@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <queue>
+#include <span>
 
 namespace gshard {
 namespace {
@@ -9,17 +10,40 @@ namespace {
 // The digits of each factor of one tensor, as its dimensions are cut now.
 using FactorDigits = std::vector<Digits>;
 
+// The constraints of each value, in one list for all values: [first[v], first[v + 1]) are those of value v.
+class ConstraintsOfValues {
+ public:
+  ConstraintsOfValues(const std::vector<Constraint>& constraints, size_t values) : first_(values + 1) {
+    for (const Constraint& constraint : constraints) {
+      for (const ValueClass tensor : constraint.tensors) ++first_[static_cast<size_t>(tensor) + 1];
+    }
+    for (size_t v = 0; v < values; ++v) first_[v + 1] += first_[v];
+    all_.resize(first_[values]);
+    std::vector<uint32_t> next(first_.begin(), first_.end() - 1);
+    for (uint32_t c = 0; c < constraints.size(); ++c) {
+      for (const ValueClass tensor : constraints[c].tensors) all_[next[static_cast<size_t>(tensor)]++] = c;
+    }
+  }
+
+  std::span<const uint32_t> of(ValueClass value) const {
+    const auto v = static_cast<size_t>(value);
+    return std::span(all_).subspan(first_[v], first_[v + 1] - first_[v]);
+  }
+
+ private:
+  std::vector<uint32_t> first_;
+  std::vector<uint32_t> all_;
+};
+
 class Propagation {
  public:
   Propagation(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
               std::vector<PartialSharding>& shardings)
-      : constraints_(constraints), values_(values), mesh_(mesh), shardings_(shardings), users_(values.class_count()) {
-    for (size_t c = 0; c < constraints.size(); ++c) {
-      for (const ValueClass tensor : constraints[c].tensors) {
-        users_[static_cast<size_t>(tensor)].push_back(static_cast<uint32_t>(c));
-      }
-    }
-  }
+      : constraints_(constraints),
+        values_(values),
+        mesh_(mesh),
+        shardings_(shardings),
+        users_(constraints, values.class_count()) {}
 
   // A constraint of a higher level waits until all lower ones have settled: they come first in the order.
   std::vector<Spread> run() {
@@ -36,20 +60,33 @@ class Propagation {
 
  private:
   void visit(const Constraint& constraint) {
-    std::vector<FactorDigits> cuts;
-    for (size_t t = 0; t < constraint.tensors.size(); ++t) cuts.push_back(project(constraint, t));
+    if (!is_any_cut(constraint)) return;
+    if (cuts_.size() < constraint.tensors.size()) cuts_.resize(constraint.tensors.size());
+    for (size_t t = 0; t < constraint.tensors.size(); ++t) project(constraint, t);
     for (size_t f = 0; f < constraint.factors.size(); ++f) {
       if (!speaks_of(constraint, constraint.factors[f].kind)) continue;
-      const Digits agreed = agree(constraint, static_cast<FactorId>(f), cuts);
-      if (agreed.empty()) continue;
-      const auto has_all = [&](const FactorDigits& cut) { return cut[f].size() >= agreed.size(); };
-      const auto source = static_cast<size_t>(std::find_if(cuts.begin(), cuts.end(), has_all) - cuts.begin());
-      for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-        const size_t before = spreads_.size();
-        if (!extend(constraint, t, static_cast<FactorId>(f), agreed)) continue;
-        cuts[t] = project(constraint, t);
-        for (size_t s = before; s < spreads_.size(); ++s) spreads_[s].from = constraint.tensors[source];
-      }
+      const Digits agreed = agree(constraint, static_cast<FactorId>(f));
+      if (!agreed.empty()) spread(constraint, static_cast<FactorId>(f), agreed);
+    }
+  }
+
+  bool is_any_cut(const Constraint& constraint) const {
+    return std::any_of(constraint.tensors.begin(), constraint.tensors.end(), [&](ValueClass tensor) {
+      const std::vector<Digits>& dims = shardings_[static_cast<size_t>(tensor)].sharding.dims;
+      return std::any_of(dims.begin(), dims.end(), [](const Digits& digits) { return !digits.empty(); });
+    });
+  }
+
+  // Gives all tensors what is agreed for a factor.
+  void spread(const Constraint& constraint, FactorId f, const Digits& agreed) {
+    const auto has_all = [&](size_t t) { return cuts_[t][static_cast<size_t>(f)].size() >= agreed.size(); };
+    size_t source = 0;
+    while (!has_all(source)) ++source;
+    for (size_t t = 0; t < constraint.tensors.size(); ++t) {
+      const size_t before = spreads_.size();
+      if (!extend(constraint, t, f, agreed)) continue;
+      project(constraint, t);
+      for (size_t s = before; s < spreads_.size(); ++s) spreads_[s].from = constraint.tensors[source];
     }
   }
 
@@ -64,8 +101,10 @@ class Propagation {
 
   // Deals the digits of each dimension out to its factors, major to minor. The last factor takes what is left; an
   // earlier one only digits that divide it, and the next begins where it is used up.
-  FactorDigits project(const Constraint& constraint, size_t t) {
-    FactorDigits cut(constraint.factors.size());
+  void project(const Constraint& constraint, size_t t) {
+    FactorDigits& cut = cuts_[t];
+    if (cut.size() < constraint.factors.size()) cut.resize(constraint.factors.size());
+    for (size_t f = 0; f < constraint.factors.size(); ++f) cut[f].clear();
     for (size_t d = 0; d < constraint.dims[t].size(); ++d) {
       const DimFactors& factors = constraint.dims[t][d];
       size_t at = 0;
@@ -79,16 +118,15 @@ class Propagation {
         left = alone ? left : left / size;
       }
     }
-    return cut;
   }
 
   // The longest list of digits of which every tensor's list for the factor is a beginning; where two disagree, what
   // they have in common.
-  static Digits agree(const Constraint& constraint, FactorId f, const std::vector<FactorDigits>& cuts) {
+  Digits agree(const Constraint& constraint, FactorId f) const {
     Digits agreed;
     bool conflict = false;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-      const Digits& other = cuts[t][static_cast<size_t>(f)];
+      const Digits& other = cuts_[t][static_cast<size_t>(f)];
       size_t same = 0;
       while (same < agreed.size() && same < other.size() && agreed[same] == other[same]) ++same;
       if (same < agreed.size() && same < other.size()) {
@@ -115,7 +153,7 @@ class Propagation {
         for (size_t i = before; i < digits.size(); ++i) {
           spreads_.push_back({constraint.tensors[t], d, digits[i], constraint.tensors[t], constraint.instruction});
         }
-        for (const uint32_t user : users_[static_cast<size_t>(constraint.tensors[t])]) push(user);
+        for (const uint32_t user : users_.of(constraint.tensors[t])) push(user);
         return true;
       }
     }
@@ -162,7 +200,8 @@ class Propagation {
   const ValueTable& values_;
   const Mesh& mesh_;
   std::vector<PartialSharding>& shardings_;
-  std::vector<std::vector<uint32_t>> users_;
+  const ConstraintsOfValues users_;
+  std::vector<FactorDigits> cuts_;  // of the constraint that is visited; kept for their memory
   std::vector<Spread> spreads_;
   std::vector<bool> queued_;
   std::priority_queue<uint32_t, std::vector<uint32_t>, std::greater<>> queue_;

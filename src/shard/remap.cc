@@ -24,16 +24,15 @@ struct Round {
 // One of the neighbouring parts that everybody's interval lies in, or a piece of it.
 struct Slot {
   int64_t size = 0;
-  std::vector<Round> rounds;
-  bool stays = false;  // everybody has it already
+  size_t rounds = 0;  // none: everybody has it already
 };
 
-// How the elements come together: the slots joined are `length` elements, which for device i begin at origin[i].
-// Devices are numbered along the digits and those of the copies.
+// How the elements come together: the slots joined are `length` elements, slot k a piece of part base[i] + k for
+// device i. Devices are numbered along the digits and those of the copies.
 struct Route {
+  std::vector<int64_t> base;
   std::vector<Slot> slots;  // none: everything is gathered
   int64_t length = 0;
-  std::vector<int64_t> origin;
   double sent = 0;
   size_t permutes = 0;
 };
@@ -49,6 +48,7 @@ struct Need {
 class Planner {
  public:
   explicit Planner(const Remap& remap) : remap_(remap), devices_(static_cast<int64_t>(remap.wanted.size())) {
+    needs_.reserve(remap.wanted.size());
     for (const Interval& wanted : remap.wanted) {
       const int64_t begin = std::max<int64_t>(wanted.start, 0);
       const int64_t end = std::min(wanted.start + wanted.size, remap.size);
@@ -61,7 +61,10 @@ class Planner {
 
   Route best() const {
     Route best = gathered();
+    std::vector<std::vector<int64_t>> tried;
     for (const auto& base : {bases_at_one_distance(), bases_of_their_own(), bases_by_start()}) {
+      if (std::find(tried.begin(), tried.end(), base) != tried.end()) continue;
+      tried.push_back(base);
       Route route = joined(base);
       const bool better = route.sent < best.sent || (route.sent == best.sent && route.permutes < best.permutes);
       if (route.permutes < kTooManyPermutes && better) best = std::move(route);
@@ -69,11 +72,51 @@ class Planner {
     return best;
   }
 
+  // The collective-permutes of a slot: part base[i] + k goes to every i that needs it, from the copy that is like it.
+  // What several need from one device is sent to one after the other.
+  std::vector<Round> rounds_of(const Route& route, size_t k) const {
+    std::vector<Round> rounds(route.slots[k].rounds);
+    std::vector<size_t> sent(needs_.size(), 0);
+    for (int64_t i = 0; i < devices_; ++i) {
+      const auto& need = needs_[static_cast<size_t>(i)];
+      const int64_t part = route.base[static_cast<size_t>(i)] + static_cast<int64_t>(k);
+      if (!need || part < need->first || part > need->last) continue;
+      const int64_t from = sender(part, i);
+      rounds[sent[static_cast<size_t>(from)]++].pairs.emplace_back(from, i);
+    }
+    const bool is_only = route.slots.size() == 1;
+    for (Round& round : rounds) {
+      if (is_only) {
+        round.starts = starts_of_pieces(route, round);
+      } else if (k == 0) {
+        round.starts.assign(needs_.size(), remap_.shard - route.slots[k].size);
+      }
+    }
+    return rounds;
+  }
+
+  // The first element that each device has of the slots joined.
+  std::vector<int64_t> origin_of(const Route& route) const {
+    if (route.slots.empty()) return std::vector<int64_t>(needs_.size(), 0);
+    const bool is_only = route.slots.size() == 1;
+    std::vector<int64_t> origin;
+    for (size_t i = 0; i < needs_.size(); ++i) {
+      const int64_t b = route.base[i];
+      if (!is_only) {
+        origin.push_back((b + 1) * remap_.shard - route.slots[0].size);
+      } else if (route.slots[0].rounds == 0 || !needs_[i]) {
+        origin.push_back(b * remap_.shard);
+      } else {
+        origin.push_back(b * remap_.shard + start_of_piece(route, i));
+      }
+    }
+    return origin;
+  }
+
  private:
   Route gathered() const {
     Route route;
     route.length = devices_ / remap_.copy_count * remap_.shard;
-    route.origin.assign(needs_.size(), 0);
     route.sent = static_cast<double>(route.length - remap_.shard);
     route.permutes = 1;
     return route;
@@ -114,86 +157,87 @@ class Planner {
     return bases;
   }
 
+  int64_t sender(int64_t part, int64_t to) const { return part * remap_.copy_count + to % remap_.copy_count; }
+
+  // Only counts the rounds: most routes are not taken.
   Route joined(const std::vector<int64_t>& base) const {
-    int64_t count = 1;
+    size_t count = 1;
     for (size_t i = 0; i < needs_.size(); ++i) {
-      if (needs_[i]) count = std::max(count, needs_[i]->last - base[i] + 1);
+      if (needs_[i]) count = std::max(count, static_cast<size_t>(std::max<int64_t>(needs_[i]->last - base[i] + 1, 1)));
     }
     Route route;
-    if (count > static_cast<int64_t>(kTooManyPermutes)) route.permutes = kTooManyPermutes;
-    for (int64_t k = 0; k < count && route.permutes < kTooManyPermutes; ++k) {
-      Slot slot = slot_at(base, k);
-      slot.size = remap_.shard;
-      route.permutes += slot.rounds.size();
-      route.slots.push_back(std::move(slot));
+    route.permutes = kTooManyPermutes;
+    if (count > kTooManyPermutes) return route;
+    route.permutes = 0;
+    for (size_t k = 0; k < count; ++k) {
+      route.slots.push_back({remap_.shard, count_rounds(base, static_cast<int64_t>(k))});
+      route.permutes += route.slots.back().rounds;
+      if (route.permutes >= kTooManyPermutes) return route;
     }
-    if (route.permutes >= kTooManyPermutes) return route;
+    route.base = base;
     if (count == 1) {
-      trim_only(base, route);
+      trim_only(route);
     } else {
-      trim_ends(base, route);
+      trim_ends(route);
     }
     for (const Slot& slot : route.slots) {
       route.length += slot.size;
-      route.sent += static_cast<double>(slot.rounds.size()) * static_cast<double>(slot.size);
+      route.sent += static_cast<double>(slot.rounds) * static_cast<double>(slot.size);
     }
     return route;
   }
 
-  // Part base[i] + k for every i that needs it, from the copy that is like it. What several need from one device is
-  // sent to one after the other.
-  Slot slot_at(const std::vector<int64_t>& base, int64_t k) const {
-    Slot slot;
-    slot.stays = true;
-    std::vector<size_t> sent(needs_.size(), 0);
+  // As many as one device sends part base[i] + k to; none where everybody has it.
+  size_t count_rounds(const std::vector<int64_t>& base, int64_t k) const {
+    std::vector<uint32_t> sent(needs_.size(), 0);
+    uint32_t most = 0;
+    bool stays = true;
     for (int64_t i = 0; i < devices_; ++i) {
       const auto& need = needs_[static_cast<size_t>(i)];
       const int64_t part = base[static_cast<size_t>(i)] + k;
       if (!need || part < need->first || part > need->last) continue;
-      const int64_t from = part * remap_.copy_count + i % remap_.copy_count;
-      slot.stays = slot.stays && from == i;
-      const size_t round = sent[static_cast<size_t>(from)]++;
-      if (round == slot.rounds.size()) slot.rounds.emplace_back();
-      slot.rounds[round].pairs.emplace_back(from, i);
+      const int64_t from = sender(part, i);
+      stays = stays && from == i;
+      most = std::max(most, ++sent[static_cast<size_t>(from)]);
     }
-    if (slot.stays) slot.rounds.clear();
-    return slot;
+    return stays ? 0 : most;
   }
 
   // Of the first slot only the last elements are needed, of the last one the first.
-  void trim_ends(const std::vector<int64_t>& base, Route& route) const {
+  void trim_ends(Route& route) const {
     const auto last = static_cast<int64_t>(route.slots.size()) - 1;
     int64_t head = 0;
     int64_t tail = 0;
     for (size_t i = 0; i < needs_.size(); ++i) {
       if (!needs_[i]) continue;
-      head = std::max(head, (base[i] + 1) * remap_.shard - needs_[i]->begin);
-      tail = std::max(tail, needs_[i]->end - (base[i] + last) * remap_.shard);
+      head = std::max(head, (route.base[i] + 1) * remap_.shard - needs_[i]->begin);
+      tail = std::max(tail, needs_[i]->end - (route.base[i] + last) * remap_.shard);
     }
     route.slots.front().size = head;
     route.slots.back().size = tail;
-    for (const int64_t b : base) route.origin.push_back((b + 1) * remap_.shard - head);
-    for (Round& round : route.slots.front().rounds) round.starts.assign(needs_.size(), remap_.shard - head);
   }
 
   // A single slot: each sender has its own piece of it to send.
-  void trim_only(const std::vector<int64_t>& base, Route& route) const {
-    Slot& slot = route.slots[0];
-    for (const int64_t b : base) route.origin.push_back(b * remap_.shard);
-    if (slot.stays) return;
-    slot.size = 1;
+  void trim_only(Route& route) const {
+    if (route.slots[0].rounds == 0) return;
+    route.slots[0].size = 1;
     for (const auto& need : needs_) {
-      if (need) slot.size = std::max(slot.size, need->end - need->begin);
+      if (need) route.slots[0].size = std::max(route.slots[0].size, need->end - need->begin);
     }
-    for (Round& round : slot.rounds) {
-      round.starts.resize(needs_.size());
-      for (const auto& [from, to] : round.pairs) {
-        const int64_t at = needs_[static_cast<size_t>(to)]->begin - part_of(from) * remap_.shard;
-        const int64_t start = std::min(at, remap_.shard - slot.size);
-        round.starts[static_cast<size_t>(from)] = start;
-        route.origin[static_cast<size_t>(to)] += start;
-      }
+  }
+
+  // Where in its part the piece of a single slot begins that a device is sent.
+  int64_t start_of_piece(const Route& route, size_t to) const {
+    const int64_t at = needs_[to]->begin - route.base[to] * remap_.shard;
+    return std::min(at, remap_.shard - route.slots[0].size);
+  }
+
+  Values starts_of_pieces(const Route& route, const Round& round) const {
+    Values starts(needs_.size());
+    for (const auto& [from, to] : round.pairs) {
+      starts[static_cast<size_t>(from)] = start_of_piece(route, static_cast<size_t>(to));
     }
+    return starts;
   }
 
   const Remap& remap_;
@@ -226,25 +270,25 @@ class Writer {
     for (size_t k = 0; k < route.slots.size(); ++k) {
       const Slot& slot = route.slots[k];
       if (slot.size == 0) continue;
-      if (slot.rounds.empty()) {
+      if (slot.rounds == 0) {
         const bool is_head = k == 0 && route.slots.size() > 1;
         slots.push_back(emitter_.slice(value, remap_.dim, is_head ? remap_.shard - slot.size : 0, slot.size));
       } else {
-        slots.push_back(send(slot, value));
+        slots.push_back(send(planner_.rounds_of(route, k), slot.size, value));
       }
     }
     return emitter_.concatenate(slots, remap_.dim);
   }
 
-  Instruction* send(const Slot& slot, Instruction* value) {
+  Instruction* send(const std::vector<Round>& rounds, int64_t size, Instruction* value) {
     Instruction* received = nullptr;
     Values round_of(remap_.wanted.size());
-    for (size_t r = 0; r < slot.rounds.size(); ++r) {
-      for (const auto& [from, to] : slot.rounds[r].pairs) round_of[static_cast<size_t>(to)] = static_cast<int64_t>(r);
+    for (size_t r = 0; r < rounds.size(); ++r) {
+      for (const auto& [from, to] : rounds[r].pairs) round_of[static_cast<size_t>(to)] = static_cast<int64_t>(r);
     }
-    for (size_t r = 0; r < slot.rounds.size(); ++r) {
-      const Round& round = slot.rounds[r];
-      Instruction* piece = emitter_.slice_at(value, remap_.dim, devices_, round.starts, slot.size);
+    for (size_t r = 0; r < rounds.size(); ++r) {
+      const Round& round = rounds[r];
+      Instruction* piece = emitter_.slice_at(value, remap_.dim, devices_, round.starts, size);
       piece = emitter_.collective_permute(piece, devices_, round.pairs);
       received = r == 0 ? piece : in_round(static_cast<int64_t>(r), round_of, piece, received);
     }
@@ -263,12 +307,13 @@ class Writer {
 
   // The wanted elements of what was brought together.
   Instruction* cut(const Route& route, Instruction* value) {
+    const std::vector<int64_t> origin = planner_.origin_of(route);
     Values starts(remap_.wanted.size());
     int64_t before = 0;
     int64_t beyond = 0;
     for (size_t i = 0; i < starts.size(); ++i) {
       if (!planner_.needs()[i]) continue;
-      starts[i] = remap_.wanted[i].start - route.origin[i];
+      starts[i] = remap_.wanted[i].start - origin[i];
       before = std::max(before, -*starts[i]);
       beyond = std::max(beyond, *starts[i] + remap_.length - route.length);
     }

@@ -135,9 +135,9 @@ void remove_unread(Module& module, std::vector<ReshardRecord>& reshards) {
   for (const auto& computation : module.computations()) {
     const std::vector<bool> live = live_instructions(*computation);
     for (const auto& x : computation->instructions()) {
-      if (!live[x->index()]) removed.insert(x.get());
+      if (!live[x->index()] && has(row_of(x->op()).traits, Traits::collective)) removed.insert(x.get());
     }
-    computation->remove_if([&](const Instruction& x) { return removed.contains(&x); });
+    computation->remove_if([&](const Instruction& x) { return !live[x.index()]; });
   }
   for (ReshardRecord& record : reshards) {
     std::erase_if(record.collectives, [&](const Instruction* x) { return removed.contains(x); });
