@@ -271,9 +271,8 @@ Instruction* Emitter::tabulated(const Digits& digits, std::span<const std::optio
 
 Instruction* Emitter::entry_of(std::span<const std::optional<int64_t>> values, Instruction* index) {
   Literal numbers{Shape(DType::s32, {static_cast<int64_t>(values.size())})};
-  for (size_t i = 0; i < values.size(); ++i) {
-    numbers.mutable_values<int32_t>()[i] = static_cast<int32_t>(values[i].value_or(0));
-  }
+  const auto entries = numbers.mutable_values<int32_t>();
+  for (size_t i = 0; i < values.size(); ++i) entries[i] = static_cast<int32_t>(values[i].value_or(0));
   const Shape shape = numbers.shape();
   Instruction* table = add(Op::constant, shape, {}, ConstantAttrs{std::move(numbers)});
   return add(Op::reshape, Shape(DType::s32), {slice_at(table, 0, index, 1)});

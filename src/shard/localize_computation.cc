@@ -139,23 +139,21 @@ Instruction* ComputationLocalizer::resharded(const Held& held, const Sharding& t
   for (const Held& other : known) {
     if (other.sharding == to) return other.value;
   }
-  // Where each device does as it likes, nothing has to be moved.
-  Sharding from = held.sharding;
-  Sharding target = to;
-  from.manual = target.manual = 0;
   const Shape& shape = decision_.shape_of(value, leaf);
   if ((value.op() == Op::iota || is_one_number(*held.value)) && held.sharding.partial == 0) {
+    Sharding target = to;
+    target.manual = 0;
     known.push_back({made_again(held, target, value, shape), to});
     return known.back().value;
   }
-  const std::vector<Step> steps = reshard_steps(shape.dims(), from, target, emitter_.mesh());
+  const std::vector<Step>& steps = decision_.times.steps_between(shape, held.sharding, to);
   const size_t before = emitter_.computation().size();
   Instruction* result = emit(steps, held.value, emitter_);
   known.push_back({result, to});
 
   ReshardRecord record{&value, now_, shape, held.sharding, to, {}, 0};
   record.bytes = elements_sent(steps, emitter_.mesh()) * static_cast<double>(bytes_of(shape.type()));
-  record.seconds = seconds_of(steps, shape.type(), emitter_.mesh(), decision_.machine);
+  record.seconds = decision_.times.between(shape, held.sharding, to);
   for (size_t n = before; n < emitter_.computation().size(); ++n) {
     const Instruction* emitted = emitter_.computation().at(n);
     if (has(row_of(emitted->op()).traits, Traits::collective)) record.collectives.push_back(emitted);

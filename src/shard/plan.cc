@@ -93,6 +93,7 @@ void drop_unaligned(const Mesh& mesh, OpPlan& plan) {
     bool dropped = false;
     for (const TensorFactors& dims : tensors) {
       for (const DimFactors& factors : dims) {
+        if (factors.size() == 1) continue;
         bool complete = true;
         for (const FactorId f : factors) {
           Digits& cut = plan.cut[static_cast<size_t>(f)];
@@ -173,7 +174,12 @@ void pass_partials(const OpContext& op, OpPlan& plan) {
 // Follows each of the tensors in turn, alone and together with the others, and keeps the cheapest plan.
 class PlanSearch {
  public:
-  PlanSearch(const OpContext& op, const Target& target) : op_(op), target_(target), mesh_(target.mesh) {}
+  PlanSearch(const OpContext& op, const Target& target)
+      : op_(op),
+        target_(target),
+        mesh_(target.mesh),
+        may_pass_(
+            std::any_of(op.operands.begin(), op.operands.end(), [](const Sharding& s) { return s.partial != 0; })) {}
 
   void try_way(const Way& way) {
     if (way.in_ring) return try_rings(way);
@@ -249,9 +255,11 @@ class PlanSearch {
   // Between equals the plan that reduces later is the better one: what follows may be linear too.
   void consider(OpPlan plan) {
     drop_unaligned(mesh_, plan);
-    OpPlan passing = plan;
-    pass_partials(op_, passing);
-    if (passing.passing != 0 && partials_agree(passing)) price(passing);
+    if (may_pass_) {
+      OpPlan passing = plan;
+      pass_partials(op_, passing);
+      if (passing.passing != 0 && partials_agree(passing)) price(passing);
+    }
     price(plan);
   }
 
@@ -278,6 +286,7 @@ class PlanSearch {
   const OpContext& op_;
   const Target& target_;
   const Mesh& mesh_;
+  const bool may_pass_;  // some operand is partial
   std::vector<OpPlan> tried_;
   OpPlan best_;
   double best_cost_ = std::numeric_limits<double>::infinity();

@@ -53,7 +53,9 @@ class Planner {
       const int64_t begin = std::max<int64_t>(wanted.start, 0);
       const int64_t end = std::min(wanted.start + wanted.size, remap.size);
       needs_.emplace_back();
-      if (begin < end) needs_.back() = Need{begin, end, begin / remap.shard, (end - 1) / remap.shard};
+      if (begin >= end) continue;
+      needs_.back() = Need{begin, end, begin / remap.shard, (end - 1) / remap.shard};
+      least_ = std::max(least_, elements_of_others(static_cast<int64_t>(needs_.size()) - 1));
     }
   }
 
@@ -68,6 +70,7 @@ class Planner {
       Route route = joined(base);
       const bool better = route.sent < best.sent || (route.sent == best.sent && route.permutes < best.permutes);
       if (route.permutes < kTooManyPermutes && better) best = std::move(route);
+      if (best.permutes <= (least_ > 0 ? 1 : 0) && best.sent <= static_cast<double>(least_)) break;
     }
     return best;
   }
@@ -123,6 +126,14 @@ class Planner {
   }
 
   int64_t part_of(int64_t device) const { return device / remap_.copy_count; }
+
+  // What a device needs and does not hold: somebody sends it as much.
+  int64_t elements_of_others(int64_t device) const {
+    const Need& need = *needs_[static_cast<size_t>(device)];
+    const int64_t own = part_of(device) * remap_.shard;
+    const int64_t held = std::min(need.end, own + remap_.shard) - std::max(need.begin, own);
+    return need.end - need.begin - std::max<int64_t>(held, 0);
+  }
 
   // The first part that is brought to each device: one at the same distance from all, or the first one that it needs.
   std::vector<int64_t> bases_at_one_distance() const {
@@ -243,6 +254,7 @@ class Planner {
   const Remap& remap_;
   const int64_t devices_;
   std::vector<std::optional<Need>> needs_;
+  int64_t least_ = 0;  // elements that some device must be sent
 };
 
 // Writes a route.

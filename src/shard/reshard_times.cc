@@ -24,14 +24,26 @@ size_t ReshardTimes::Hash::operator()(const Question& question) const {
   return hash;
 }
 
-double ReshardTimes::between(const Shape& shape, Sharding from, Sharding to) {
-  from.manual = to.manual = 0;
-  if (from == to || !shape.is_array()) return 0;
-  const auto [found, is_new] = known_.try_emplace({shape.type(), shape.dims(), std::move(from), std::move(to)}, 0.0);
-  const Question& asked = found->first;
-  if (is_new)
-    found->second = seconds_of(reshard_steps(asked.dims, asked.from, asked.to, mesh_), asked.type, mesh_, machine_);
-  return found->second;
+const ReshardTimes::Answer& ReshardTimes::answer(const Shape& shape, const Sharding& from, const Sharding& to) {
+  Question question{shape.type(), shape.dims(), from, to};
+  question.from.manual = question.to.manual = 0;
+  const auto [found, is_new] = known_.try_emplace(std::move(question));
+  Answer& answer = found->second;
+  if (is_new) {
+    const Question& asked = found->first;
+    answer.steps = reshard_steps(asked.dims, asked.from, asked.to, mesh_);
+    answer.seconds = seconds_of(answer.steps, asked.type, mesh_, machine_);
+  }
+  return answer;
+}
+
+double ReshardTimes::between(const Shape& shape, const Sharding& from, const Sharding& to) {
+  const bool lie_alike = from.dims == to.dims && from.partial == to.partial && from.reducer == to.reducer;
+  return lie_alike || !shape.is_array() ? 0 : answer(shape, from, to).seconds;
+}
+
+const std::vector<Step>& ReshardTimes::steps_between(const Shape& shape, const Sharding& from, const Sharding& to) {
+  return answer(shape, from, to).steps;
 }
 
 }  // namespace gshard

@@ -1,5 +1,5 @@
-// Estimated times for bringing values from one sharding into another, each worked out once: the plans of one op, and
-// of ops of the same sizes, ask for the same ones.
+// How values are brought from one sharding into another and the estimated times, each worked out once: the plans of one
+// op, and of ops of the same sizes, ask for the same ones.
 #pragma once
 
 #include <unordered_map>
@@ -14,7 +14,9 @@ class ReshardTimes {
   ReshardTimes(const Mesh& mesh, const Machine& machine) : mesh_(mesh), machine_(machine) {}
 
   // In seconds; 0 for what is no array. Where each device does as it likes, nothing is moved.
-  double between(const Shape& shape, Sharding from, Sharding to);
+  double between(const Shape& shape, const Sharding& from, const Sharding& to);
+  // What takes that time. They live as long as this.
+  const std::vector<Step>& steps_between(const Shape& shape, const Sharding& from, const Sharding& to);
 
  private:
   struct Question {
@@ -27,10 +29,15 @@ class ReshardTimes {
   struct Hash {
     size_t operator()(const Question& question) const;
   };
+  struct Answer {
+    std::vector<Step> steps;
+    double seconds = 0;
+  };
+  const Answer& answer(const Shape& shape, const Sharding& from, const Sharding& to);
 
   const Mesh& mesh_;
   const Machine& machine_;
-  std::unordered_map<Question, double, Hash> known_;
+  std::unordered_map<Question, Answer, Hash> known_;
 };
 
 }  // namespace gshard
