@@ -161,9 +161,17 @@ class VirtualDevice : public Environment {
 
 }  // namespace
 
+void check_virtual_devices(int64_t replicas, int64_t partitions) {
+  const int64_t count = saturating_multiply(replicas, partitions);
+  if (count <= kMaxVirtualDevices) return;
+  throw Error::program("the program is for " + std::to_string(count) + " devices; at most " +
+                       std::to_string(kMaxVirtualDevices) + " can be simulated");
+}
+
 std::vector<Literal> simulate(const Module& module, std::span<const std::vector<Literal>> arguments,
                               const EvaluateOptions& options, const DeviceObserver& observe) {
   const DeviceGrid grid{module.header().replica_count, module.header().num_partitions};
+  check_virtual_devices(grid.replicas, grid.partitions);
   if (static_cast<int64_t>(arguments.size()) != grid.count()) {
     throw Error::program("simulate: arguments for " + std::to_string(arguments.size()) + " devices, the module has " +
                          std::to_string(grid.count()));

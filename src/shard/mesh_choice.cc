@@ -27,6 +27,58 @@ int64_t device_count_of(const HloSharding& sharding) {
   return count;
 }
 
+// More are no mesh that anyone has, and would overflow what devices compute of their numbers.
+constexpr int64_t kMaxDevices = int64_t{1} << 24;
+
+// The highest device number that a sharding names; -1 where it names none.
+int64_t last_device_of(const HloSharding& sharding) {
+  int64_t last = -1;
+  if (sharding.kind == HloSharding::Kind::maximal) last = sharding.device;
+  if (sharding.kind == HloSharding::Kind::tiled) last = device_count_of(sharding) - 1;
+  for (const int64_t device : sharding.tiles.devices) last = std::max(last, device);
+  for (const HloSharding& element : sharding.elements) last = std::max(last, last_device_of(element));
+  return last;
+}
+
+// A header that says one partition says nothing of the devices.
+void check_devices(const HloSharding& sharding, int64_t partitions) {
+  const int64_t last = last_device_of(sharding);
+  if (last >= kMaxDevices) {
+    throw Error::program("its sharding names the device " + std::to_string(last) + "; there can be " +
+                         std::to_string(kMaxDevices) + " devices at most");
+  }
+  if (partitions == 1 || last < partitions) return;
+  throw Error::program("its sharding names the device " + std::to_string(last) + ", the module's num_partitions=" +
+                       std::to_string(partitions) + " has devices 0 to " + std::to_string(partitions - 1));
+}
+
+void check_devices(const Module& module) {
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->notes().sharding == nullptr) continue;
+      try {
+        check_devices(*instruction->notes().sharding, module.header().num_partitions);
+      } catch (const Error& error) {
+        throw located(error, *instruction);
+      }
+    }
+  }
+}
+
+void check_device_count(const std::string& what, int64_t count) {
+  if (count <= kMaxDevices) return;
+  throw Error::program(what + " has " + std::to_string(count) + " devices; there can be " +
+                       std::to_string(kMaxDevices) + " at most");
+}
+
+// Throws before anything is done in proportion to the sizes.
+Mesh checked_mesh(std::vector<MeshAxis> axes, std::vector<int64_t> device_ids = {}) {
+  int64_t count = 1;
+  for (const MeshAxis& axis : axes) count = saturating_multiply(count, std::max<int64_t>(axis.size, 1));
+  check_device_count("the mesh", count);
+  return Mesh(std::move(axes), std::move(device_ids));
+}
+
 std::string joined_names(const std::vector<MeshAxis>& axes) {
   std::string names;
   for (const MeshAxis& axis : axes) names += (names.empty() ? "" : ", ") + axis.name;
@@ -126,6 +178,7 @@ std::vector<ShardyMesh> used_shardy_meshes(const Module& module) {
 
 MeshChoice::MeshChoice(const Module& module, const PartitionOptions& options) {
   lists_meshes_ = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes").has_value();
+  check_devices(module);
   choose_shardy(module);
   if (!lists_meshes_ && !is_shardy()) choose_found(module);
   resize(options);
@@ -135,8 +188,8 @@ void MeshChoice::choose_shardy(const Module& module) {
   for (const ShardyMesh& mesh : used_shardy_meshes(module)) {
     if (shardy_.empty()) {
       shardy_ = mesh.name;
-      original_ = Mesh(mesh.axes, mesh.device_ids);
-    } else if (!(Mesh(mesh.axes, mesh.device_ids) == original_)) {
+      original_ = checked_mesh(mesh.axes, mesh.device_ids);
+    } else if (!(checked_mesh(mesh.axes, mesh.device_ids) == original_)) {
       throw Error::program("the module has two meshes, @" + shardy_ + " and @" + mesh.name +
                            "; partitioning needs one");
     }
@@ -147,6 +200,7 @@ void MeshChoice::choose_found(const Module& module) {
   const std::vector<const HloSharding*> tilings = tilings_of(module);
   int64_t devices = module.header().num_partitions;
   for (const HloSharding* tiling : tilings) devices = std::max(devices, device_count_of(*tiling));
+  check_device_count("the module", devices);
   original_ = find_mesh(tilings, devices);
 }
 
@@ -162,7 +216,7 @@ void MeshChoice::resize(const PartitionOptions& options) {
   if (options.devices) set_devices(axes, *options.devices);
   if (axes == original_.axes()) return;
   resized_ = !is_new;
-  mesh_ = Mesh(std::move(axes));
+  mesh_ = checked_mesh(std::move(axes));
 }
 
 }  // namespace gshard

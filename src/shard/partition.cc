@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "eval/simulate.h"
 #include "shard/boundary.h"
 #include "shard/boundary_text.h"
 #include "shard/fit_memory.h"
@@ -234,6 +235,7 @@ Estimate estimate(const Module& module, const PartitionOptions& options, const T
 }
 
 std::vector<std::vector<Literal>> scatter_arguments(const Boundary& program, std::span<const Literal> arguments) {
+  check_virtual_devices(program.replicas, program.mesh.device_count());
   const auto devices = static_cast<size_t>(program.mesh.device_count());
   std::vector<std::vector<Literal>> all(devices);
   for (size_t number = 0; number < arguments.size(); ++number) {

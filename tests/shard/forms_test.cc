@@ -73,6 +73,34 @@ TEST(Forms, AShardyMeshThatIsNowhereIsAnError) {
   }
 }
 
+void expect_refused(const std::string& sharding, const std::string& name, const std::string& number) {
+  try {
+    partition(*parse_module("HloModule m, num_partitions=4\nENTRY e {\n  a = f32[4,4] parameter(0)\n" +
+                            ("  ROOT c = f32[4,4] negate(a), sharding={" + sharding + "}\n}")));
+    ADD_FAILURE() << sharding << " was read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(name));
+    EXPECT_THAT(error.what(), testing::HasSubstr("the device " + number));
+    EXPECT_THAT(error.report(), testing::HasSubstr("4:"));
+  }
+}
+
+TEST(Forms, DevicesThatThereAreNotAreErrorsOfTheInstruction) {
+  expect_refused("maximal device=7", "%c", "7");
+  expect_refused("maximal device=9223372036854775807", "%c", "9223372036854775807");
+  expect_refused("devices=[2,2]0,1,2,7", "%c", "7");
+  expect_refused("devices=[8,1]<=[8]", "%c", "7");
+  expect_refused("devices=[1073741824,1]<=[1073741824]", "%c", "1073741823");
+}
+
+TEST(Forms, MoreDevicesThanAnyoneHasAreAnError) {
+  const std::string rest = "\nENTRY e {\n  ROOT a = f32[4,4] parameter(0)\n}";
+  EXPECT_THROW(partition(*parse_module("HloModule m, num_partitions=2305843009213693951" + rest)), Error);
+  PartitionOptions options;
+  options.mesh = {{"x", int64_t{1} << 40}, {"y", int64_t{1} << 40}};
+  EXPECT_THROW(partition(*parse_module("HloModule m" + rest), options), Error);
+}
+
 // What the result's tuple is to be says nothing of how its elements are held before.
 TEST(Forms, AnAnnotatedTupleLeavesItsElementsAsTheyAreAnnotated) {
   const Propagated shardings = propagate_shardings(*parse_module(R"(
