@@ -253,7 +253,9 @@ std::string random_body(std::mt19937_64& dice) {
       if (dice() % 4 != 0) products.back() = fmt::format("d{}", n);
       if (products.back() != other) body += fmt::format("  {} = f32[8,6] dot(x, y), {}\n", products.back(), kProduct);
     }
-    std::string op = kOps[dice() % (dice() % 4 == 0 ? std::size(kOps) : 6)];
+    const uint64_t drawn = dice();
+    const size_t among = dice() % 4 == 0 ? std::size(kOps) : 6;
+    std::string op = kOps[drawn % among];
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"%{0}", last}, {"%{1}", other}}) {
       for (size_t at = op.find(from); at != std::string::npos; at = op.find(from)) op.replace(at, from.size(), to);
     }

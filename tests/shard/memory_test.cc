@@ -112,7 +112,8 @@ TEST(Memory, OfALoopIsItsStateAndWhatOneRoundMakes) {
 }
 
 TEST(Memory, NamesWhatIsHeldAtThePeakInsideOfLoopsToo) {
-  const Estimate result = estimate(*parse_verified(kLoop));
+  const auto module = parse_verified(kLoop);
+  const Estimate result = estimate(*module);
   ASSERT_FALSE(result.at_peak.empty());
   EXPECT_EQ(result.at_peak[0].value->name(), "xx");
   EXPECT_EQ(result.at_peak[0].bytes, 8 * kKiB);
