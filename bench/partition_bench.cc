@@ -3,6 +3,7 @@
 //
 // partition/mixtral/8 ... /16384   one axis up to 512 devices, two axes beyond; the model's own annotations
 // partition/made/1000 ... /100000  dots, pointwise ops and transposes over 8 devices
+// propagate/made/1000 ... /100000  the same, without writing the program of a device
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -83,6 +84,13 @@ void made(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(made)->Name("partition/made")->Arg(1000)->Arg(10000)->Arg(100000)->Unit(benchmark::kMillisecond);
+
+void made_propagated(benchmark::State& state) {
+  const auto module = parse_module(made_module(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(propagate_shardings(*module));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(made_propagated)->Name("propagate/made")->Arg(1000)->Arg(10000)->Arg(100000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace gshard
