@@ -5,6 +5,7 @@
 
 #include "backend/cpu/pointwise_ops.h"
 #include "backend/cpu/schedule_kernel.h"
+#include "eval/strided.h"
 #include "ops/table.h"
 
 namespace gshard::cpu {
@@ -355,9 +356,7 @@ class Builder {
     const auto& attrs = x.attrs<GatherAttrs>();
     const Shape& operand = x.operand(0)->shape();
     const Shape& indices = x.operand(1)->shape();
-    const auto contains = [](const Dims& dims, size_t d) {
-      return std::find(dims.begin(), dims.end(), static_cast<int64_t>(d)) != dims.end();
-    };
+    const auto contains = [](const Dims& dims, size_t d) { return is_among(static_cast<int64_t>(d), dims); };
     Place batch;
     Place offsets;
     for (size_t d = 0; d < at.size(); ++d) (contains(attrs.offset_dims, d) ? offsets : batch).push_back(at[d]);
@@ -492,7 +491,7 @@ class Builder {
     Place from(dims.size());
     size_t next = 0;
     for (size_t d = 0; d < dims.size(); ++d) {
-      const bool is_reduced = std::find(reduced.begin(), reduced.end(), static_cast<int64_t>(d)) != reduced.end();
+      const bool is_reduced = is_among(static_cast<int64_t>(d), reduced);
       from[d] = is_reduced ? index_through(dims[d], used) : at[next++];
       if (is_reduced) loops.reduced.push_back(from[d]);
     }

@@ -16,6 +16,9 @@ bool is_loop_op(const Instruction& x);
 // broadcasts or reshapes them.
 bool is_free(const Instruction& x);
 
+// Ops whose result has the bytes of their operand under another shape.
+inline bool is_view_op(Op op) { return op == Op::reshape || op == Op::bitcast; }
+
 using Members = std::unordered_set<const Instruction*>;
 
 // The kernel that computes `outputs` from what stands outside of `members` (which are loop ops). None where the members

@@ -173,9 +173,7 @@ class Fuser {
 
   // One reshape, which costs nothing where it stands alone.
   static bool is_view(const Group& group) {
-    if (group.members.size() != 1) return false;
-    const Op op = (*group.members.begin())->op();
-    return op == Op::reshape || op == Op::bitcast;
+    return group.members.size() == 1 && is_view_op((*group.members.begin())->op());
   }
 
   // Whether something that is in neither stands between them: it needs the producer, and the consumer needs it. All

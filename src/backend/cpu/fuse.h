@@ -15,9 +15,8 @@ struct Group {
   Kernel kernel;
 };
 
-// The groups of a computation's loop ops, in an order in which they can run, with other instructions between them where
-// `position` says: a group may run as soon as all instructions up to its last member have. Instructions for which
-// `is_left_out` holds are in no group.
+// The groups of a computation's loop ops. No group waits for itself: they can run in some order among the other
+// instructions. Instructions for which `is_left_out` holds are in no group.
 class Fusion {
  public:
   Fusion(const Computation& computation, const std::vector<char>& is_left_out);

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "backend/cpu/program.h"
 #include "backend/cpu/schedule_kernel.h"
@@ -21,8 +22,6 @@ template <class T>
 using LeafMap = std::unordered_map<Leaf, T, LeafHash>;
 
 size_t leaf_count(const Shape& shape) { return shape.is_tuple() ? static_cast<size_t>(shape.leaf_count()) : 1; }
-
-bool is_view_op(Op op) { return op == Op::reshape || op == Op::bitcast; }
 
 // Ops whose result is their first operand.
 bool is_passed_on(const Instruction& x) {
@@ -48,6 +47,8 @@ class Scope {
   void want(const Leaf& leaf, Buffer buffer) { wanted_.emplace(leaf, buffer); }
   Buffer buffer_of(const Leaf& leaf) const;
   Steps run();
+  // Copies the results that were not computed in these buffers (by leaf; -1 for tokens) there.
+  void bring_results_to(const std::vector<Buffer>& places, Steps& steps) const;
 
  private:
   // A matrix operand: a leaf, seen through transposes. Dimension d of the operand is dimension order[d] of the leaf.
@@ -57,8 +58,10 @@ class Scope {
   };
 
   Leaf resolve(Leaf leaf) const;
-  View view_of(const Instruction& x) const;
+  static View view_of(const Instruction& x, const std::vector<char>& seen_through);
+  View view_of(const Instruction& x) const { return view_of(x, seen_through_); }
   bool is_seen_through(const Instruction& x) const;
+  bool is_only_a_name(const Instruction& x) const;
   std::vector<char> find_transposes_of_dots() const;
   void count_uses();
   template <class F>
@@ -189,6 +192,12 @@ bool Scope::is_seen_through(const Instruction& x) const {
   return group->members.size() == 1 && !gshard::cpu::is_free(*x.operand(0));
 }
 
+// Whether no step computes it: what reads it reads what it names.
+bool Scope::is_only_a_name(const Instruction& x) const {
+  return x.op() == Op::tuple || x.op() == Op::get_tuple_element || is_passed_on(x) || seen_through_[x.index()] != 0 ||
+         (is_view_op(x.op()) && is_seen_through(x));
+}
+
 // Transposes that only dots read are strides of theirs.
 std::vector<char> Scope::find_transposes_of_dots() const {
   std::vector<char> found(computation_.size());
@@ -198,29 +207,24 @@ std::vector<char> Scope::find_transposes_of_dots() const {
     found[x->index()] = !users.empty() && std::all_of(users.begin(), users.end(),
                                                       [&](const Instruction* user) { return user->op() == Op::dot; });
   }
-  // Where oneDNN would not take the strides, the transpose is done.
-  const auto order_of = [&](const Instruction& x) {
-    Dims order(x.shape().rank());
-    std::iota(order.begin(), order.end(), 0);
-    if (found[x.index()] != 0) order = x.attrs<DimensionsAttrs>().dimensions;
-    return order;
-  };
-  for (const auto& x : computation_.instructions()) {
-    if (x->op() != Op::dot || matmul_of(*x, order_of(*x->operand(0)), order_of(*x->operand(1)))) continue;
-    for (const Instruction* operand : x->operands()) found[operand->index()] = 0;
-  }
-  // That may have taken the form that another dot relied on.
-  for (const auto& x : computation_.instructions()) {
-    if (x->op() != Op::dot || matmul_of(*x, order_of(*x->operand(0)), order_of(*x->operand(1)))) continue;
-    for (const Instruction* operand : x->operands()) found[operand->index()] = 0;
+  // Where oneDNN would not take the strides, the transposes are done, which may take the form that another dot relied
+  // on.
+  const auto order_of = [&](const Instruction& x) { return view_of(x, found).order; };
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (const auto& x : computation_.instructions()) {
+      if (x->op() != Op::dot || matmul_of(*x, order_of(*x->operand(0)), order_of(*x->operand(1)))) continue;
+      for (const Instruction* operand : x->operands()) changed |= std::exchange(found[operand->index()], 0) != 0;
+    }
   }
   return found;
 }
 
-Scope::View Scope::view_of(const Instruction& x) const {
+Scope::View Scope::view_of(const Instruction& x, const std::vector<char>& seen_through) {
   View view{&x, Dims(x.shape().rank())};
   std::iota(view.order.begin(), view.order.end(), 0);
-  if (seen_through_[x.index()] == 0) return view;
+  if (seen_through[x.index()] == 0) return view;
   // Dimension d of a transpose is dimension `dimensions[d]` of its operand.
   return {x.operand(0), x.attrs<DimensionsAttrs>().dimensions};
 }
@@ -247,10 +251,8 @@ void Scope::for_each_input(const Instruction& x, F&& f) const {
 void Scope::count_uses() {
   std::vector<const Group*> counted;
   for (const auto& x : computation_.instructions()) {
+    if (is_only_a_name(*x)) continue;
     const Group* group = fusion_->group_of(*x);
-    const bool is_view = is_view_op(x->op()) && is_seen_through(*x);
-    if (x->op() == Op::tuple || x->op() == Op::get_tuple_element || is_passed_on(*x) || is_view) continue;
-    if (seen_through_[x->index()] != 0) continue;
     if (group == nullptr) {
       // What is free and in no group is computed where it is read.
       if (!gshard::cpu::is_free(*x)) for_each_input(*x, [&](const Leaf& leaf) { ++uses_[leaf]; });
@@ -499,13 +501,7 @@ void Scope::lower_while(const Instruction& x) {
     if (state[part] >= 0) round.want(round.result(part), state[part]);
   }
   Steps round_steps = round.run();
-  copies.clear();
-  for (size_t part = 0; part < state.size(); ++part) {
-    if (state[part] < 0) continue;
-    const Buffer from = round.buffer_of(round.result(part));
-    if (from != state[part]) copies.emplace_back(from, state[part]);
-  }
-  lowering_.copy_all(std::move(copies), round_steps);
+  round.bring_results_to(state, round_steps);
   ++lowering_.now;
   for (size_t part = 0; part < state.size(); ++part) {
     touch(state[part]);
@@ -550,13 +546,7 @@ void Scope::lower_conditional(const Instruction& x) {
       scope.want(scope.result(part), results[part]);
     }
     Steps steps = scope.run();
-    std::vector<std::pair<Buffer, Buffer>> copies;
-    for (size_t part = 0; part < results.size(); ++part) {
-      if (results[part] < 0) continue;
-      const Buffer from = scope.buffer_of(scope.result(part));
-      if (from != results[part]) copies.emplace_back(from, results[part]);
-    }
-    lowering_.copy_all(std::move(copies), steps);
+    scope.bring_results_to(results, steps);
     // The arguments of the branch outlive it.
     for (size_t part = 0; part < leaf_count(branch.parameter(0)->shape()); ++part) {
       const Buffer buffer = buffer_of(resolve({x.operand(b + 1), part}));
@@ -600,13 +590,12 @@ void Scope::lower(const Instruction& x) {
   if (lowered_[x.index()] != 0) return;
   lowered_[x.index()] = 1;
   const Group* group = fusion_->group_of(x);
-  const bool is_passed = x.op() == Op::tuple || x.op() == Op::get_tuple_element || is_passed_on(x) ||
-                         seen_through_[x.index()] != 0 || (is_view_op(x.op()) && is_seen_through(x));
-  if (group == nullptr || is_passed) {
-    if (!is_passed && gshard::cpu::is_free(x)) return;
+  const bool is_name = is_only_a_name(x);
+  if (group == nullptr || is_name) {
+    if (!is_name && gshard::cpu::is_free(x)) return;
     for (const Instruction* operand : x.operands()) lower(*operand);
     for (const Instruction* before : x.control_predecessors()) lower(*before);
-    if (!is_passed) lower_node(x);
+    if (!is_name) lower_node(x);
     return;
   }
   for (const Instruction* member : group->members) lowered_[member->index()] = 1;
@@ -653,6 +642,16 @@ void Lowering::copy_all(std::vector<std::pair<Buffer, Buffer>> copies, Steps& st
     copy(next->first, next->second, steps);
     copies.erase(next);
   }
+}
+
+void Scope::bring_results_to(const std::vector<Buffer>& places, Steps& steps) const {
+  std::vector<std::pair<Buffer, Buffer>> copies;
+  for (size_t part = 0; part < places.size(); ++part) {
+    if (places[part] < 0) continue;
+    const Buffer from = buffer_of(result(part));
+    if (from != places[part]) copies.emplace_back(from, places[part]);
+  }
+  lowering_.copy_all(std::move(copies), steps);
 }
 
 void Lowering::bind_arguments(const Module& module, Scope& scope) {
@@ -725,13 +724,7 @@ Program Lowering::lower(const Module& module) {
   bind_arguments(module, scope);
   bind_results(module, scope);
   program.steps = scope.run();
-  std::vector<std::pair<Buffer, Buffer>> copies;
-  for (size_t part = 0; part < program.results.size(); ++part) {
-    if (program.results[part] < 0) continue;
-    const Buffer from = scope.buffer_of(scope.result(part));
-    if (from != program.results[part]) copies.emplace_back(from, program.results[part]);
-  }
-  copy_all(std::move(copies), program.steps);
+  scope.bring_results_to(program.results, program.steps);
   return std::move(program);
 }
 

@@ -4,6 +4,8 @@
 #include <dnnl.hpp>
 #include <numeric>
 
+#include "eval/strided.h"
+
 // oneDNN comes with OpenMP, whose threads would spin beside ours: each of our threads calls it alone.
 extern "C" void omp_set_num_threads(int threads);
 
@@ -27,10 +29,6 @@ struct Dimension {
   int64_t result = 0;
 };
 using Dimensions = std::vector<Dimension>;
-
-bool contains(const Dims& dims, size_t d) {
-  return std::find(dims.begin(), dims.end(), static_cast<int64_t>(d)) != dims.end();
-}
 
 // The stride of each dimension of an operand that lies in memory with its dimensions in another order.
 Dims strides_of(const Shape& shape, const Dims& order) {
@@ -93,11 +91,15 @@ Roles roles_of(const Instruction& dot, const Dims& lhs_order, const Dims& rhs_or
     roles.batch.push_back({lhs.dim(l), lhs_strides[l], rhs_strides[r], result_strides[next++]});
   }
   for (size_t d = 0; d < lhs.rank(); ++d) {
-    if (contains(attrs.lhs_batch_dims, d) || contains(attrs.lhs_contracting_dims, d)) continue;
+    if (is_among(static_cast<int64_t>(d), attrs.lhs_batch_dims) ||
+        is_among(static_cast<int64_t>(d), attrs.lhs_contracting_dims))
+      continue;
     roles.rows.push_back({lhs.dim(d), lhs_strides[d], 0, result_strides[next++]});
   }
   for (size_t d = 0; d < rhs.rank(); ++d) {
-    if (contains(attrs.rhs_batch_dims, d) || contains(attrs.rhs_contracting_dims, d)) continue;
+    if (is_among(static_cast<int64_t>(d), attrs.rhs_batch_dims) ||
+        is_among(static_cast<int64_t>(d), attrs.rhs_contracting_dims))
+      continue;
     roles.columns.push_back({rhs.dim(d), 0, rhs_strides[d], result_strides[next++]});
   }
   for (size_t i = 0; i < attrs.lhs_contracting_dims.size(); ++i) {
