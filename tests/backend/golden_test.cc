@@ -1,10 +1,10 @@
 // Every program of tests/golden gives on the CPU backend what the evaluator gives.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "equals_evaluator.h"
+#include "golden_names.h"
 #include "runtime/file.h"
 #include "runtime/npz.h"
 #include "text/parse.h"
@@ -16,15 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kGolden = fs::path(GSHARD_TEST_DIR) / "golden";
-
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() || entry.path().extension() == ".hlo") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 class CpuGolden : public testing::TestWithParam<std::string> {};
 

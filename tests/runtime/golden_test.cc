@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "eval/evaluate.h"
+#include "golden_names.h"
 #include "runtime/file.h"
 #include "runtime/npy.h"
 #include "runtime/npz.h"
@@ -20,15 +21,6 @@ namespace gshard {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() || entry.path().extension() == ".hlo") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 // Arrays of an archive by name, with the shape that they should have.
 class Archive {

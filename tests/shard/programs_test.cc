@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "golden_names.h"
 #include "runtime/check.h"
 #include "runtime/file.h"
 #include "shard/partition.h"
@@ -26,14 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSeparator = "// ---- expect\n";
 
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(fs::path(GSHARD_TEST_DIR) / "programs" / "partition")) {
-    if (entry.path().extension() == ".hlo") names.push_back(entry.path().stem());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> golden_names() { return names_in(fs::path(GSHARD_TEST_DIR) / "programs" / "partition"); }
 
 size_t count(const Module& module, Op op) {
   size_t n = 0;

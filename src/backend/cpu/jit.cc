@@ -158,15 +158,4 @@ std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels,
   return functions;
 }
 
-std::string Jit::llvm_text(const Kernel& kernel) {
-  llvm::LLVMContext context;
-  const std::unique_ptr<llvm::TargetMachine> target = take(orc::JITTargetMachineBuilder(host()).createTargetMachine());
-  const Kernel* kernels[] = {&kernel};
-  const auto module = module_for(context, kernels, 0, *target);
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module->print(stream, nullptr);
-  return text;
-}
-
 }  // namespace gshard::cpu

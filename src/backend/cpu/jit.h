@@ -22,9 +22,6 @@ class Jit {
   // One function per kernel; kernels that are the same code share one.
   std::vector<KernelFunction> compile(std::span<const Kernel* const> kernels, int threads);
 
-  // The LLVM code of a kernel before and after optimisation, or its assembly, for people.
-  static std::string llvm_text(const Kernel& kernel);
-
  private:
   struct State;
   std::unique_ptr<State> state_;
