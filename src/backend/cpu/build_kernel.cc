@@ -3,18 +3,16 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "backend/cpu/pointwise_ops.h"
+#include "backend/cpu/loop_ops.h"
+#include "backend/cpu/loop_space.h"
 #include "backend/cpu/schedule_kernel.h"
 #include "eval/strided.h"
-#include "ops/table.h"
 
 namespace gshard::cpu {
 namespace {
 
 // What is built stays within these, so that a kernel compiles fast.
 constexpr size_t kMaxNodes = 400;
-
-using Place = std::vector<Index>;  // one index per dimension
 
 class Builder {
  public:
@@ -23,29 +21,18 @@ class Builder {
   std::optional<Kernel> build(std::span<const Leaf> outputs) {
     for (const Leaf& output : outputs) {
       add_output(output);
-      if (failed_) return std::nullopt;
+      if (failed()) return std::nullopt;
     }
     finish();
-    if (failed_ || !schedule(kernel_)) return std::nullopt;
+    if (failed() || !schedule(kernel_)) return std::nullopt;
     return std::move(kernel_);
   }
 
  private:
-  // A loop that was cut in two stands for outer * extent(inner) + inner.
-  struct Loop {
-    int64_t extent;
-    int outer = -1;
-    int inner = -1;
-  };
   struct Made {
     Place at;
     int guard;
     int node;
-  };
-  // An index that runs through a dimension of this extent.
-  struct Family {
-    int64_t extent;
-    Index index;
   };
   // The loops of a reduction, until all splits are known.
   struct ReductionLoops {
@@ -57,76 +44,7 @@ class Builder {
     failed_ = true;
     return 0;
   }
-
-  // ---- loops ------------------------------------------------------------------------------------------------------
-
-  int add_loop(int64_t extent) {
-    if (loops_.size() >= kMaxLoops) return fail();
-    loops_.push_back({extent});
-    return static_cast<int>(loops_.size()) - 1;
-  }
-
-  void split_loop(size_t loop, int64_t inner_extent) {
-    const int outer = add_loop(loops_[loop].extent / inner_extent);
-    const int inner = add_loop(inner_extent);
-    loops_[loop].outer = outer;
-    loops_[loop].inner = inner;
-  }
-
-  // Replaces loops that were cut by their parts.
-  void refresh(Index& index) const {
-    for (size_t l = 0; l < index.factors.size(); ++l) {
-      const int64_t factor = index.factors[l];
-      if (factor == 0 || loops_[l].outer < 0) continue;
-      index.factors[l] = 0;
-      index.add_loop(static_cast<size_t>(loops_[l].inner), factor);
-      index.add_loop(static_cast<size_t>(loops_[l].outer), factor * extent(loops_[l].inner));
-    }
-  }
-  void refresh(Place& place) const {
-    for (Index& index : place) refresh(index);
-  }
-
-  int64_t extent(int loop) const { return loops_[static_cast<size_t>(loop)].extent; }
-  int64_t extent(size_t loop) const { return loops_[loop].extent; }
-
-  LoopSet loops_of(Place& place) const {
-    refresh(place);
-    LoopSet set = 0;
-    for (const Index& index : place) set |= index.loops();
-    return set;
-  }
-
-  // An index through a dimension, over loops outside of `used`: those that ran through an equal dimension before, so
-  // that what both compute is computed once, or a new one.
-  Index index_through(int64_t extent, LoopSet& used) {
-    if (extent == 1) return {};
-    for (Family& family : families_) {
-      refresh(family.index);
-      if (family.extent != extent || (family.index.loops() & used) != 0) continue;
-      used |= family.index.loops();
-      return family.index;
-    }
-    Index index;
-    index.add_loop(static_cast<size_t>(add_loop(extent)), 1);
-    if (failed_) return {};
-    used |= index.loops();
-    families_.push_back({extent, index});
-    return index;
-  }
-
-  Place place_through(const Dims& dims, LoopSet used) {
-    Place place;
-    for (int64_t d : dims) place.push_back(index_through(d, used));
-    return place;
-  }
-
-  static Index linear(const Place& at, const Dims& dims) {
-    const Dims strides = row_major_strides(dims);
-    Index index;
-    for (size_t d = 0; d < dims.size(); ++d) index.add(at[d], strides[d]);
-    return index;
-  }
+  bool failed() const { return failed_ || space_.failed(); }
 
   // ---- nodes ------------------------------------------------------------------------------------------------------
 
@@ -146,7 +64,7 @@ class Builder {
 
   int load(const Leaf& leaf, const Place& at, int guard) {
     Node node{Node::Kind::load, leaf.shape().type()};
-    node.index = linear(at, leaf.shape().dims());
+    node.index = linear_index(at, leaf.shape().dims());
     node.argument = argument_of(leaf);
     node.guard = guard;
     return add_node(std::move(node));
@@ -197,17 +115,17 @@ class Builder {
 
   // The node for the element of `leaf` at a place, read only where `guard` holds.
   int value(const Leaf& leaf, Place at, int guard) {
-    if (failed_) return 0;
-    refresh(at);
+    if (failed()) return 0;
+    space_.refresh(at);
     const Instruction& x = *leaf.value;
     if (!members_.contains(&x) && !is_free(x)) return load(leaf, at, guard);
     auto& made = made_[&x];
     for (Made& m : made) {
-      refresh(m.at);
+      space_.refresh(m.at);
       if (m.guard == guard && m.at == at) return m.node + static_cast<int>(leaf.part);
     }
     const int node = compute(x, at, guard);
-    refresh(at);
+    space_.refresh(at);
     made_[&x].push_back({std::move(at), guard, node});
     return node + static_cast<int>(leaf.part);
   }
@@ -224,7 +142,7 @@ class Builder {
         return broadcast(x, at, guard);
       case Op::bitcast:
       case Op::reshape:
-        return reshape(x, at, guard);
+        return value(*x.operand(0), space_.reshaped(at, x.shape().dims(), x.operand(0)->shape().dims()), guard);
       case Op::transpose:
         return transpose(x, at, guard);
       case Op::slice:
@@ -262,7 +180,7 @@ class Builder {
     for (const Instruction* operand : x.operands()) {
       node.operands.push_back(value(*operand, operand->shape().is_scalar() ? Place{} : at, guard));
     }
-    return failed_ ? 0 : add_node(std::move(node));
+    return failed() ? 0 : add_node(std::move(node));
   }
 
   int broadcast(const Instruction& x, const Place& at, int guard) {
@@ -312,7 +230,7 @@ class Builder {
     if (condition < 0) return value(*x.operand(0), std::move(from), guard);
     const int filler = value(*x.operand(1), {}, guard);
     const int element = value(*x.operand(0), std::move(from), both(guard, condition));
-    return failed_ ? 0 : choose(condition, element, filler);
+    return failed() ? 0 : choose(condition, element, filler);
   }
 
   int concatenate(const Instruction& x, const Place& at, int guard) {
@@ -327,7 +245,7 @@ class Builder {
       from[dim].offset -= start;
       const int inside = in_range(from[dim], 0, size);
       const int element = value(*x.operand(i), std::move(from), both(guard, inside));
-      if (failed_) return 0;
+      if (failed()) return 0;
       result = result < 0 ? element : choose(inside, element, result);
     }
     return result < 0 ? fail() : result;
@@ -346,7 +264,7 @@ class Builder {
     for (size_t d = 0; d < at.size(); ++d) {
       if (inside[d] == x.shape().dim(d)) continue;
       const int start = value(*x.operand(d + 1), {}, -1);
-      if (failed_) return 0;
+      if (failed()) return 0;
       from[d].add(start_index(start, inside[d], x.shape().dim(d)), 1);
     }
     return value(*x.operand(0), std::move(from), guard);
@@ -383,97 +301,10 @@ class Builder {
         element[static_cast<size_t>(attrs.index_vector_dim)].offset = static_cast<int64_t>(i);
       }
       const int start = value(*x.operand(1), std::move(element), guard);
-      if (failed_) return 0;
+      if (failed()) return 0;
       from[d].add(start_index(start, operand.dim(d), attrs.slice_sizes[d]), 1);
     }
     return value(*x.operand(0), std::move(from), guard);
-  }
-
-  // ---- reshapes ---------------------------------------------------------------------------------------------------
-
-  int reshape(const Instruction& x, const Place& at, int guard) {
-    const Dims& from = x.operand(0)->shape().dims();
-    const Dims& to = x.shape().dims();
-    Place place(from.size());
-    size_t f = 0;
-    size_t t = 0;
-    // Runs of dimensions with equal products are taken apart on their own.
-    while (f < from.size() || t < to.size()) {
-      Dims outer;
-      Dims inner;
-      Place indices;
-      int64_t a = 1;
-      int64_t b = 1;
-      const size_t first = f;
-      do {
-        if (f < from.size() && (a <= b || t == to.size())) {
-          a *= from[f];
-          inner.push_back(from[f++]);
-        } else {
-          b *= to[t];
-          outer.push_back(to[t]);
-          indices.push_back(at[t++]);
-        }
-      } while (a != b);
-      take_apart(indices, outer, inner, place, first);
-      if (failed_) return 0;
-    }
-    return value(*x.operand(0), std::move(place), guard);
-  }
-
-  static bool is_index_of_one(const Dims& dims) {
-    return std::count_if(dims.begin(), dims.end(), [](int64_t d) { return d != 1; }) <= 1;
-  }
-
-  // Writes the place in `inner` that has the linear index of `at` in `outer` to place[first...].
-  void take_apart(const Place& at, const Dims& outer, const Dims& inner, Place& place, size_t first) {
-    if (is_index_of_one(outer) && is_index_of_one(inner)) {
-      Index index;
-      for (size_t d = 0; d < outer.size(); ++d) {
-        if (outer[d] != 1) index = at[d];
-      }
-      for (size_t d = 0; d < inner.size(); ++d) {
-        if (inner[d] != 1) place[first + d] = index;
-      }
-      return;
-    }
-    Index index = linear(at, outer);
-    refresh(index);
-    const Dims strides = row_major_strides(inner);
-    if (!index.terms.empty() || index.offset < 0) return void(fail());
-    for (size_t l = 0; l < index.factors.size(); ++l) {
-      const int64_t factor = index.factors[l];
-      if (factor == 0) continue;
-      if (factor < 0 || !distribute(l, factor, inner, strides, place, first)) return void(fail());
-      refresh(index);  // the parts of a loop that was cut stand behind it
-    }
-    for (size_t d = 0; d < inner.size(); ++d) {
-      Index& part = place[first + d];
-      part.offset += index.offset / strides[d] % inner[d];
-      refresh(part);
-      int64_t largest = part.offset;
-      for (size_t l = 0; l < part.factors.size(); ++l) largest += part.factors[l] * (extent(l) - 1);
-      if (largest >= inner[d]) return void(fail());
-    }
-  }
-
-  // Gives factor * loop to the one dimension in which it stays, or cuts the loop where it passes from one into the
-  // next.
-  bool distribute(size_t loop, int64_t factor, const Dims& dims, const Dims& strides, Place& place, size_t first) {
-    for (size_t d = 0; d < dims.size(); ++d) {
-      if (dims[d] == 1 || factor < strides[d] || factor >= strides[d] * dims[d]) continue;
-      if (factor % strides[d] != 0) return false;
-      const int64_t room = strides[d] * dims[d] / factor;
-      if (strides[d] * dims[d] % factor != 0 && extent(loop) > room) return false;
-      if (extent(loop) <= room) {
-        place[first + d].add_loop(loop, factor / strides[d]);
-        return true;
-      }
-      if (extent(loop) % room != 0) return false;
-      split_loop(loop, room);
-      return !failed_;
-    }
-    return false;
   }
 
   // ---- reductions -------------------------------------------------------------------------------------------------
@@ -487,12 +318,12 @@ class Builder {
     const Dims& reduced = x.attrs<DimensionsAttrs>().dimensions;
     const Dims& dims = x.operand(0)->shape().dims();
     ReductionLoops loops{at, {}};
-    LoopSet used = loops_of(loops.kept);
+    LoopSet used = space_.loops_of(loops.kept);
     Place from(dims.size());
     size_t next = 0;
     for (size_t d = 0; d < dims.size(); ++d) {
       const bool is_reduced = is_among(static_cast<int64_t>(d), reduced);
-      from[d] = is_reduced ? index_through(dims[d], used) : at[next++];
+      from[d] = is_reduced ? space_.index_through(dims[d], used) : at[next++];
       if (is_reduced) loops.reduced.push_back(from[d]);
     }
     Reduction reduction{x.callees()[0]};
@@ -500,7 +331,7 @@ class Builder {
       reduction.inputs.push_back(value(*x.operand(i), from, -1));
       reduction.starts.push_back(value(*x.operand(count + i), {}, -1));
     }
-    if (failed_) return 0;
+    if (failed()) return 0;
     kernel_.reductions.push_back(std::move(reduction));
     reduction_loops_.push_back(std::move(loops));
     // The results stand one after the other, so that a part of the tuple is found by its number.
@@ -516,38 +347,20 @@ class Builder {
 
   // ---- outputs ----------------------------------------------------------------------------------------------------
 
-  // Whether a place passes through every element of `dims` exactly once.
-  bool covers(Place& place, const Dims& dims) const {
-    int64_t iterations = 1;
-    const LoopSet loops = loops_of(place);
-    for (size_t l = 0; l < loops_.size(); ++l) {
-      if ((loops & loop_bit(static_cast<int>(l))) != 0) iterations *= extent(l);
-    }
-    int64_t count = 1;
-    for (size_t d = 0; d < dims.size(); ++d) {
-      count *= dims[d];
-      if (place[d].offset != 0 || !place[d].terms.empty()) return false;
-    }
-    return iterations == count;
-  }
-
   // The place at which an output was computed already, or else one in the loops of other outputs, or in new ones.
   Place place_of(const Leaf& output) {
     const Dims& dims = output.shape().dims();
     for (Made& made : made_[output.value]) {
-      if (made.guard < 0 && covers(made.at, dims)) return made.at;
+      if (made.guard < 0 && space_.covers(made.at, dims)) return made.at;
     }
     for (auto& [other_dims, place] : outputs_) {
       if (other_dims == dims) return place;
     }
     for (auto& [other_dims, place] : outputs_) {
       if (Shape(DType::pred, other_dims).element_count() != output.shape().element_count()) continue;
-      refresh(place);
-      Place apart(dims.size());
-      take_apart(place, other_dims, dims, apart, 0);
-      return apart;
+      return space_.reshaped(place, other_dims, dims);
     }
-    return place_through(dims, 0);
+    return space_.place_through(dims);
   }
 
   // Writes the update to its place in an array that holds the operand.
@@ -558,14 +371,14 @@ class Builder {
     const Shape& update = x.operand(1)->shape();
     Place at = place_of({x.operand(1)});
     const int node = value(*x.operand(1), at, -1);
-    Index index = linear(at, x.shape().dims());
+    Index index = linear_index(at, x.shape().dims());
     const Dims strides = row_major_strides(x.shape().dims());
-    for (size_t d = 0; d < update.rank() && !failed_; ++d) {
+    for (size_t d = 0; d < update.rank() && !failed(); ++d) {
       if (update.dim(d) == x.shape().dim(d)) continue;
       const int start = value(*x.operand(d + 2), {}, -1);
       index.add(start_index(start, x.shape().dim(d), update.dim(d)), strides[d]);
     }
-    if (failed_) return;
+    if (failed()) return;
     kernel_.arguments.push_back(
         {output, output.shape().type(), output.shape().element_count(), true, Leaf{x.operand(0)}});
     kernel_.stores.push_back({static_cast<int>(kernel_.arguments.size()) - 1, std::move(index), node});
@@ -576,41 +389,25 @@ class Builder {
     if (output.value->op() == Op::dynamic_update_slice) return add_update(output);
     Place at = place_of(output);
     const int node = value(output, at, -1);
-    if (failed_) return;
-    refresh(at);
+    if (failed()) return;
+    space_.refresh(at);
     kernel_.arguments.push_back({output, output.shape().type(), output.shape().element_count(), true, {}});
-    kernel_.stores.push_back({static_cast<int>(kernel_.arguments.size()) - 1, linear(at, output.shape().dims()), node});
+    kernel_.stores.push_back(
+        {static_cast<int>(kernel_.arguments.size()) - 1, linear_index(at, output.shape().dims()), node});
     outputs_.emplace_back(output.shape().dims(), std::move(at));
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------
 
-  // Gives the loops that were not cut the numbers from 0.
-  void renumber(Index& index, const std::vector<int>& numbers) const {
-    refresh(index);
-    Index renumbered;
-    renumbered.offset = index.offset;
-    renumbered.terms = index.terms;
-    for (size_t l = 0; l < index.factors.size(); ++l) {
-      if (index.factors[l] != 0) renumbered.add_loop(static_cast<size_t>(numbers[l]), index.factors[l]);
-    }
-    index = std::move(renumbered);
-  }
-
   void finish() {
-    std::vector<int> numbers(loops_.size(), -1);
-    for (size_t l = 0; l < loops_.size(); ++l) {
-      if (loops_[l].outer >= 0) continue;
-      numbers[l] = static_cast<int>(kernel_.loops.size());
-      kernel_.loops.push_back(loops_[l].extent);
-    }
-    for (Node& node : kernel_.nodes) renumber(node.index, numbers);
-    for (Store& store : kernel_.stores) renumber(store.index, numbers);
+    kernel_.loops = space_.extents();
+    for (Node& node : kernel_.nodes) space_.renumber(node.index);
+    for (Store& store : kernel_.stores) space_.renumber(store.index);
     for (size_t r = 0; r < kernel_.reductions.size(); ++r) {
       for (Place* place : {&reduction_loops_[r].kept, &reduction_loops_[r].reduced}) {
         LoopSet set = 0;
         for (Index& index : *place) {
-          renumber(index, numbers);
+          space_.renumber(index);
           set |= index.loops();
         }
         (place == &reduction_loops_[r].kept ? kernel_.reductions[r].domain : kernel_.reductions[r].loops) = set;
@@ -640,112 +437,14 @@ class Builder {
 
   const Members& members_;
   Kernel kernel_;
-  std::vector<Loop> loops_;
-  std::vector<Family> families_;
+  LoopSpace space_;
   std::unordered_map<const Instruction*, std::vector<Made>> made_;
   std::vector<ReductionLoops> reduction_loops_;
   std::vector<std::pair<Dims, Place>> outputs_;
   bool failed_ = false;
 };
 
-bool is_loop_type(DType type) {
-  switch (type) {
-    case DType::pred:
-    case DType::s8:
-    case DType::s16:
-    case DType::s32:
-    case DType::s64:
-    case DType::u8:
-    case DType::u16:
-    case DType::u32:
-    case DType::u64:
-    case DType::bf16:
-    case DType::f16:
-    case DType::f32:
-    case DType::f64:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool has_loop_types(const Instruction& x) {
-  for (const Instruction* operand : x.operands()) {
-    if (operand->shape().is_array() && !is_loop_type(operand->shape().type())) return false;
-  }
-  return !x.shape().is_array() || (is_loop_type(x.shape().type()) && x.shape().element_count() > 0);
-}
-
-bool is_lane_reducer(const Computation& reducer) {
-  return std::all_of(reducer.instructions().begin(), reducer.instructions().end(), [](const auto& x) {
-    if (!has_loop_types(*x)) return false;
-    if (x->op() == Op::parameter || x->op() == Op::tuple) return true;
-    if (x->op() == Op::constant) return x->shape().is_scalar();
-    return x->shape().is_scalar() && is_pointwise_loop_op(*x);
-  });
-}
-
-bool is_loop_reduce(const Instruction& x) {
-  for (size_t i = 0; i < x.operand_count(); ++i) {
-    if (x.operand(i)->shape().element_count() == 0) return false;
-  }
-  for (size_t i = 0; i < x.operand_count() / 2; ++i) {
-    if (x.callees()[0]->parameter(i)->shape().type() != x.operand(i)->shape().type()) return false;
-  }
-  return is_lane_reducer(*x.callees()[0]);
-}
-
-bool is_loop_pad(const Instruction& x) {
-  const auto& dims = x.attrs<PadAttrs>().padding.dims;
-  return x.operand(0)->shape().element_count() > 0 &&
-         std::all_of(dims.begin(), dims.end(), [](const PaddingDim& d) { return d.interior == 0; });
-}
-
 }  // namespace
-
-bool is_loop_op(const Instruction& x) {
-  if (x.op() == Op::get_tuple_element) return x.operand(0)->op() == Op::reduce && is_loop_op(*x.operand(0));
-  if (!has_loop_types(x)) return false;
-  switch (x.op()) {
-    case Op::broadcast:
-    case Op::concatenate:
-    case Op::copy:
-    case Op::dynamic_slice:
-    case Op::iota:
-    case Op::reshape:
-    case Op::reverse:
-    case Op::slice:
-    case Op::transpose:
-      return x.shape().is_array();
-    case Op::bitcast:
-      return x.shape().type() == x.operand(0)->shape().type();
-    case Op::constant:
-      return x.shape().is_scalar();
-    case Op::dynamic_update_slice:
-      return x.operand(1)->shape().element_count() > 0;
-    case Op::gather:
-      return x.operand(0)->shape().element_count() > 0;
-    case Op::pad:
-      return is_loop_pad(x);
-    case Op::reduce:
-      return is_loop_reduce(x);
-    default:
-      return x.shape().is_array() && is_pointwise_loop_op(x);
-  }
-}
-
-bool is_free(const Instruction& x) {
-  switch (x.op()) {
-    case Op::constant:
-      return x.shape().is_scalar() && has_loop_types(x) && !x.attrs<ConstantAttrs>().value.is_elided();
-    case Op::iota:
-      return has_loop_types(x);
-    case Op::broadcast:
-      return has_loop_types(x) && is_free(*x.operand(0));
-    default:
-      return false;
-  }
-}
 
 std::optional<Kernel> build_kernel(const Members& members, std::span<const Leaf> outputs) {
   return Builder(members).build(outputs);

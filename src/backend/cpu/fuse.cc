@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/loop_ops.h"
 #include "backend/cpu/schedule_kernel.h"
 #include "ops/table.h"
 

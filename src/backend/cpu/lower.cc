@@ -1,27 +1,15 @@
 // From instructions to steps on buffers. Loop state and results are computed where they are to be, operands that die
 // are overwritten, and what cannot be is copied.
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <unordered_map>
 #include <utility>
 
-#include "backend/cpu/program.h"
-#include "backend/cpu/schedule_kernel.h"
+#include "backend/cpu/loop_ops.h"
+#include "backend/cpu/lowering.h"
 #include "ops/custom_call.h"
 
 namespace gshard::cpu {
 namespace {
-
-struct LeafHash {
-  size_t operator()(const Leaf& leaf) const {
-    return std::hash<const void*>()(leaf.value) ^ (leaf.part * size_t{0x9e3779b97f4a7c15});
-  }
-};
-template <class T>
-using LeafMap = std::unordered_map<Leaf, T, LeafHash>;
-
-size_t leaf_count(const Shape& shape) { return shape.is_tuple() ? static_cast<size_t>(shape.leaf_count()) : 1; }
 
 // Ops whose result is their first operand.
 bool is_passed_on(const Instruction& x) {
@@ -31,127 +19,18 @@ bool is_passed_on(const Instruction& x) {
   return x.op() == Op::opt_barrier || x.op() == Op::add_dependency || x.op() == Op::domain;
 }
 
-class Lowering;
-
-// One computation being lowered, once per place that it is called from.
-class Scope {
- public:
-  Scope(Lowering& lowering, const Computation& computation);
-
-  // Leaf `part` of the computation's result.
-  Leaf result(size_t part) const { return resolve({computation_.root(), part}); }
-  void bind(const Leaf& leaf, Buffer buffer);
-  // Never to be overwritten in this scope.
-  void keep(const Leaf& leaf) { ++uses_[leaf]; }
-  // The leaf is best computed in this buffer, if that is free by then.
-  void want(const Leaf& leaf, Buffer buffer) { wanted_.emplace(leaf, buffer); }
-  Buffer buffer_of(const Leaf& leaf) const;
-  Steps run();
-  // Copies the results that were not computed in these buffers (by leaf; -1 for tokens) there.
-  void bring_results_to(const std::vector<Buffer>& places, Steps& steps) const;
-
- private:
-  // A matrix operand: a leaf, seen through transposes. Dimension d of the operand is dimension order[d] of the leaf.
-  struct View {
-    const Instruction* base;
-    Dims order;
-  };
-
-  Leaf resolve(Leaf leaf) const;
-  static View view_of(const Instruction& x, const std::vector<char>& seen_through);
-  View view_of(const Instruction& x) const { return view_of(x, seen_through_); }
-  bool is_seen_through(const Instruction& x) const;
-  bool is_only_a_name(const Instruction& x) const;
-  std::vector<char> find_transposes_of_dots() const;
-  void count_uses();
-  template <class F>
-  void for_each_input(const Instruction& x, F&& f) const;
-  template <class F>
-  void for_each_input(const Group& group, F&& f) const;
-
-  void lower(const Instruction& x);
-  void lower_node(const Instruction& x);
-  void lower_group(const Group& group);
-  void lower_dot(const Instruction& x);
-  void lower_while(const Instruction& x);
-  void lower_conditional(const Instruction& x);
-  void lower_constant(const Instruction& x);
-  void lower_by_evaluator(const Instruction& x);
-
-  void release(const Leaf& leaf);
-  bool is_free(Buffer buffer, const std::vector<Leaf>& dying) const;
-  Buffer output_for(const Leaf& leaf, const std::vector<Leaf>& reusable);
-  Buffer updated(const Leaf& output, const Leaf& before, bool may_reuse);
-  template <class T, class... Args>
-  void add(Args&&... args);
-  void touch(Buffer buffer);
-  void copy(Buffer from, Buffer to);
-  std::vector<Leaf> reusable_inputs(const Group& group, size_t argument) const;
-
-  Lowering& lowering_;
-  const Computation& computation_;
-  UserTable users_;
-  std::vector<char> seen_through_;
-  const Fusion* fusion_;
-  LeafMap<Buffer> bound_;
-  LeafMap<int> uses_;
-  LeafMap<Buffer> wanted_;
-  std::vector<char> lowered_;
-  Steps steps_;
-};
-
-class Lowering {
- public:
-  Program lower(const Module& module);
-
-  Buffer add_buffer(const Leaf& leaf, int64_t bytes, BufferInfo::Kind kind = BufferInfo::Kind::arena) {
-    BufferInfo info;
-    info.kind = kind;
-    info.bytes = bytes;
-    info.leaf = leaf;
-    program.buffers.push_back(std::move(info));
-    live.push_back(0);
-    reserved.push_back(0);
-    writable.push_back(kind == BufferInfo::Kind::arena || kind == BufferInfo::Kind::result);
-    return static_cast<Buffer>(program.buffers.size()) - 1;
+// The number of a leaf among all leaves of a tuple.
+size_t number_of(const Shape& shape, const TupleIndex& index) {
+  size_t number = 0;
+  const Shape* at = &shape;
+  for (int64_t i : index) {
+    for (int64_t before = 0; before < i; ++before) number += leaf_count(at->element(static_cast<size_t>(before)));
+    at = &at->element(static_cast<size_t>(i));
   }
-  void touch(Buffer buffer) {
-    if (buffer < 0) return;
-    BufferInfo& info = program.buffers[static_cast<size_t>(buffer)];
-    info.first_use = std::min(info.first_use, now);
-    info.last_use = std::max(info.last_use, now);
-  }
-  // Copies that happen at the same time: no source is overwritten before it was read.
-  void copy_all(std::vector<std::pair<Buffer, Buffer>> copies, Steps& steps);
-  void copy(Buffer from, Buffer to, Steps& steps) {
-    ++now;
-    touch(from);
-    touch(to);
-    steps.push_back(std::make_unique<CopyStep>(from, to, program.buffers[static_cast<size_t>(to)].bytes));
-  }
-  const Fusion* fusion_of(const Computation& computation, const std::vector<char>& left_out) {
-    auto& fusion = fusions_[&computation];
-    if (fusion == nullptr) {
-      program.fusions.push_back(std::make_unique<Fusion>(computation, left_out));
-      fusion = program.fusions.back().get();
-    }
-    return fusion;
-  }
+  return number;
+}
 
-  Program program;
-  int64_t now = 0;
-  // By buffer: how many leaves that are still to be read stand in it; whether it waits for one leaf; whether it may be
-  // written at all.
-  std::vector<int> live;
-  std::vector<char> reserved;
-  std::vector<char> writable;
-
- private:
-  void bind_arguments(const Module& module, Scope& scope);
-  void bind_results(const Module& module, Scope& scope);
-
-  std::unordered_map<const Computation*, const Fusion*> fusions_;
-};
+}  // namespace
 
 // ---- a scope ------------------------------------------------------------------------------------------------------
 
@@ -229,25 +108,6 @@ Scope::View Scope::view_of(const Instruction& x, const std::vector<char>& seen_t
   return {x.operand(0), x.attrs<DimensionsAttrs>().dimensions};
 }
 
-template <class F>
-void Scope::for_each_input(const Group& group, F&& f) const {
-  for (const Argument& argument : group.kernel.arguments) {
-    if (!argument.written) f(resolve(argument.leaf));
-    if (argument.before.value != nullptr) f(resolve(argument.before));
-  }
-}
-
-template <class F>
-void Scope::for_each_input(const Instruction& x, F&& f) const {
-  for (const Instruction* operand : x.operands()) {
-    if (x.op() == Op::dot) {
-      f(resolve({view_of(*operand).base}));
-      continue;
-    }
-    for (size_t part = 0; part < leaf_count(operand->shape()); ++part) f(resolve({operand, part}));
-  }
-}
-
 void Scope::count_uses() {
   std::vector<const Group*> counted;
   for (const auto& x : computation_.instructions()) {
@@ -262,150 +122,6 @@ void Scope::count_uses() {
     }
   }
   for (size_t part = 0; part < leaf_count(computation_.root()->shape()); ++part) ++uses_[result(part)];
-}
-
-// ---- buffers ------------------------------------------------------------------------------------------------------
-
-void Scope::bind(const Leaf& leaf, Buffer buffer) {
-  bound_[leaf] = buffer;
-  if (buffer >= 0 && uses_[leaf] > 0) ++lowering_.live[static_cast<size_t>(buffer)];
-}
-
-Buffer Scope::buffer_of(const Leaf& leaf) const {
-  const auto found = bound_.find(leaf);
-  GSHARD_CHECK(found != bound_.end(), leaf.value->parent()->name() + " " + leaf.value->name());
-  return found->second;
-}
-
-void Scope::release(const Leaf& leaf) {
-  const auto found = uses_.find(leaf);
-  if (--found->second > 0) return;
-  if (const Buffer buffer = buffer_of(leaf); buffer >= 0) --lowering_.live[static_cast<size_t>(buffer)];
-}
-
-void Scope::touch(Buffer buffer) { lowering_.touch(buffer); }
-
-// Whether nothing is in the buffer that is still to be read, but for `dying`, which this step reads for the last time.
-bool Scope::is_free(Buffer buffer, const std::vector<Leaf>& dying) const {
-  int live = lowering_.live[static_cast<size_t>(buffer)];
-  for (const Leaf& leaf : dying) live -= buffer_of(leaf) == buffer ? 1 : 0;
-  return live == 0 && lowering_.writable[static_cast<size_t>(buffer)] != 0;
-}
-
-// Where to write a leaf: where it is wanted, else over one of the operands that the step may overwrite, else anew.
-Buffer Scope::output_for(const Leaf& leaf, const std::vector<Leaf>& reusable) {
-  Buffer chosen = -1;
-  if (const auto wanted = wanted_.find(leaf); wanted != wanted_.end() && is_free(wanted->second, reusable)) {
-    chosen = wanted->second;
-  }
-  for (const Leaf& input : reusable) {
-    if (chosen >= 0) break;
-    const Buffer buffer = buffer_of(input);
-    const auto at = static_cast<size_t>(buffer);
-    const bool fits = lowering_.program.buffers[at].bytes == leaf.shape().byte_size();
-    if (fits && lowering_.reserved[at] == 0 && is_free(buffer, {input})) chosen = buffer;
-  }
-  if (chosen < 0) chosen = lowering_.add_buffer(leaf, leaf.shape().byte_size());
-  bind(leaf, chosen);
-  return chosen;
-}
-
-template <class T, class... Args>
-void Scope::add(Args&&... args) {
-  steps_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
-}
-
-void Scope::copy(Buffer from, Buffer to) { lowering_.copy(from, to, steps_); }
-
-// ---- kernels ------------------------------------------------------------------------------------------------------
-
-// The inputs that die with a kernel and that its output `argument` may overwrite: each element is written after all
-// reads of it, by the iteration that read it.
-std::vector<Leaf> Scope::reusable_inputs(const Group& group, size_t argument) const {
-  const Kernel& kernel = group.kernel;
-  const auto store = std::find_if(kernel.stores.begin(), kernel.stores.end(),
-                                  [&](const Store& s) { return s.argument == static_cast<int>(argument); });
-  const auto number = static_cast<int>(store - kernel.stores.begin());
-  const auto stage = std::find_if(kernel.stages.begin(), kernel.stages.end(), [&](const Stage& s) {
-    return std::find(s.stores.begin(), s.stores.end(), number) != s.stores.end();
-  });
-  std::vector<char> is_safe(kernel.arguments.size(), 1);
-  for (auto at = kernel.stages.begin(); at != kernel.stages.end(); ++at) {
-    for (int n : nodes_of(kernel, *at)) {
-      const Node& node = kernel.nodes[static_cast<size_t>(n)];
-      if (node.kind != Node::Kind::load) continue;
-      if (at > stage || node.guard >= 0 || !(node.index == store->index)) {
-        is_safe[static_cast<size_t>(node.argument)] = 0;
-      }
-    }
-  }
-  // One array may be read as several arguments.
-  LeafMap<int> reads;
-  LeafMap<char> safe;
-  for_each_input(group, [&](const Leaf& leaf) { ++reads[leaf]; });
-  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
-    if (kernel.arguments[a].written) continue;
-    char& all = safe.emplace(resolve(kernel.arguments[a].leaf), 1).first->second;
-    all = all != 0 && is_safe[a] != 0;
-  }
-  const bool whole = kernel.arguments[argument].before.value == nullptr;
-  std::vector<Leaf> reusable;
-  for (const auto& [leaf, count] : reads) {
-    const auto found = safe.find(leaf);
-    const bool is_harmless = found == safe.end() ? !whole : found->second != 0;
-    if (is_harmless && uses_.at(leaf) == count && buffer_of(leaf) >= 0) reusable.push_back(leaf);
-  }
-  std::sort(reusable.begin(), reusable.end(), [](const Leaf& a, const Leaf& b) {
-    return std::pair(a.value->index(), a.part) < std::pair(b.value->index(), b.part);
-  });
-  return reusable;
-}
-
-// The buffer for an array of which a part is written: it holds `before` when the kernel runs.
-Buffer Scope::updated(const Leaf& output, const Leaf& before, bool may_reuse) {
-  const Buffer old = buffer_of(before);
-  const auto wanted = wanted_.find(output);
-  const bool old_is_wanted = wanted == wanted_.end() || wanted->second == old;
-  const bool is_own = old_is_wanted && (lowering_.reserved[static_cast<size_t>(old)] == 0 || wanted != wanted_.end());
-  if (may_reuse && is_own && is_free(old, {before})) {
-    bind(output, old);
-    return old;
-  }
-  const Buffer fresh = output_for(output, {});
-  copy(old, fresh);
-  return fresh;
-}
-
-void Scope::lower_group(const Group& group) {
-  const Kernel& kernel = group.kernel;
-  std::vector<Buffer> buffers(kernel.arguments.size(), -1);
-  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
-    if (!kernel.arguments[a].written) buffers[a] = buffer_of(resolve(kernel.arguments[a].leaf));
-  }
-  std::vector<Leaf> outputs;
-  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
-    const Argument& argument = kernel.arguments[a];
-    if (!argument.written) continue;
-    const Leaf leaf = resolve(argument.leaf);
-    std::vector<Leaf> reusable = reusable_inputs(group, a);
-    // What another output took already is gone.
-    std::erase_if(reusable, [&](const Leaf& input) {
-      return std::any_of(outputs.begin(), outputs.end(),
-                         [&](const Leaf& o) { return buffer_of(o) == buffer_of(input); });
-    });
-    if (argument.before.value == nullptr) {
-      buffers[a] = output_for(leaf, reusable);
-    } else {
-      const Leaf before = resolve(argument.before);
-      const bool may_reuse = std::find(reusable.begin(), reusable.end(), before) != reusable.end();
-      buffers[a] = updated(leaf, before, may_reuse);
-    }
-    outputs.push_back(leaf);
-  }
-  ++lowering_.now;
-  for (Buffer buffer : buffers) touch(buffer);
-  for_each_input(group, [&](const Leaf& leaf) { release(leaf); });
-  add<KernelStep>(outputs[0].value, &group, std::move(buffers));
 }
 
 // ---- other instructions -------------------------------------------------------------------------------------------
@@ -448,124 +164,6 @@ void Scope::lower_by_evaluator(const Instruction& x) {
   for (Buffer buffer : results) touch(buffer);
   for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
   add<EvaluateStep>(&x, std::move(operands), std::move(results));
-}
-
-void Scope::lower_while(const Instruction& x) {
-  const Computation& condition = *x.callees()[0];
-  const Computation& body = *x.callees()[1];
-  // The state: in the memory of its start where that dies here.
-  std::vector<Buffer> state;
-  std::vector<std::pair<Buffer, Buffer>> copies;
-  for (size_t part = 0; part < leaf_count(x.shape()); ++part) {
-    const Leaf start = resolve({x.operand(0), part});
-    if (start.shape().is_token()) {
-      state.push_back(-1);
-      continue;
-    }
-    Buffer buffer = buffer_of(start);
-    const bool is_taken = std::find(state.begin(), state.end(), buffer) != state.end();
-    const auto wanted = wanted_.find({&x, part});
-    const bool is_elsewhere =
-        wanted == wanted_.end() ? lowering_.reserved[static_cast<size_t>(buffer)] != 0 : wanted->second != buffer;
-    if (is_taken || is_elsewhere || uses_[start] > 1 || !is_free(buffer, {start})) {
-      const Buffer from = buffer;
-      const bool has_place = wanted != wanted_.end() && is_free(wanted->second, {}) &&
-                             std::find(state.begin(), state.end(), wanted->second) == state.end();
-      buffer = has_place ? wanted->second : lowering_.add_buffer({&x, part}, start.shape().byte_size());
-      copies.emplace_back(from, buffer);
-    }
-    state.push_back(buffer);
-  }
-  lowering_.copy_all(std::move(copies), steps_);
-  for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
-  std::vector<char> was_reserved;
-  ++lowering_.now;
-  for (Buffer buffer : state) {
-    touch(buffer);
-    was_reserved.push_back(buffer < 0 ? 0 : lowering_.reserved[static_cast<size_t>(buffer)]);
-    if (buffer >= 0) lowering_.reserved[static_cast<size_t>(buffer)] = 1;
-  }
-  Scope test(lowering_, condition);
-  Scope round(lowering_, body);
-  for (size_t part = 0; part < state.size(); ++part) {
-    test.keep({condition.parameter(0), part});
-    test.bind({condition.parameter(0), part}, state[part]);
-  }
-  Steps test_steps = test.run();
-  const Buffer predicate = test.buffer_of(test.result(0));
-  touch(predicate);
-  for (size_t part = 0; part < state.size(); ++part) {
-    // The condition has no claim on the state while the body runs.
-    if (state[part] >= 0) lowering_.live[static_cast<size_t>(state[part])] = 0;
-    round.bind({body.parameter(0), part}, state[part]);
-    if (state[part] >= 0) round.want(round.result(part), state[part]);
-  }
-  Steps round_steps = round.run();
-  round.bring_results_to(state, round_steps);
-  ++lowering_.now;
-  for (size_t part = 0; part < state.size(); ++part) {
-    touch(state[part]);
-    if (state[part] >= 0) {
-      lowering_.live[static_cast<size_t>(state[part])] = 0;
-      lowering_.reserved[static_cast<size_t>(state[part])] = was_reserved[part];
-    }
-    bind({&x, part}, state[part]);
-  }
-  add<WhileStep>(&x, std::move(test_steps), predicate, std::move(round_steps));
-}
-
-void Scope::lower_conditional(const Instruction& x) {
-  const Buffer index = buffer_of(resolve({x.operand(0)}));
-  std::vector<Buffer> results;
-  for (size_t part = 0; part < leaf_count(x.shape()); ++part) {
-    const Leaf leaf{&x, part};
-    if (leaf.shape().is_token()) {
-      bind(leaf, -1);
-      results.push_back(-1);
-      continue;
-    }
-    results.push_back(output_for(leaf, {}));
-    // Reserved, so that only results of the branches are put there.
-    lowering_.reserved[static_cast<size_t>(results.back())] = 1;
-  }
-  ++lowering_.now;
-  touch(index);
-  for (Buffer buffer : results) touch(buffer);
-  std::vector<Steps> branches;
-  for (size_t b = 0; b < x.callees().size(); ++b) {
-    const Computation& branch = *x.callees()[b];
-    Scope scope(lowering_, branch);
-    for (size_t part = 0; part < leaf_count(branch.parameter(0)->shape()); ++part) {
-      const Leaf inside{branch.parameter(0), part};
-      scope.keep(inside);
-      scope.bind(inside, buffer_of(resolve({x.operand(b + 1), part})));
-    }
-    for (size_t part = 0; part < results.size(); ++part) {
-      if (results[part] < 0) continue;
-      lowering_.live[static_cast<size_t>(results[part])] = 0;
-      scope.want(scope.result(part), results[part]);
-    }
-    Steps steps = scope.run();
-    scope.bring_results_to(results, steps);
-    // The arguments of the branch outlive it.
-    for (size_t part = 0; part < leaf_count(branch.parameter(0)->shape()); ++part) {
-      const Buffer buffer = buffer_of(resolve({x.operand(b + 1), part}));
-      if (buffer >= 0) --lowering_.live[static_cast<size_t>(buffer)];
-    }
-    branches.push_back(std::move(steps));
-  }
-  ++lowering_.now;
-  for (size_t part = 0; part < results.size(); ++part) {
-    if (results[part] < 0) continue;
-    touch(results[part]);
-    lowering_.reserved[static_cast<size_t>(results[part])] = 0;
-    lowering_.live[static_cast<size_t>(results[part])] = uses_[{&x, part}] > 0 ? 1 : 0;
-  }
-  for_each_input(x, [&](const Leaf& leaf) {
-    touch(buffer_of(leaf));
-    release(leaf);
-  });
-  add<BranchStep>(&x, index, std::move(branches));
 }
 
 void Scope::lower_node(const Instruction& x) {
@@ -622,28 +220,6 @@ Steps Scope::run() {
 
 // ---- the whole ----------------------------------------------------------------------------------------------------
 
-void Lowering::copy_all(std::vector<std::pair<Buffer, Buffer>> copies, Steps& steps) {
-  while (!copies.empty()) {
-    const auto is_source = [&](Buffer buffer) {
-      return std::any_of(copies.begin(), copies.end(), [&](const auto& c) { return c.first == buffer; });
-    };
-    auto next = std::find_if(copies.begin(), copies.end(), [&](const auto& c) { return !is_source(c.second); });
-    if (next == copies.end()) {
-      // A ring: one of its values waits elsewhere.
-      const Buffer from = copies.front().first;
-      const BufferInfo& info = program.buffers[static_cast<size_t>(from)];
-      const Buffer aside = add_buffer(info.leaf, info.bytes);
-      copy(from, aside, steps);
-      for (auto& c : copies) {
-        if (c.first == from) c.first = aside;
-      }
-      continue;
-    }
-    copy(next->first, next->second, steps);
-    copies.erase(next);
-  }
-}
-
 void Scope::bring_results_to(const std::vector<Buffer>& places, Steps& steps) const {
   std::vector<std::pair<Buffer, Buffer>> copies;
   for (size_t part = 0; part < places.size(); ++part) {
@@ -673,17 +249,6 @@ void Lowering::bind_arguments(const Module& module, Scope& scope) {
       scope.bind({parameter, part}, program.arguments[next++]);
     }
   }
-}
-
-// The number of a leaf among all leaves of a tuple.
-size_t number_of(const Shape& shape, const TupleIndex& index) {
-  size_t number = 0;
-  const Shape* at = &shape;
-  for (int64_t i : index) {
-    for (int64_t before = 0; before < i; ++before) number += leaf_count(at->element(static_cast<size_t>(before)));
-    at = &at->element(static_cast<size_t>(i));
-  }
-  return number;
 }
 
 // Results stand in memory of their own, or in that of the parameter that they are aliased with.
@@ -727,8 +292,6 @@ Program Lowering::lower(const Module& module) {
   scope.bring_results_to(program.results, program.steps);
   return std::move(program);
 }
-
-}  // namespace
 
 Program lower(const Module& module) { return Lowering().lower(module); }
 

@@ -1,0 +1,109 @@
+#include "backend/cpu/loop_ops.h"
+
+#include <algorithm>
+
+#include "backend/cpu/pointwise_ops.h"
+
+namespace gshard::cpu {
+namespace {
+
+bool is_loop_type(DType type) {
+  switch (type) {
+    case DType::pred:
+    case DType::s8:
+    case DType::s16:
+    case DType::s32:
+    case DType::s64:
+    case DType::u8:
+    case DType::u16:
+    case DType::u32:
+    case DType::u64:
+    case DType::bf16:
+    case DType::f16:
+    case DType::f32:
+    case DType::f64:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool has_loop_types(const Instruction& x) {
+  for (const Instruction* operand : x.operands()) {
+    if (operand->shape().is_array() && !is_loop_type(operand->shape().type())) return false;
+  }
+  return !x.shape().is_array() || (is_loop_type(x.shape().type()) && x.shape().element_count() > 0);
+}
+
+bool is_lane_reducer(const Computation& reducer) {
+  return std::all_of(reducer.instructions().begin(), reducer.instructions().end(), [](const auto& x) {
+    if (!has_loop_types(*x)) return false;
+    if (x->op() == Op::parameter || x->op() == Op::tuple) return true;
+    if (x->op() == Op::constant) return x->shape().is_scalar();
+    return x->shape().is_scalar() && is_pointwise_loop_op(*x);
+  });
+}
+
+bool is_loop_reduce(const Instruction& x) {
+  for (size_t i = 0; i < x.operand_count(); ++i) {
+    if (x.operand(i)->shape().element_count() == 0) return false;
+  }
+  for (size_t i = 0; i < x.operand_count() / 2; ++i) {
+    if (x.callees()[0]->parameter(i)->shape().type() != x.operand(i)->shape().type()) return false;
+  }
+  return is_lane_reducer(*x.callees()[0]);
+}
+
+bool is_loop_pad(const Instruction& x) {
+  const auto& dims = x.attrs<PadAttrs>().padding.dims;
+  return x.operand(0)->shape().element_count() > 0 &&
+         std::all_of(dims.begin(), dims.end(), [](const PaddingDim& d) { return d.interior == 0; });
+}
+
+}  // namespace
+
+bool is_loop_op(const Instruction& x) {
+  if (x.op() == Op::get_tuple_element) return x.operand(0)->op() == Op::reduce && is_loop_op(*x.operand(0));
+  if (!has_loop_types(x)) return false;
+  switch (x.op()) {
+    case Op::broadcast:
+    case Op::concatenate:
+    case Op::copy:
+    case Op::dynamic_slice:
+    case Op::iota:
+    case Op::reshape:
+    case Op::reverse:
+    case Op::slice:
+    case Op::transpose:
+      return x.shape().is_array();
+    case Op::bitcast:
+      return x.shape().type() == x.operand(0)->shape().type();
+    case Op::constant:
+      return x.shape().is_scalar();
+    case Op::dynamic_update_slice:
+      return x.operand(1)->shape().element_count() > 0;
+    case Op::gather:
+      return x.operand(0)->shape().element_count() > 0;
+    case Op::pad:
+      return is_loop_pad(x);
+    case Op::reduce:
+      return is_loop_reduce(x);
+    default:
+      return x.shape().is_array() && is_pointwise_loop_op(x);
+  }
+}
+
+bool is_free(const Instruction& x) {
+  switch (x.op()) {
+    case Op::constant:
+      return x.shape().is_scalar() && has_loop_types(x) && !x.attrs<ConstantAttrs>().value.is_elided();
+    case Op::iota:
+      return has_loop_types(x);
+    case Op::broadcast:
+      return has_loop_types(x) && is_free(*x.operand(0));
+    default:
+      return false;
+  }
+}
+
+}  // namespace gshard::cpu
