@@ -2,17 +2,62 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include "backend/cpu/program.h"
 
 namespace gshard::cpu {
+
+namespace {
+
+struct FreeArena {
+  void operator()(std::byte* at) const { std::free(at); }
+};
+using Arena = std::unique_ptr<std::byte, FreeArena>;
+
+Arena make_arena(int64_t bytes) {
+  constexpr size_t kPage = 4096;
+  const size_t size = (static_cast<size_t>(bytes) + kPage - 1) / kPage * kPage;
+  if (size == 0) return nullptr;
+  Arena arena(static_cast<std::byte*>(std::aligned_alloc(kPage, size)));
+  if (arena == nullptr) throw Error::memory("no room for the values of the program");
+  return arena;
+}
+
+// Arenas that no run uses: pages that were touched once stay.
+class IdleArenas {
+ public:
+  Arena take(int64_t bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        Arena arena = std::move(idle_.back());
+        idle_.pop_back();
+        return arena;
+      }
+    }
+    return make_arena(bytes);
+  }
+  void give_back(Arena arena) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(arena));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Arena> idle_;
+};
+
+}  // namespace
 
 struct Executable::State {
   std::unique_ptr<Module> module;
   Jit jit;
   Program program;
   std::unique_ptr<Pool> pool;
+  IdleArenas arenas;
 };
 
 namespace {
@@ -34,20 +79,6 @@ void compile_kernels(Jit& jit, Program& program, int threads) {
   for (size_t i = 0; i < steps.size(); ++i) steps[i]->set_function(functions[i]);
 }
 
-struct FreeArena {
-  void operator()(std::byte* at) const { std::free(at); }
-};
-using Arena = std::unique_ptr<std::byte, FreeArena>;
-
-Arena make_arena(int64_t bytes) {
-  constexpr size_t kPage = 4096;
-  const size_t size = (static_cast<size_t>(bytes) + kPage - 1) / kPage * kPage;
-  if (size == 0) return nullptr;
-  Arena arena(static_cast<std::byte*>(std::aligned_alloc(kPage, size)));
-  if (arena == nullptr) throw Error::memory("no room for the values of the program");
-  return arena;
-}
-
 void add_leaves(Literal value, std::vector<Literal>& leaves) {
   if (!value.shape().is_tuple()) {
     leaves.push_back(std::move(value));
@@ -61,6 +92,29 @@ Literal assemble(const Shape& shape, std::vector<Literal>& leaves, size_t& next)
   std::vector<Literal> elements;
   for (const Shape& element : shape.elements()) elements.push_back(assemble(element, leaves, next));
   return Literal::tuple(std::move(elements));
+}
+
+StepReport report_of(const Step& step, const Costs& costs) {
+  StepReport report{step.what(), step.describe()};
+  report.has_steps = step.what() != nullptr && step.computes().empty();
+  report.bytes = step.traffic(costs);
+  for (const Instruction* x : step.computes()) {
+    const double flops = costs.of(*x).flops;
+    report.flops += flops;
+    const bool is_product = x->op() == Op::dot || x->op() == Op::convolution;
+    if (is_product && x->operand(0)->shape().type() == DType::bf16) report.bf16_flops += flops;
+  }
+  return report;
+}
+
+// The entries of a timeline by the numbers of their steps, in order of time.
+Trace trace_of(const Timeline& timeline, const Steps& steps) {
+  std::unordered_map<const Step*, size_t> numbers;
+  for_each_step(steps, [&](const Step& step) { numbers.emplace(&step, numbers.size()); });
+  Trace trace;
+  for (const Timeline::Entry& e : timeline.entries()) trace.push_back({numbers.at(e.step), e.thread, e.begin, e.end});
+  std::stable_sort(trace.begin(), trace.end(), [](const Slice& a, const Slice& b) { return a.begin < b.begin; });
+  return trace;
 }
 
 }  // namespace
@@ -81,12 +135,13 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
 int64_t Executable::arena_bytes() const { return state_->program.arena_bytes; }
 
 std::vector<StepReport> Executable::steps() const {
+  const Costs costs(*state_->module);
   std::vector<StepReport> reports;
-  for_each_step(state_->program.steps, [&](const Step& step) { reports.push_back({step.what(), step.describe()}); });
+  for_each_step(state_->program.steps, [&](const Step& step) { reports.push_back(report_of(step, costs)); });
   return reports;
 }
 
-Literal Executable::run(std::vector<Literal> arguments, const EvaluateOptions& options) const {
+Literal Executable::run(std::vector<Literal> arguments, const EvaluateOptions& options, Trace* trace) const {
   const Program& program = state_->program;
   const Computation& entry = *state_->module->entry();
   if (arguments.size() != entry.parameters().size()) {
@@ -104,7 +159,7 @@ Literal Executable::run(std::vector<Literal> arguments, const EvaluateOptions& o
   }
   const Shape& result_shape = entry.root()->shape();
   Evaluator evaluator(options);
-  const Arena arena = make_arena(program.arena_bytes);
+  Arena arena = state_->arenas.take(program.arena_bytes);
   Frame frame{std::vector<std::byte*>(program.buffers.size()), &evaluator, state_->pool.get()};
   for (size_t b = 0; b < program.buffers.size(); ++b) {
     const BufferInfo& info = program.buffers[b];
@@ -127,7 +182,11 @@ Literal Executable::run(std::vector<Literal> arguments, const EvaluateOptions& o
     }
     frame.at[static_cast<size_t>(buffer)] = results[r].mutable_bytes();
   }
+  Timeline timeline;
+  if (trace != nullptr) frame.timeline = &timeline;
   gshard::cpu::run(program.steps, frame);
+  state_->arenas.give_back(std::move(arena));
+  if (trace != nullptr) *trace = trace_of(timeline, program.steps);
   size_t next = 0;
   return assemble(result_shape, results, next);
 }

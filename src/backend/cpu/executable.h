@@ -25,7 +25,22 @@ struct CompileOptions {
 struct StepReport {
   const Instruction* what;  // one of the instructions that it computes; null for copies
   std::string text;
+  bool has_steps = false;  // a loop or a conditional, whose work is that of its steps
+  // In one run of the step: arithmetic as ops/cost.h counts it, that of dots and convolutions of bf16 apart, and what
+  // goes between memory and cores if each array passes once.
+  double flops = 0;
+  double bf16_flops = 0;
+  double bytes = 0;
 };
+
+// What one thread did for one step in a run. A step of loops or branches holds those of its steps.
+struct Slice {
+  size_t step;     // its place in steps()
+  int thread;      // 0: the one that called run()
+  int64_t begin;   // nanoseconds since the run began
+  int64_t end;
+};
+using Trace = std::vector<Slice>;
 
 class Executable {
  public:
@@ -36,7 +51,8 @@ class Executable {
 
   // Runs the entry computation. Arguments that the module may write its results into (input_output_alias) are
   // overwritten where the caller gave the last reference. Several threads may run one executable at the same time.
-  Literal run(std::vector<Literal> arguments, const EvaluateOptions& options = {}) const;
+  // Writes to `trace`, where there is one, what ran when.
+  Literal run(std::vector<Literal> arguments, const EvaluateOptions& options = {}, Trace* trace = nullptr) const;
 
   int64_t arena_bytes() const;
   // What it does, step by step.

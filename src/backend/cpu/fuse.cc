@@ -42,6 +42,24 @@ double cost_of(const Kernel& kernel, const Node& node, int lane) {
 
 }  // namespace
 
+double bytes_touched(const Kernel& kernel) {
+  std::vector<double> touched(kernel.arguments.size());
+  for (const Node& node : kernel.nodes) {
+    if (node.kind == Node::Kind::load)
+      touched[static_cast<size_t>(node.argument)] += iterations_of(kernel, node.domain);
+  }
+  for (const Store& store : kernel.stores) {
+    touched[static_cast<size_t>(store.argument)] += iterations_of(kernel, store.index.loops());
+  }
+  double bytes = 0;
+  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
+    const Argument& argument = kernel.arguments[a];
+    const double elements = std::min(touched[a], static_cast<double>(argument.elements));
+    bytes += elements * static_cast<double>(bytes_of(argument.type));
+  }
+  return bytes;
+}
+
 double cost_of(const Kernel& kernel) {
   double cost = kStart;
   for (const Stage& stage : kernel.stages) {
@@ -52,21 +70,7 @@ double cost_of(const Kernel& kernel) {
       cost += kVectorOp * iterations_of(kernel, reduction.loops | reduction.domain) / (lane >= 0 ? kernel.lanes : 1);
     }
   }
-  // Each array passes through memory once, or as much of it as is looked at.
-  std::vector<double> touched(kernel.arguments.size());
-  for (const Node& node : kernel.nodes) {
-    if (node.kind == Node::Kind::load)
-      touched[static_cast<size_t>(node.argument)] += iterations_of(kernel, node.domain);
-  }
-  for (const Store& store : kernel.stores) {
-    touched[static_cast<size_t>(store.argument)] += iterations_of(kernel, store.index.loops());
-  }
-  for (size_t a = 0; a < kernel.arguments.size(); ++a) {
-    const Argument& argument = kernel.arguments[a];
-    const double elements = std::min(touched[a], static_cast<double>(argument.elements));
-    cost += kByte * elements * static_cast<double>(bytes_of(argument.type));
-  }
-  return cost;
+  return cost + kByte * bytes_touched(kernel);
 }
 
 namespace {

@@ -30,6 +30,9 @@ class Fusion {
   std::vector<int> group_of_;  // by instruction; -1 for none
 };
 
+// Bytes that a kernel reads and writes: each array once, or as much of it as is looked at.
+double bytes_touched(const Kernel& kernel);
+
 // Estimated nanoseconds of a kernel on one core.
 double cost_of(const Kernel& kernel);
 

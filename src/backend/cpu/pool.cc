@@ -4,6 +4,11 @@
 #include <exception>
 
 namespace gshard::cpu {
+namespace {
+
+thread_local int current = 0;
+
+}  // namespace
 
 struct Pool::Loop {
   int64_t parts;
@@ -15,7 +20,7 @@ struct Pool::Loop {
 };
 
 Pool::Pool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 Pool::~Pool() {
@@ -44,7 +49,10 @@ void Pool::help(Loop& loop, std::unique_lock<std::mutex>& lock) {
   }
 }
 
-void Pool::work() {
+int Pool::current_thread() { return current; }
+
+void Pool::work(int number) {
+  current = number;
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stops_ || !loops_.empty(); });

@@ -17,6 +17,9 @@ class Pool {
   explicit Pool(int threads);
   ~Pool();
 
+  // The number of the calling thread among those of its pool; 0 for one that calls run().
+  static int current_thread();
+
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
   // body(part) for all parts in [0, parts), in any order; returns when all are done. The first exception that a part
   // throws is thrown here.
@@ -24,7 +27,7 @@ class Pool {
 
  private:
   struct Loop;
-  void work();
+  void work(int number);
   static void help(Loop& loop, std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;

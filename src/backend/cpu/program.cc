@@ -44,7 +44,37 @@ void scatter_leaves(const Literal& value, const Frame& frame, const std::vector<
 }  // namespace
 
 void run(const Steps& steps, Frame& frame) {
-  for (const auto& step : steps) step->run(frame);
+  for (const auto& step : steps) {
+    const int64_t begin = frame.timeline == nullptr ? 0 : frame.timeline->now();
+    step->run(frame);
+    if (frame.timeline != nullptr) frame.timeline->add({step.get(), 0, begin, frame.timeline->now()});
+  }
+}
+
+void run_parts(const Step& step, Frame& frame, int64_t parts, const std::function<void(int64_t)>& part) {
+  if (frame.timeline == nullptr) return frame.pool->run(parts, part);
+  // From the first to the last part that each thread did.
+  std::vector<Timeline::Entry> entries(static_cast<size_t>(frame.pool->threads()), {&step, 0, -1, -1});
+  frame.pool->run(parts, [&](int64_t p) {
+    const int thread = Pool::current_thread();
+    Timeline::Entry& entry = entries[static_cast<size_t>(thread)];
+    if (entry.begin < 0) entry = {&step, thread, frame.timeline->now(), -1};
+    part(p);
+    entry.end = frame.timeline->now();
+  });
+  // The thread that calls is told of as a whole.
+  for (const Timeline::Entry& entry : entries) {
+    if (entry.thread > 0) frame.timeline->add(entry);
+  }
+}
+
+double Step::traffic(const Costs& costs) const {
+  double bytes = 0;
+  for (const Instruction* x : computes()) {
+    const Cost cost = costs.of(*x);
+    bytes += cost.bytes_read + cost.bytes_written;
+  }
+  return bytes;
 }
 
 // ---- kernels ------------------------------------------------------------------------------------------------------
@@ -78,14 +108,20 @@ void KernelStep::run(Frame& frame) const {
   };
   if (row_parts * lane_parts == 1 || frame.pool->threads() == 1)
     return function_(arguments.data(), 0, rows_, 0, lanes_);
-  frame.pool->run(row_parts * lane_parts, part);
+  run_parts(*this, frame, row_parts * lane_parts, part);
 }
 
-std::string KernelStep::describe() const {
+std::vector<const Instruction*> KernelStep::computes() const {
   std::vector<const Instruction*> members(group_->members.begin(), group_->members.end());
   std::sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->index() < b->index(); });
+  return members;
+}
+
+double KernelStep::traffic(const Costs&) const { return bytes_touched(group_->kernel); }
+
+std::string KernelStep::describe() const {
   std::string text = "kernel of";
-  for (const Instruction* member : members) text += fmt::format(" {}", member->name());
+  for (const Instruction* member : computes()) text += fmt::format(" {}", member->name());
   return text;
 }
 
@@ -97,7 +133,7 @@ void MatmulStep::run(Frame& frame) const {
   std::byte* result = frame.at[static_cast<size_t>(result_)];
   const int64_t parts = matmul_.parts();
   if (parts == 1 || frame.pool->threads() == 1) return matmul_.run(lhs, rhs, result, 0, parts);
-  frame.pool->run(parts, [&](int64_t part) { matmul_.run(lhs, rhs, result, part, part + 1); });
+  run_parts(*this, frame, parts, [&](int64_t part) { matmul_.run(lhs, rhs, result, part, part + 1); });
 }
 
 void EvaluateStep::run(Frame& frame) const {

@@ -9,7 +9,9 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/timeline.h"
 #include "eval/evaluator.h"
+#include "ops/cost.h"
 
 namespace gshard::cpu {
 
@@ -33,6 +35,7 @@ struct Frame {
   std::vector<std::byte*> at;  // by buffer
   Evaluator* evaluator;        // for what has no fast path
   Pool* pool;
+  Timeline* timeline = nullptr;  // null where nobody wants to know what runs when
 };
 
 class Step {
@@ -44,6 +47,10 @@ class Step {
   virtual std::string describe() const = 0;
   // One of the instructions that it computes; may be null.
   const Instruction* what() const { return what_; }
+  // The instructions that it computes by itself.
+  virtual std::vector<const Instruction*> computes() const { return {what_}; }
+  // Bytes between memory and cores in one run.
+  virtual double traffic(const Costs& costs) const;
 
  private:
   const Instruction* what_;
@@ -56,6 +63,8 @@ class KernelStep : public Step {
       : Step(what), group_(group), arguments_(std::move(arguments)) {}
   void run(Frame& frame) const override;
   std::string describe() const override;
+  std::vector<const Instruction*> computes() const override;
+  double traffic(const Costs& costs) const override;
   const Group& group() const { return *group_; }
   void set_function(KernelFunction function);
 
@@ -101,6 +110,8 @@ class CopyStep : public Step {
   CopyStep(Buffer from, Buffer to, int64_t bytes) : Step(nullptr), from_(from), to_(to), bytes_(bytes) {}
   void run(Frame& frame) const override;
   std::string describe() const override;
+  std::vector<const Instruction*> computes() const override { return {}; }
+  double traffic(const Costs&) const override { return 2 * static_cast<double>(bytes_); }
 
  private:
   Buffer from_;
@@ -114,6 +125,7 @@ class WhileStep : public Step {
       : Step(what), condition_(std::move(condition)), predicate_(predicate), body_(std::move(body)) {}
   void run(Frame& frame) const override;
   std::string describe() const override { return "loop"; }
+  std::vector<const Instruction*> computes() const override { return {}; }
   const Steps& condition() const { return condition_; }
   const Steps& body() const { return body_; }
 
@@ -129,6 +141,7 @@ class BranchStep : public Step {
       : Step(what), index_(index), branches_(std::move(branches)) {}
   void run(Frame& frame) const override;
   std::string describe() const override { return "branches"; }
+  std::vector<const Instruction*> computes() const override { return {}; }
   const std::vector<Steps>& branches() const { return branches_; }
 
  private:
@@ -137,6 +150,8 @@ class BranchStep : public Step {
 };
 
 void run(const Steps& steps, Frame& frame);
+// Runs the parts of a step on the threads of the pool.
+void run_parts(const Step& step, Frame& frame, int64_t parts, const std::function<void(int64_t)>& part);
 // Calls f for every step, those inside of loops and branches too.
 template <class F>
 void for_each_step(const Steps& steps, F&& f) {
