@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <condition_variable>
-#include <cstring>
 #include <filesystem>
-#include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -16,10 +13,8 @@
 #include <toml++/toml.h>
 
 #include "base/error.h"
-#include "eval/evaluate.h"
-#include "ops/build.h"
-#include "ops/einsum.h"
 #include "runtime/memory.h"
+#include "runtime/peaks.h"
 
 namespace gshard {
 namespace {
@@ -112,37 +107,6 @@ std::string link_text(const Link& link) {
 
 // ---- measuring ------------------------------------------------------------------------------------------------------
 
-// The fastest of a few runs: what else the machine does only slows it.
-template <class Work>
-double fastest_seconds(const Work& work) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int run = 0; run < 5; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
-double measured_operations() {
-  constexpr int64_t kSize = 384;
-  Module module("dot");
-  const Shape square(DType::f32, {kSize, kSize});
-  define_entry(module, "main", {square, square},
-               [](Computation&, Values p) { return einsum("ij,jk->ik", p[0], p[1]); });
-  const std::vector<Literal> arguments = {Literal(square), Literal(square)};
-  const double seconds = fastest_seconds([&] { evaluate(module, arguments); });
-  return 2.0 * kSize * kSize * kSize / seconds;
-}
-
-double measured_memory() {
-  constexpr size_t kBytes = size_t{64} << 20;
-  std::vector<char> from(kBytes, 1);
-  std::vector<char> to(kBytes);
-  const double seconds = fastest_seconds([&] { std::memcpy(to.data(), from.data(), kBytes); });
-  return 2.0 * static_cast<double>(kBytes) / seconds;
-}
-
 // Half of the time in which a turn passes from one thread to another and back.
 double measured_latency() {
   constexpr int kTurns = 2000;
@@ -191,8 +155,9 @@ std::string machine_text(const Machine& machine) {
 Machine measure_machine() {
   Machine machine;
   machine.name = "measured";
-  machine.operations_per_second = measured_operations() * std::max(1U, std::thread::hardware_concurrency());
-  machine.memory_bytes_per_second = measured_memory();
+  const Peaks peaks = measure_peaks();
+  machine.operations_per_second = peaks.f32_operations;
+  machine.memory_bytes_per_second = peaks.bytes;
   machine.memory_bytes = static_cast<double>(memory_limit());
   machine.link = {machine.memory_bytes_per_second / 2, measured_latency()};
   machine.round_latency = machine.link.latency;  // in which the devices wait for each other

@@ -22,6 +22,8 @@ Command add_print(CLI::App& root);
 Command add_verify(CLI::App& root);
 Command add_stats(CLI::App& root);
 Command add_run(CLI::App& root);
+Command add_bench(CLI::App& root);
+Command add_profile(CLI::App& root);
 Command add_propagate(CLI::App& root);
 Command add_partition(CLI::App& root);
 Command add_explain(CLI::App& root);

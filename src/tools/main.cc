@@ -31,9 +31,9 @@ int run(int argc, const char* const* argv) {
   root.footer(kFooter);
   root.set_version_flag("--version", "gshard " GSHARD_VERSION " (" GSHARD_COMMIT ")",
                         "Show the version and the commit");
-  const Command commands[] = {add_print(root),     add_verify(root),    add_stats(root),   add_run(root),
-                              add_propagate(root), add_partition(root), add_explain(root), add_check(root),
-                              add_machine(root),   add_help(root)};
+  const Command commands[] = {add_print(root),   add_verify(root),  add_stats(root),     add_run(root),
+                              add_bench(root),   add_profile(root), add_propagate(root), add_partition(root),
+                              add_explain(root), add_check(root),   add_machine(root),   add_help(root)};
   return parse_and_run(root, commands, argc, argv);
 }
 

@@ -8,13 +8,12 @@
 #include <optional>
 
 #include "backend/cpu/executable.h"
-#include "eval/arguments.h"
 #include "eval/evaluate.h"
-#include "eval/evaluator.h"
 #include "runtime/memory.h"
 #include "runtime/npz.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
+#include "tools/arguments.h"
 #include "tools/program.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
@@ -42,43 +41,14 @@ constexpr size_t kFirstShown = 4;
 
 struct RunOptions {
   std::string file;
-  std::string args;
-  uint64_t seed = 0;
+  GivenArguments arguments;
   std::string out;
   bool f64 = false;
-  bool signs = false;
-  bool make_up_constants = false;
   std::string backend = "reference";
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Arguments that do not fit are better refused before the first of them is made.
-void check_fits(const Module& module, int64_t limit) {
-  std::vector<Shape> shapes;
-  for (const Instruction* parameter : module.entry()->parameters()) shapes.push_back(parameter->shape());
-  const int64_t bytes = Shape::tuple(std::move(shapes)).byte_size();
-  if (bytes <= limit) return;
-  throw Error::memory(
-      fmt::format("the parameters take {}, of {} that may be used on this machine; 'gshard stats' needs no memory",
-                  human_bytes(bytes), human_bytes(limit)));
-}
-
-std::vector<Literal> arguments_for(const Module& module, const Module& evaluated, const RunOptions& options,
-                                   bool seeded) {
-  std::vector<Literal> random;
-  if (options.args.empty() || seeded) {
-    random = random_arguments(module, options.seed, {options.signs ? Signs::both : Signs::positive});
-    for (size_t i = 0; i < random.size(); ++i) {
-      random[i] = convert_leaves(random[i], evaluated.entry()->parameter(i)->shape());
-    }
-  }
-  if (options.args.empty()) return random;
-  ReadArguments read = read_arguments(options.args, evaluated, std::move(random));
-  for (const std::string& name : read.unused) spdlog::warn("{}: array '{}' is no parameter", options.args, name);
-  return std::move(read.values);
 }
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
@@ -105,18 +75,7 @@ int64_t show(const Literal& result) {
   return non_finite;
 }
 
-// Values are made up only where that was asked for.
-void check_constants(const Module& module) {
-  for (const auto& computation : module.computations()) {
-    for (const auto& x : computation->instructions()) {
-      if (x->op() != Op::constant || !x->attrs<ConstantAttrs>().value.is_elided()) continue;
-      throw evaluation_error(*x, "has no values in the text; --make-up-constants gives it some");
-    }
-  }
-}
-
 Literal run_compiled(const Module& module, std::vector<Literal> arguments, const EvaluateOptions& evaluation) {
-  if (!evaluation.make_up_constants) check_constants(module);
   const auto start = std::chrono::steady_clock::now();
   const auto program = cpu::Executable::compile(*prepare(module));
   const double compiled = seconds_since(start);
@@ -128,20 +87,16 @@ Literal run_compiled(const Module& module, std::vector<Literal> arguments, const
   return result;
 }
 
-int run(const RunOptions& options, bool seeded) {
+int run(const RunOptions& options, const CLI::App& app) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> wide = options.f64 ? widen_floats(*program.module) : nullptr;
     const Module& module = wide != nullptr ? *wide : *program.module;
-    const int64_t limit = memory_limit();
-    check_fits(module, limit);
     std::optional<ResultWriter> out;
     if (!options.out.empty()) out.emplace(options.out);
-    const auto arguments = arguments_for(*program.module, module, options, seeded);
-    EvaluateOptions evaluation;
-    evaluation.make_up_constants = options.make_up_constants;
-    evaluation.seed = options.seed;
-    evaluation.memory_limit = limit;
+    const auto arguments = make_arguments(*program.module, module, options.arguments, app);
+    const EvaluateOptions evaluation = evaluation_with(options.arguments);
+    if (options.backend == "cpu") check_constants(module, options.arguments);
     const auto start = std::chrono::steady_clock::now();
     const Literal result = options.backend == "cpu" ? run_compiled(module, arguments, evaluation)
                                                     : evaluate(module, arguments, evaluation);
@@ -160,19 +115,14 @@ Command add_run(CLI::App& root) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* app = add_subcommand(root, "run", "Evaluate a module with given or random arguments", kNotes);
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
-  app->add_option("--args", options->args, "Read the arguments from a .npz (or .npy) file")->type_name("DATA.npz");
-  add_count_option(*app, "--seed", options->seed,
-                   "Make up the arguments from this seed (default 0);\nwith --args, those that the file lacks");
+  add_argument_options(*app, options->arguments);
   app->add_option("--out", options->out, "Write the results to a .npz file: 'result', or 'result.0', ...")
       ->type_name("RESULT.npz");
   app->add_option("--backend", options->backend,
                   "reference: the plain evaluator (default); cpu: compiled loops and oneDNN")
       ->check(CLI::IsMember({"reference", "cpu"}));
   app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
-  app->add_flag("--signed", options->signs, "Random floats of both signs");
-  app->add_flag("--make-up-constants", options->make_up_constants,
-                "Give random values to constants that the text left out ('{...}')");
-  return {app, [app, options] { return run(*options, app->count("--seed") > 0); }};
+  return {app, [app, options] { return run(*options, *app); }};
 }
 
 }  // namespace gshard

@@ -29,8 +29,8 @@ TEST(Usage, HelpListsTheSubcommands) {
 
 class EverySubcommand : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand,
-                         testing::Values("print", "verify", "stats", "run", "propagate", "partition", "explain",
-                                         "check", "help"),
+                         testing::Values("print", "verify", "stats", "run", "bench", "profile", "propagate",
+                                         "partition", "explain", "check", "help"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EverySubcommand, HasHelpWithAnExample) {

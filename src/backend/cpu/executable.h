@@ -35,9 +35,9 @@ struct StepReport {
 
 // What one thread did for one step in a run. A step of loops or branches holds those of its steps.
 struct Slice {
-  size_t step;     // its place in steps()
-  int thread;      // 0: the one that called run()
-  int64_t begin;   // nanoseconds since the run began
+  size_t step;    // its place in steps()
+  int thread;     // 0: the one that called run()
+  int64_t begin;  // nanoseconds since the run began
   int64_t end;
 };
 using Trace = std::vector<Slice>;

@@ -1,0 +1,131 @@
+#include "runtime/timing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "runtime/prepare.h"
+
+namespace gshard {
+namespace {
+
+constexpr uint64_t kLeastRuns = 5;
+constexpr uint64_t kMostRuns = 1000;
+constexpr double kSeconds = 1;  // that timed runs take, where nothing is said
+constexpr int kTracedRuns = 3;  // of which the fastest is kept
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// A copy with bytes of its own.
+Literal own(const Literal& value) {
+  if (value.shape().is_tuple()) {
+    std::vector<Literal> elements;
+    for (const Literal& element : value.elements()) elements.push_back(own(element));
+    return Literal::tuple(std::move(elements));
+  }
+  Literal copy = value;
+  if (copy.shape().is_array() && copy.byte_size() > 0) copy.mutable_bytes();
+  return copy;
+}
+
+class Runner {
+ public:
+  Runner(const Module& module, Timing& timing, const std::vector<Literal>& arguments, const EvaluateOptions& evaluation)
+      : timing_(timing), arguments_(arguments), evaluation_(evaluation), is_donated_(arguments.size()) {
+    for (const InputOutputAlias& alias : module.header().input_output_alias) {
+      is_donated_[static_cast<size_t>(alias.parameter)] = 1;
+    }
+  }
+
+  // The seconds of one run. What it is given to overwrite is copied before.
+  double run(cpu::Trace* trace = nullptr) const {
+    std::vector<Literal> arguments = arguments_;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (is_donated_[i] != 0) arguments[i] = own(arguments[i]);
+    }
+    Literal result;
+    const double seconds = seconds_of([&] { result = timing_.program->run(std::move(arguments), evaluation_, trace); });
+    timing_.result_bytes = result.byte_size();
+    return seconds;
+  }
+
+ private:
+  Timing& timing_;
+  const std::vector<Literal>& arguments_;
+  const EvaluateOptions& evaluation_;
+  std::vector<char> is_donated_;
+};
+
+void add(Work& work, const cpu::StepReport& step, double seconds) {
+  ++work.runs;
+  work.seconds += seconds;
+  work.flops += step.flops;
+  work.bf16_flops += step.bf16_flops;
+  work.bytes += step.bytes;
+}
+
+}  // namespace
+
+double Timing::median() const { return seconds[seconds.size() / 2]; }
+
+Timing time_program(const Module& module, const std::vector<Literal>& arguments, const TimingOptions& options) {
+  Timing timing;
+  timing.compile_seconds = seconds_of([&] { timing.program = cpu::Executable::compile(*prepare(module)); });
+  timing.steps = timing.program->steps();
+  for (const Literal& argument : arguments) timing.argument_bytes += argument.byte_size();
+  const Runner runner(module, timing, arguments, options.evaluation);
+  const double first = runner.run();
+  uint64_t repeat = options.repeat;
+  if (repeat == 0) repeat = std::clamp(static_cast<uint64_t>(kSeconds / std::max(first, 1e-6)), kLeastRuns, kMostRuns);
+  for (uint64_t i = 0; i < repeat; ++i) timing.seconds.push_back(runner.run());
+  std::sort(timing.seconds.begin(), timing.seconds.end());
+  double fastest = 0;
+  for (int i = 0; i < kTracedRuns; ++i) {
+    cpu::Trace trace;
+    const double seconds = runner.run(&trace);
+    if (i > 0 && seconds >= fastest) continue;
+    fastest = seconds;
+    timing.trace = std::move(trace);
+  }
+  return timing;
+}
+
+std::vector<Work> work_by(const Timing& timing, const std::function<std::string(const cpu::StepReport&)>& name) {
+  std::vector<Work> works;
+  std::unordered_map<std::string, size_t> numbers;
+  for (const cpu::Slice& slice : timing.trace) {
+    const cpu::StepReport& step = timing.steps[slice.step];
+    if (slice.thread != 0 || step.has_steps) continue;
+    const auto [found, is_new] = numbers.emplace(name(step), works.size());
+    if (is_new) works.push_back({found->first});
+    add(works[found->second], step, static_cast<double>(slice.end - slice.begin) * 1e-9);
+  }
+  std::stable_sort(works.begin(), works.end(), [](const Work& a, const Work& b) { return a.seconds > b.seconds; });
+  return works;
+}
+
+Work total_work(const Timing& timing) {
+  const std::vector<Work> works = work_by(timing, [](const cpu::StepReport&) { return "total"; });
+  return works.empty() ? Work{"total"} : works[0];
+}
+
+std::string operation_of(const cpu::StepReport& step) {
+  if (step.what == nullptr) return "copy";
+  const std::string_view keyword = keyword_of(step.what->op());
+  return fmt::format("{}{}", step.text.starts_with("kernel") ? "kernel " : "", keyword);
+}
+
+std::string place_of(const cpu::StepReport& step) {
+  if (step.what == nullptr) return "";
+  const std::string source = model_source_of(*step.what);
+  if (!source.empty() || step.what->text_line() == 0) return source;
+  return fmt::format("line {}", step.what->text_line());
+}
+
+}  // namespace gshard

@@ -1,0 +1,147 @@
+// gshard profile: where the time of a program goes, step by step.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "runtime/timing.h"
+#include "tools/arguments.h"
+#include "tools/program.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "Runs the program on the CPU backend with a clock around every step, and shows where the time\n"
+    "went: by operation, and by source line of the model (or of the text, where the model's is not\n"
+    "known). A kernel computes several instructions in common loops; it is named by one that others\n"
+    "read. -o writes a trace for https://ui.perfetto.dev or chrome://tracing: a row per thread, a\n"
+    "slice per step, with its FLOPs and bytes.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard profile model.hlo\n"
+    "  gshard profile model.hlo -o trace.json --top 40";
+
+struct Options {
+  std::string file;
+  std::string output;
+  uint64_t top = 15;
+  GivenArguments arguments;
+};
+
+// ---- tables -------------------------------------------------------------------------------------------------------
+
+std::string rate(double amount, double seconds) {
+  return amount > 0 && seconds > 0 ? human_count(amount / seconds) : "";
+}
+
+std::string table_of(const std::vector<Work>& works, const std::string& title, size_t top) {
+  double total = 0;
+  for (const Work& work : works) total += work.seconds;
+  Table table({{title},
+               {"runs", Align::right},
+               {"time", Align::right},
+               {"share", Align::right},
+               {"FLOP/s", Align::right},
+               {"B/s", Align::right}});
+  for (size_t i = 0; i < std::min(top, works.size()); ++i) {
+    const Work& work = works[i];
+    table.add({work.name.empty() ? "(unknown)" : work.name, with_separators(work.runs), human_seconds(work.seconds),
+               fmt::format("{:.1f}%", 100 * work.seconds / total), rate(work.flops, work.seconds),
+               rate(work.bytes, work.seconds)});
+  }
+  return table.text();
+}
+
+std::string heading(std::string_view text) { return "\n" + styled(Style::heading, text, Stream::out) + "\n"; }
+
+std::string name_of(const cpu::StepReport& step) {
+  return step.what == nullptr ? step.text : fmt::format("%{}", step.what->name());
+}
+
+std::string report(const Timing& timing, size_t top) {
+  const Work total = total_work(timing);
+  std::string text =
+      fmt::format("{} for a run, {} of them in {} steps; compiled in {}\n", human_seconds(timing.median()),
+                  human_seconds(total.seconds), with_separators(total.runs), human_seconds(timing.compile_seconds));
+  text += heading("by operation") + table_of(work_by(timing, operation_of), "operation", top);
+  text += heading("by line") + table_of(work_by(timing, place_of), "where", top);
+  return text + heading("by step") +
+         table_of(work_by(timing,
+                          [](const cpu::StepReport& step) {
+                            return fmt::format("{} {}", operation_of(step), name_of(step));
+                          }),
+                  "step", top);
+}
+
+// ---- trace --------------------------------------------------------------------------------------------------------
+
+using Json = nlohmann::ordered_json;
+
+// A name that viewers show instead of a number.
+Json name_event(const char* what, int thread, const std::string& name) {
+  return {{"ph", "M"}, {"name", what}, {"pid", 0}, {"tid", thread}, {"args", {{"name", name}}}};
+}
+
+Json event_of(const cpu::Slice& slice, const cpu::StepReport& step) {
+  const std::string place = place_of(step);
+  Json details = {{"step", step.text}, {"source", place}};
+  if (!step.has_steps) {
+    details["flops"] = step.flops;
+    details["bytes"] = step.bytes;
+  }
+  return {{"ph", "X"},
+          {"name", place.empty() ? operation_of(step) : fmt::format("{} {}", operation_of(step), place)},
+          {"cat", operation_of(step)},
+          {"pid", 0},
+          {"tid", slice.thread},
+          {"ts", static_cast<double>(slice.begin) / 1e3},
+          {"dur", static_cast<double>(slice.end - slice.begin) / 1e3},
+          {"args", std::move(details)}};
+}
+
+std::string trace_text(const Timing& timing, const std::string& name) {
+  Json events = Json::array();
+  events.push_back(name_event("process_name", 0, name));
+  std::set<int> threads;
+  for (const cpu::Slice& slice : timing.trace) threads.insert(slice.thread);
+  for (int thread : threads) {
+    events.push_back(name_event("thread_name", thread, thread == 0 ? "device 0" : fmt::format("worker {}", thread)));
+  }
+  for (const cpu::Slice& slice : timing.trace) events.push_back(event_of(slice, timing.steps[slice.step]));
+  const Json trace = {{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}};
+  return trace.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int run(const Options& options, const CLI::App& app) {
+  const Program program = read_program(options.file);
+  return with_lines(program, [&] {
+    const Module& module = *program.module;
+    const std::vector<Literal> arguments = make_arguments(module, module, options.arguments, app);
+    check_constants(module, options.arguments);
+    const Timing timing = time_program(module, arguments, {0, evaluation_with(options.arguments)});
+    if (!options.output.empty()) put_result(options.output, trace_text(timing, module.name()));
+    if (options.output != "-") put(report(timing, options.top));
+    return 0;
+  });
+}
+
+}  // namespace
+
+Command add_profile(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = add_subcommand(root, "profile", "Show where the time of a module goes on the CPU backend", kNotes);
+  app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
+  app->add_option("-o,--out", options->output, "Write a trace of one run ('-' is standard output)")
+      ->type_name("TRACE.json");
+  add_count_option(*app, "--top", options->top, "Rows of each table (default 15)");
+  add_argument_options(*app, options->arguments);
+  return {app, [app, options] { return run(*options, *app); }};
+}
+
+}  // namespace gshard
