@@ -1,0 +1,84 @@
+#include "model/mesh_layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/split.h"
+
+namespace gshard {
+namespace {
+
+Mesh line_of(const char* axis, int64_t devices) { return Mesh({{axis, devices}}); }
+
+std::map<std::string, std::string> all_along(const char* axis, std::initializer_list<const char*> dims) {
+  std::map<std::string, std::string> cuts;
+  for (const char* dim : dims) cuts.emplace(dim, axis);
+  return cuts;
+}
+
+}  // namespace
+
+MeshLayout::MeshLayout(Mesh mesh, std::map<std::string, std::string> cuts)
+    : mesh_(std::move(mesh)), cuts_(std::move(cuts)) {
+  for (const auto& [dim, axes] : cuts_) {
+    for (const std::string& axis : split(axes, '+')) {
+      if (mesh_.find_axis(axis)) continue;
+      throw Error::usage(
+          fmt::format("layout: {} is cut by '{}', which the mesh {} has not", dim, axis, mesh_.to_string()));
+    }
+  }
+}
+
+MeshLayout MeshLayout::experts(int64_t devices) {
+  return {line_of("device", devices), all_along("device", {"batch", "group", "expert"})};
+}
+
+MeshLayout MeshLayout::data(int64_t devices) {
+  return {line_of("data", devices), all_along("data", {"batch", "group"})};
+}
+
+MeshLayout MeshLayout::tensor(int64_t devices) {
+  return {line_of("model", devices), all_along("model", {"heads", "ff", "vocab"})};
+}
+
+MeshLayout MeshLayout::mixed(int64_t data, int64_t model) {
+  auto cuts = all_along("data", {"batch", "group", "expert"});
+  cuts.merge(all_along("model", {"heads", "ff", "vocab"}));
+  return {Mesh({{"data", data}, {"model", model}}), std::move(cuts)};
+}
+
+MeshLayout MeshLayout::with_state_over(std::string axis) const {
+  if (!mesh_.find_axis(axis)) {
+    throw Error::usage(fmt::format("layout: the mesh {} has no axis '{}'", mesh_.to_string(), axis));
+  }
+  MeshLayout layout = *this;
+  layout.state_axis_ = std::move(axis);
+  return layout;
+}
+
+int64_t MeshLayout::parts(const std::string& dim) const {
+  int64_t parts = 1;
+  for (const std::string& axis : split(axes_of({dim})[0], '+')) {
+    parts *= mesh_.axes()[*mesh_.find_axis(axis)].size;
+  }
+  return parts;
+}
+
+std::vector<std::string> MeshLayout::axes_of(const Axes& dims) const {
+  std::set<std::string> taken;
+  std::vector<std::string> result;
+  for (const std::string& dim : dims) {
+    std::vector<std::string> axes;
+    const auto cut = cuts_.find(dim);
+    for (const std::string& axis : split(cut == cuts_.end() ? "" : cut->second, '+')) {
+      if (taken.insert(axis).second) axes.push_back(axis);
+    }
+    result.push_back(fmt::format("{}", fmt::join(axes, "+")));
+  }
+  return result;
+}
+
+}  // namespace gshard

@@ -1,0 +1,63 @@
+// How a model lies on a mesh of devices: which axes cut which of its dimensions.
+//
+//   const MeshLayout layout(Mesh({{"data", 4}, {"model", 2}}),
+//                       {{"batch", "data"}, {"group", "data"}, {"expert", "data"}, {"heads", "model"}, {"ff",
+//                       "model"}});
+//   layout.axes_of({"expert", "", "ff"})      // {"data", "", "model"}: what mesh_split() takes
+//
+// Layers name the dimensions of their tensors and know no devices; a layout says what the names mean. Those that the
+// layers of this room use:
+//
+//   batch    sequences               heads  attention heads
+//   group    groups of tokens        ff     hidden size of feed-forward layers and experts
+//   expert   experts                 vocab  rows of embeddings
+//   model    the size of a token's vector
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ir/mesh.h"
+
+namespace gshard {
+
+// The names of a tensor's dimensions, "" for one without a name.
+using Axes = std::vector<std::string>;
+
+class MeshLayout {
+ public:
+  MeshLayout() = default;  // one device
+  // `cuts` says for names of dimensions which axis of the mesh cuts them, several joined by "+" (major first). Throws
+  // Error(usage) on axes that the mesh has not.
+  MeshLayout(Mesh mesh, std::map<std::string, std::string> cuts);
+
+  // The paper's: batch, groups and experts over all devices, everything else whole on each.
+  static MeshLayout experts(int64_t devices);
+  // Batch and groups over all devices, everything else whole.
+  static MeshLayout data(int64_t devices);
+  // Heads, hidden units and vocabulary over all devices.
+  static MeshLayout tensor(int64_t devices);
+  // experts() over one axis of a mesh, tensor() over the other.
+  static MeshLayout mixed(int64_t data, int64_t model);
+
+  // The same, where the optimiser's state is also cut along this axis, if a dimension of its size is left.
+  MeshLayout with_state_over(std::string axis) const;
+  const std::string& state_axis() const { return state_axis_; }
+
+  const Mesh& mesh() const { return mesh_; }
+  int64_t devices() const { return mesh_.device_count(); }
+  // Into how many parts a dimension is cut.
+  int64_t parts(const std::string& dim) const;
+  // Per dimension the axes that cut it. An axis that an earlier dimension has taken is not taken again, so that
+  // {"expert", "group"} is the experts' cut alone where both are cut by the same axis.
+  std::vector<std::string> axes_of(const Axes& dims) const;
+
+ private:
+  Mesh mesh_;
+  std::map<std::string, std::string> cuts_;
+  std::string state_axis_;
+};
+
+}  // namespace gshard

@@ -1,0 +1,107 @@
+#include "model/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ops/infer.h"
+
+namespace gshard {
+namespace {
+
+// Paths as HLO's names have them.
+std::string instruction_name(std::string path) {
+  std::replace(path.begin(), path.end(), '/', '.');
+  return path;
+}
+
+}  // namespace
+
+Model::Model(std::string name, ModelOptions options)
+    : options_(std::move(options)),
+      module_(std::make_unique<Module>(std::move(name))),
+      entry_(*module_->add_computation("main")) {
+  if (options_.layout.devices() > 1) module_->mutable_header().num_partitions = options_.layout.devices();
+}
+
+Scope Model::scope() { return {*this, ""}; }
+
+Tensor Model::declare(Parameter parameter, const Here& here) {
+  const auto same_name = [&](const Parameter& other) { return other.name == parameter.name; };
+  if (std::any_of(parameters_.begin(), parameters_.end(), same_name)) {
+    throw error_here(fmt::format("parameter: there is a '{}' already", parameter.name), here);
+  }
+  parameter.value = gshard::parameter(entry_, parameter.shape, here);
+  parameter.value->set_name(instruction_name(parameter.name));
+  parameter.axes.resize(parameter.shape.rank());
+  annotate(parameter.value, parameter.axes, here);
+  parameters_.push_back(parameter);
+  return parameter.value;
+}
+
+Tensor Model::input(const std::string& name, const Shape& shape, Axes axes, Here here) {
+  return declare({name, shape, Role::input, {}, std::move(axes)}, here);
+}
+
+Tensor Model::state(const std::string& name, const Shape& shape, Initializer initializer, Axes axes, Here here) {
+  return declare({name, shape, Role::state, initializer, std::move(axes)}, here);
+}
+
+Tensor Model::annotate(Tensor x, const Axes& axes, const Here& here) const {
+  if (axes.size() > x.rank()) {
+    throw error_here(fmt::format("annotation: {} names for the dimensions of {}", axes.size(), x.shape()), here);
+  }
+  if (layout().devices() == 1) return x;
+  Axes all = axes;
+  all.resize(x.rank());
+  return mesh_split(x, layout().mesh(), layout().axes_of(all), here);
+}
+
+void Model::update(const std::string& name, Tensor value, Here here) {
+  const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                  [&](const Parameter& parameter) { return parameter.name == name; });
+  if (found == parameters_.end() || found->role == Role::input) {
+    throw error_here(fmt::format("update: there is no weight and no state '{}'", name), here);
+  }
+  if (value.shape() != found->shape) {
+    throw error_here(fmt::format("update: '{}' is {}, its next value {}", name, found->shape, value.shape()), here);
+  }
+  if (!updates_.emplace(name, annotate(value, found->axes, here)).second) {
+    throw error_here(fmt::format("update: '{}' has a next value already", name), here);
+  }
+}
+
+std::vector<Parameter> Model::weights() const {
+  std::vector<Parameter> weights;
+  std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(weights),
+               [](const Parameter& parameter) { return parameter.role == Role::weight; });
+  return weights;
+}
+
+ModelProgram Model::finish(const std::vector<NamedTensor>& results, Here here) && {
+  ModelProgram program;
+  std::vector<Value> elements;
+  ModuleHeader& header = module_->mutable_header();
+  for (size_t number = 0; number < parameters_.size(); ++number) {
+    const auto updated = updates_.find(parameters_[number].name);
+    if (updated == updates_.end()) continue;
+    const auto output = static_cast<int64_t>(elements.size());
+    header.input_output_alias.push_back({{output}, static_cast<int64_t>(number), {}, false});
+    elements.push_back(updated->second);
+    program.results.push_back(updated->first);
+  }
+  for (const NamedTensor& result : results) {
+    elements.push_back(result.value);
+    program.results.push_back(result.name);
+  }
+  if (elements.empty()) throw error_here("finish: a model without updates and results does nothing", here);
+  entry_.set_root(tuple(elements, here).instruction());
+  module_->set_entry(&entry_);
+  module_->sort_and_prune_computations();
+  for (Parameter& parameter : parameters_) parameter.value = {};
+  program.parameters = std::move(parameters_);
+  program.module = std::move(module_);
+  return program;
+}
+
+}  // namespace gshard

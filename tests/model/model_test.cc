@@ -1,0 +1,142 @@
+#include "model/model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "run.h"
+#include "text/verify.h"
+
+namespace gshard {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Model, ParametersHaveThePathsOfTheirScopes) {
+  Model model("m");
+  const Tensor w = (model.scope() / "encoder" / "layer_0").parameter("w", {2, 3}, Initializer::constant(1));
+  model.state("step", Shape(DType::s32));
+  EXPECT_EQ(model.parameters()[0].name, "encoder/layer_0/w");
+  EXPECT_EQ(w->name(), "encoder.layer_0.w");
+  EXPECT_EQ(model.weights().size(), 1);
+  EXPECT_EQ(error_of([&] { (model.scope() / "encoder" / "layer_0").parameter("w", {2}, {}); }),
+            "parameter: there is a 'encoder/layer_0/w' already");
+}
+
+TEST(Model, OperationsHaveTheNameOfTheInnermostScope) {
+  Model model("m");
+  Tensor x = model.input("x", Shape(DType::f32, {4}));
+  Tensor inner;
+  Tensor outer;
+  {
+    const Scope layer = model.scope() / "layer";
+    {
+      const Scope attention = layer / "attention";
+      inner = x * 2;
+    }
+    outer = inner + 1;
+  }
+  EXPECT_EQ(inner->notes().metadata->op_name, "layer/attention/multiply");
+  EXPECT_EQ(outer->notes().metadata->op_name, "layer/add");
+  EXPECT_THAT(outer->notes().metadata->source_file, HasSubstr("model_test.cc"));
+}
+
+TEST(Model, UpdatesShareTheMemoryOfWhatTheyUpdate) {
+  Model model("m");
+  model.input("x", Shape(DType::f32, {4}));
+  const Tensor w = model.scope().parameter("w", {4}, Initializer::constant(3));
+  const Tensor step = model.state("step", Shape(DType::s32));
+  model.update("w", w * 2);
+  model.update("step", step + 1);
+  EXPECT_EQ(error_of([&] { model.update("x", w); }), "update: there is no weight and no state 'x'");
+  EXPECT_EQ(error_of([&] { model.update("w", step); }), "update: 'w' is f32[4], its next value s32[]");
+  const ModelProgram program = std::move(model).finish({{"total", sum(w)}});
+  EXPECT_THAT(program.results, ElementsAre("w", "step", "total"));
+  const std::vector<InputOutputAlias> expected = {{{0}, 1, {}, false}, {{1}, 2, {}, false}};
+  EXPECT_EQ(program.module->header().input_output_alias, expected);
+  const std::vector<Literal> results = run_whole(program, {Literal(Shape(DType::f32, {4}))});
+  EXPECT_THAT(elements_of(results[0]), ElementsAre(6, 6, 6, 6));
+  EXPECT_THAT(elements_of(results[2]), ElementsAre(12));
+}
+
+TEST(Model, LayoutsCutByTheNamesOfDimensions) {
+  const MeshLayout layout = MeshLayout::mixed(4, 2);
+  EXPECT_THAT(layout.axes_of({"batch", "", "ff"}), ElementsAre("data", "", "model"));
+  EXPECT_THAT(layout.axes_of({"expert", "group", "model"}), ElementsAre("data", "", ""));
+  EXPECT_EQ(layout.parts("batch"), 4);
+  EXPECT_EQ(layout.parts("model"), 1);
+  EXPECT_EQ(error_of([] {
+              MeshLayout(Mesh({{"data", 2}}), {{"ff", "model"}});
+            }),
+            "layout: ff is cut by 'model', which the mesh [data=2] has not");
+  Model model("m", {.layout = layout});
+  const Tensor x = model.input("x", Shape(DType::f32, {8, 4}), {"batch", "ff"});
+  ASSERT_NE(x->notes().sharding, nullptr);
+  EXPECT_EQ(x->notes().sharding->tiles.dims, (Dims{4, 2}));
+  EXPECT_EQ(error_of([&] {
+              model.scope().annotate(x, {"batch", "", ""});
+            }),
+            "annotation: 3 names for the dimensions of f32[8,4]");
+}
+
+TEST(Model, InitialValuesHaveTheirDeviation) {
+  const auto deviation_of = [](const Initializer& initializer) {
+    const Parameter parameter{"w", Shape(DType::f32, {100, 100}), Role::weight, initializer};
+    double squares = 0;
+    double total = 0;
+    for (const double x : elements_of(initial_value(parameter, 1))) {
+      squares += x * x;
+      total += x;
+    }
+    EXPECT_NEAR(total / 1e4, 0, 4 * std::sqrt(squares / 1e4) / 100);
+    return std::sqrt(squares / 1e4);
+  };
+  EXPECT_NEAR(deviation_of(Initializer::normal(2)), 2, 0.06);
+  EXPECT_NEAR(deviation_of(Initializer::uniform(3)), std::sqrt(3), 0.05);
+  EXPECT_NEAR(deviation_of(Initializer::fan_in(16)), 0.25, 0.01);
+  const Parameter a{"a", Shape(DType::f32, {8}), Role::weight, Initializer::normal(1)};
+  const Parameter b{"b", Shape(DType::f32, {8}), Role::weight, Initializer::normal(1)};
+  EXPECT_NE(elements_of(initial_value(a, 1)), elements_of(initial_value(b, 1)));
+  EXPECT_NE(elements_of(initial_value(a, 1)), elements_of(initial_value(a, 2)));
+}
+
+// x [64,32] of ones, dropped out twice in one scope.
+ModelProgram dropping(MeshLayout layout, Mode mode = Mode::train) {
+  Model model("dropping", {.layout = std::move(layout), .mode = mode});
+  const Tensor x = model.input("x", Shape(DType::f32, {64, 32}), {"batch", "ff"});
+  model.set_step_seed(model.input("seed", Shape(DType::u64)));
+  const Scope scope = model.scope() / "layer";
+  const Tensor once = scope.dropout(x, 0.25);
+  const Tensor again = scope.dropout(x, 0.25);
+  return std::move(model).finish({{"once", once}, {"again", again}});
+}
+
+std::vector<Literal> ones_and_seed(uint64_t seed) {
+  Literal ones(Shape(DType::f32, {64, 32}));
+  std::ranges::fill(ones.mutable_values<float>(), 1.0F);
+  return {ones, Literal::scalar(DType::u64, seed)};
+}
+
+TEST(Model, DropoutKeepsTheMeanAndDiffersByPlaceAndStep) {
+  const ModelProgram program = dropping({});
+  const std::vector<Literal> first = run_whole(program, ones_and_seed(1));
+  const std::vector<double> values = elements_of(first[0]);
+  EXPECT_NEAR(std::accumulate(values.begin(), values.end(), 0.0) / 2048, 1, 0.05);
+  EXPECT_EQ(first, run_whole(program, ones_and_seed(1)));
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_NE(first[0], run_whole(program, ones_and_seed(2))[0]);
+  EXPECT_EQ(run_whole(dropping({}, Mode::evaluate), ones_and_seed(1))[0], ones_and_seed(1)[0]);
+}
+
+TEST(Model, DropoutIsTheSameOnAnyDevices) {
+  const std::vector<Literal> whole = run_whole(dropping({}), ones_and_seed(3));
+  for (const MeshLayout& layout : {MeshLayout::data(8), MeshLayout::tensor(4), MeshLayout::mixed(2, 2)}) {
+    EXPECT_EQ(run_partitioned(dropping(layout), ones_and_seed(3)), whole);
+  }
+}
+
+}  // namespace
+}  // namespace gshard
