@@ -6,6 +6,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "backend/cpu/prepare_dots.h"
 #include "backend/cpu/program.h"
 
 namespace gshard::cpu {
@@ -125,6 +126,7 @@ Executable::~Executable() = default;
 std::unique_ptr<Executable> Executable::compile(const Module& module, const CompileOptions& options) {
   auto state = std::make_unique<State>();
   state->module = module.clone();
+  prepare_dots(*state->module);
   state->program = lower(*state->module);
   assign_offsets(state->program);
   compile_kernels(state->jit, state->program, thread_count(options));

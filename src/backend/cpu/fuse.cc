@@ -84,13 +84,14 @@ struct Candidate {
 
 class Fuser {
  public:
-  Fuser(const Computation& computation, const std::vector<char>& is_left_out)
-      : computation_(computation), users_(computation), candidate_of_(computation.size(), -1) {
+  Fuser(const Computation& computation, const Reads& reads)
+      : computation_(computation), users_(reads), candidate_of_(computation.size(), -1) {
+    const auto is_left_out = [&](const Instruction& x) { return reads.is_skipped(x) || reads.plan_of(x) != nullptr; };
     for (const auto& x : computation.instructions()) {
-      if (is_left_out[x->index()] == 0 && is_loop_op(*x) && !is_free(*x)) add(*x);
+      if (!is_left_out(*x) && is_loop_op(*x) && !is_free(*x)) add(*x);
     }
     for (const auto& x : computation.instructions()) {
-      if (is_left_out[x->index()] == 0 && is_free(*x) && is_read_from_memory(*x)) add(*x);
+      if (!is_left_out(*x) && is_free(*x) && is_read_from_memory(*x)) add(*x);
     }
   }
 
@@ -226,15 +227,15 @@ class Fuser {
   }
 
   const Computation& computation_;
-  UserTable users_;
+  const Reads& users_;
   std::vector<Candidate> candidates_;
   std::vector<int> candidate_of_;
 };
 
 }  // namespace
 
-Fusion::Fusion(const Computation& computation, const std::vector<char>& is_left_out) {
-  Fuser fuser(computation, is_left_out);
+Fusion::Fusion(const Computation& computation, const Reads& reads) {
+  Fuser fuser(computation, reads);
   fuser.run();
   groups_ = fuser.take_groups(group_of_);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cpu/build_kernel.h"
+#include "backend/cpu/plan_dots.h"
 
 namespace gshard::cpu {
 
@@ -16,10 +17,10 @@ struct Group {
 };
 
 // The groups of a computation's loop ops. No group waits for itself: they can run in some order among the other
-// instructions. Instructions for which `is_left_out` holds are in no group.
+// instructions. What dots see through or write by their plans is in no group.
 class Fusion {
  public:
-  Fusion(const Computation& computation, const std::vector<char>& is_left_out);
+  Fusion(const Computation& computation, const Reads& reads);
 
   const std::vector<Group>& groups() const { return groups_; }
   // The group that computes an instruction; null where none does.

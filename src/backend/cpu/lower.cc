@@ -35,9 +35,8 @@ size_t number_of(const Shape& shape, const TupleIndex& index) {
 // ---- a scope ------------------------------------------------------------------------------------------------------
 
 Scope::Scope(Lowering& lowering, const Computation& computation)
-    : lowering_(lowering), computation_(computation), users_(computation), lowered_(computation.size()) {
-  seen_through_ = find_transposes_of_dots();
-  fusion_ = lowering.fusion_of(computation, seen_through_);
+    : lowering_(lowering), computation_(computation), reads_(computation), lowered_(computation.size()) {
+  fusion_ = lowering.fusion_of(computation, reads_);
   count_uses();
 }
 
@@ -65,6 +64,7 @@ Leaf Scope::resolve(Leaf leaf) const {
 
 // A reshape that stands in no kernel with others is the same bytes.
 bool Scope::is_seen_through(const Instruction& x) const {
+  if (reads_.plan_of(x) != nullptr) return false;
   if (x.shape().byte_size() != x.operand(0)->shape().byte_size()) return false;
   const Group* group = fusion_->group_of(x);
   if (group == nullptr) return true;
@@ -73,39 +73,8 @@ bool Scope::is_seen_through(const Instruction& x) const {
 
 // Whether no step computes it: what reads it reads what it names.
 bool Scope::is_only_a_name(const Instruction& x) const {
-  return x.op() == Op::tuple || x.op() == Op::get_tuple_element || is_passed_on(x) || seen_through_[x.index()] != 0 ||
+  return x.op() == Op::tuple || x.op() == Op::get_tuple_element || is_passed_on(x) || reads_.is_skipped(x) ||
          (is_view_op(x.op()) && is_seen_through(x));
-}
-
-// Transposes that only dots read are strides of theirs.
-std::vector<char> Scope::find_transposes_of_dots() const {
-  std::vector<char> found(computation_.size());
-  for (const auto& x : computation_.instructions()) {
-    if (x->op() != Op::transpose || x.get() == computation_.root()) continue;
-    const auto users = users_.users_of(*x);
-    found[x->index()] = !users.empty() && std::all_of(users.begin(), users.end(),
-                                                      [&](const Instruction* user) { return user->op() == Op::dot; });
-  }
-  // Where oneDNN would not take the strides, the transposes are done, which may take the form that another dot relied
-  // on.
-  const auto order_of = [&](const Instruction& x) { return view_of(x, found).order; };
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (const auto& x : computation_.instructions()) {
-      if (x->op() != Op::dot || matmul_of(*x, order_of(*x->operand(0)), order_of(*x->operand(1)))) continue;
-      for (const Instruction* operand : x->operands()) changed |= std::exchange(found[operand->index()], 0) != 0;
-    }
-  }
-  return found;
-}
-
-Scope::View Scope::view_of(const Instruction& x, const std::vector<char>& seen_through) {
-  View view{&x, Dims(x.shape().rank())};
-  std::iota(view.order.begin(), view.order.end(), 0);
-  if (seen_through[x.index()] == 0) return view;
-  // Dimension d of a transpose is dimension `dimensions[d]` of its operand.
-  return {x.operand(0), x.attrs<DimensionsAttrs>().dimensions};
 }
 
 void Scope::count_uses() {
@@ -132,18 +101,14 @@ void Scope::lower_constant(const Instruction& x) {
   bind({&x}, buffer);
 }
 
-void Scope::lower_dot(const Instruction& x) {
-  const View lhs = view_of(*x.operand(0));
-  const View rhs = view_of(*x.operand(1));
-  const std::optional<MatmulSpec> spec = matmul_of(x, lhs.order, rhs.order);
-  if (!spec) return lower_by_evaluator(x);
-  const Buffer a = buffer_of(resolve({lhs.base}));
-  const Buffer b = buffer_of(resolve({rhs.base}));
-  const Buffer result = output_for({&x}, {});
+void Scope::lower_dot(const DotPlan& plan) {
+  const Buffer lhs = buffer_of(resolve({plan.lhs.base}));
+  const Buffer rhs = buffer_of(resolve({plan.rhs.base}));
+  const Buffer result = output_for({plan.output}, {});
   ++lowering_.now;
-  for (Buffer buffer : {a, b, result}) touch(buffer);
-  for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
-  add<MatmulStep>(&x, *spec, a, b, result);
+  for (Buffer buffer : {lhs, rhs, result}) touch(buffer);
+  for_each_input(*plan.output, [&](const Leaf& leaf) { release(leaf); });
+  add<MatmulStep>(plan, MatmulStep::Buffers{lhs, rhs, result});
 }
 
 void Scope::lower_by_evaluator(const Instruction& x) {
@@ -167,13 +132,12 @@ void Scope::lower_by_evaluator(const Instruction& x) {
 }
 
 void Scope::lower_node(const Instruction& x) {
+  if (const DotPlan* plan = reads_.plan_of(x); plan != nullptr) return lower_dot(*plan);
   switch (x.op()) {
     case Op::parameter:
       return;
     case Op::constant:
       return lower_constant(x);
-    case Op::dot:
-      return lower_dot(x);
     case Op::while_:
       return lower_while(x);
     case Op::conditional:
@@ -191,7 +155,7 @@ void Scope::lower(const Instruction& x) {
   const bool is_name = is_only_a_name(x);
   if (group == nullptr || is_name) {
     if (!is_name && gshard::cpu::is_free(x)) return;
-    for (const Instruction* operand : x.operands()) lower(*operand);
+    for (const Instruction* read : reads_.read_by(x)) lower(*read);
     for (const Instruction* before : x.control_predecessors()) lower(*before);
     if (!is_name) lower_node(x);
     return;

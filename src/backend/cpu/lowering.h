@@ -44,18 +44,9 @@ class Scope {
   void bring_results_to(const std::vector<Buffer>& places, Steps& steps) const;
 
  private:
-  // A matrix operand: a leaf, seen through transposes. Dimension d of the operand is dimension order[d] of the leaf.
-  struct View {
-    const Instruction* base;
-    Dims order;
-  };
-
   Leaf resolve(Leaf leaf) const;
-  static View view_of(const Instruction& x, const std::vector<char>& seen_through);
-  View view_of(const Instruction& x) const { return view_of(x, seen_through_); }
   bool is_seen_through(const Instruction& x) const;
   bool is_only_a_name(const Instruction& x) const;
-  std::vector<char> find_transposes_of_dots() const;
   void count_uses();
   template <class F>
   void for_each_input(const Instruction& x, F&& f) const;
@@ -65,7 +56,7 @@ class Scope {
   void lower(const Instruction& x);
   void lower_node(const Instruction& x);
   void lower_group(const Group& group);
-  void lower_dot(const Instruction& x);
+  void lower_dot(const DotPlan& plan);
   void lower_while(const Instruction& x);
   void lower_conditional(const Instruction& x);
   void lower_constant(const Instruction& x);
@@ -83,8 +74,7 @@ class Scope {
 
   Lowering& lowering_;
   const Computation& computation_;
-  UserTable users_;
-  std::vector<char> seen_through_;
+  Reads reads_;
   const Fusion* fusion_;
   LeafMap<Buffer> bound_;
   LeafMap<int> uses_;
@@ -122,10 +112,10 @@ class Lowering {
     touch(to);
     steps.push_back(std::make_unique<CopyStep>(from, to, program.buffers[static_cast<size_t>(to)].bytes));
   }
-  const Fusion* fusion_of(const Computation& computation, const std::vector<char>& left_out) {
+  const Fusion* fusion_of(const Computation& computation, const Reads& reads) {
     auto& fusion = fusions_[&computation];
     if (fusion == nullptr) {
-      program.fusions.push_back(std::make_unique<Fusion>(computation, left_out));
+      program.fusions.push_back(std::make_unique<Fusion>(computation, reads));
       fusion = program.fusions.back().get();
     }
     return fusion;
@@ -156,11 +146,7 @@ void Scope::for_each_input(const Group& group, F&& f) const {
 
 template <class F>
 void Scope::for_each_input(const Instruction& x, F&& f) const {
-  for (const Instruction* operand : x.operands()) {
-    if (x.op() == Op::dot) {
-      f(resolve({view_of(*operand).base}));
-      continue;
-    }
+  for (const Instruction* operand : reads_.read_by(x)) {
     for (size_t part = 0; part < leaf_count(operand->shape()); ++part) f(resolve({operand, part}));
   }
 }

@@ -1,7 +1,9 @@
 #include "backend/cpu/matmul.h"
 
+#include <fmt/ranges.h>
 #include <algorithm>
 #include <dnnl.hpp>
+
 #include <numeric>
 
 #include "eval/strided.h"
@@ -30,14 +32,52 @@ struct Dimension {
 };
 using Dimensions = std::vector<Dimension>;
 
-// The stride of each dimension of an operand that lies in memory with its dimensions in another order.
-Dims strides_of(const Shape& shape, const Dims& order) {
-  Dims dims(shape.rank());
-  for (size_t d = 0; d < shape.rank(); ++d) dims[static_cast<size_t>(order[d])] = shape.dim(d);
-  const Dims in_memory = row_major_strides(dims);
-  Dims strides(shape.rank());
-  for (size_t d = 0; d < shape.rank(); ++d) strides[d] = in_memory[static_cast<size_t>(order[d])];
-  return strides;
+// One dimension of the dot as it is seen in the arrays that have it.
+struct Sides {
+  const StridedDim* lhs = nullptr;
+  const StridedDim* rhs = nullptr;
+  const StridedDim* result = nullptr;
+};
+
+// Loops with one step in every array, the innermost first.
+struct Cut {
+  StridedDim loops;  // those that are left
+  bool is_absent;
+
+  explicit Cut(const StridedDim* dim) : is_absent(dim == nullptr) {
+    if (is_absent) return;
+    for (const StridedLoop& loop : *dim) {
+      if (loop.size != 1) loops.push_back(loop);
+    }
+  }
+  int64_t innermost() const { return loops.empty() ? 1 : loops.back().size; }
+  // Takes `size` iterations off the innermost loop; gives their step.
+  int64_t take(int64_t size) {
+    if (is_absent) return 0;
+    StridedLoop& last = loops.back();
+    const int64_t stride = last.stride;
+    last = {last.size / size, stride * size};
+    if (last.size == 1) loops.pop_back();
+    return stride;
+  }
+};
+
+// Adds the loops of one dimension; false where their boundaries lie differently in the arrays.
+bool add_loops(const Sides& sides, Dimensions& dims) {
+  Cut lhs(sides.lhs);
+  Cut rhs(sides.rhs);
+  Cut result(sides.result);
+  while (true) {
+    int64_t size = INT64_MAX;
+    for (const Cut* cut : {&lhs, &rhs, &result}) {
+      if (!cut->is_absent) size = std::min(size, cut->innermost());
+    }
+    for (const Cut* cut : {&lhs, &rhs, &result}) {
+      if (!cut->is_absent && cut->innermost() % size != 0) return false;
+    }
+    if (size == 1) return lhs.loops.empty() && rhs.loops.empty() && result.loops.empty();
+    dims.push_back({size, lhs.take(size), rhs.take(size), result.take(size)});
+  }
 }
 
 // Whether b runs inside of a as one loop, in every array.
@@ -61,14 +101,6 @@ void join(Dimensions& dims) {
   }
 }
 
-// The dimension that stays in the matrix; what else there is becomes batch.
-Dimension keep_innermost(Dimensions& dims, Dimensions& batch) {
-  if (dims.empty()) return {1};
-  const Dimension kept = dims.back();
-  batch.insert(batch.end(), dims.begin(), dims.end() - 1);
-  return kept;
-}
-
 struct Roles {
   Dimensions batch;
   Dimensions rows;
@@ -76,47 +108,47 @@ struct Roles {
   Dimensions summed;
 };
 
-Roles roles_of(const Instruction& dot, const Dims& lhs_order, const Dims& rhs_order) {
-  const auto& attrs = dot.attrs<DotAttrs>();
-  const Shape& lhs = dot.operand(0)->shape();
-  const Shape& rhs = dot.operand(1)->shape();
-  const Dims lhs_strides = strides_of(lhs, lhs_order);
-  const Dims rhs_strides = strides_of(rhs, rhs_order);
-  const Dims result_strides = row_major_strides(dot.shape().dims());
+std::optional<Roles> roles_of(const DotAttrs& attrs, const DotForm& form) {
+  const auto at = [](const DotArray& array, int64_t d) { return &array.dims[static_cast<size_t>(d)]; };
+  const auto is_other = [](size_t d, const Dims& batch, const Dims& contracting) {
+    return !is_among(static_cast<int64_t>(d), batch) && !is_among(static_cast<int64_t>(d), contracting);
+  };
   Roles roles;
-  size_t next = 0;
+  bool fits = true;
+  int64_t next = 0;
   for (size_t i = 0; i < attrs.lhs_batch_dims.size(); ++i) {
-    const auto l = static_cast<size_t>(attrs.lhs_batch_dims[i]);
-    const auto r = static_cast<size_t>(attrs.rhs_batch_dims[i]);
-    roles.batch.push_back({lhs.dim(l), lhs_strides[l], rhs_strides[r], result_strides[next++]});
+    fits &= add_loops(
+        {at(form.lhs, attrs.lhs_batch_dims[i]), at(form.rhs, attrs.rhs_batch_dims[i]), at(form.result, next++)},
+        roles.batch);
   }
-  for (size_t d = 0; d < lhs.rank(); ++d) {
-    if (is_among(static_cast<int64_t>(d), attrs.lhs_batch_dims) ||
-        is_among(static_cast<int64_t>(d), attrs.lhs_contracting_dims))
-      continue;
-    roles.rows.push_back({lhs.dim(d), lhs_strides[d], 0, result_strides[next++]});
+  for (size_t d = 0; d < form.lhs.dims.size(); ++d) {
+    if (!is_other(d, attrs.lhs_batch_dims, attrs.lhs_contracting_dims)) continue;
+    fits &= add_loops({&form.lhs.dims[d], nullptr, at(form.result, next++)}, roles.rows);
   }
-  for (size_t d = 0; d < rhs.rank(); ++d) {
-    if (is_among(static_cast<int64_t>(d), attrs.rhs_batch_dims) ||
-        is_among(static_cast<int64_t>(d), attrs.rhs_contracting_dims))
-      continue;
-    roles.columns.push_back({rhs.dim(d), 0, rhs_strides[d], result_strides[next++]});
+  for (size_t d = 0; d < form.rhs.dims.size(); ++d) {
+    if (!is_other(d, attrs.rhs_batch_dims, attrs.rhs_contracting_dims)) continue;
+    fits &= add_loops({nullptr, &form.rhs.dims[d], at(form.result, next++)}, roles.columns);
   }
   for (size_t i = 0; i < attrs.lhs_contracting_dims.size(); ++i) {
-    const auto l = static_cast<size_t>(attrs.lhs_contracting_dims[i]);
-    const auto r = static_cast<size_t>(attrs.rhs_contracting_dims[i]);
-    roles.summed.push_back({lhs.dim(l), lhs_strides[l], rhs_strides[r], 0});
+    fits &=
+        add_loops({at(form.lhs, attrs.lhs_contracting_dims[i]), at(form.rhs, attrs.rhs_contracting_dims[i]), nullptr},
+                  roles.summed);
   }
+  // Rows and columns that repeat are no matrices.
+  for (const Dimension& d : roles.batch) fits &= d.lhs != 0 || d.rhs != 0;
+  for (const Dimension& d : roles.rows) fits &= d.lhs != 0;
+  for (const Dimension& d : roles.columns) fits &= d.rhs != 0;
+  for (const Dimension& d : roles.summed) fits &= d.lhs != 0 && d.rhs != 0;
+  if (!fits) return std::nullopt;
   for (Dimensions* dims : {&roles.batch, &roles.rows, &roles.columns, &roles.summed}) join(*dims);
   return roles;
 }
 
-bool has_types(const Instruction& dot) {
-  const DType lhs = dot.operand(0)->shape().type();
-  const DType rhs = dot.operand(1)->shape().type();
-  const DType result = dot.shape().type();
-  if (lhs == DType::f32) return rhs == DType::f32 && result == DType::f32;
-  return lhs == DType::bf16 && rhs == DType::bf16 && (result == DType::bf16 || result == DType::f32);
+bool has_types(const DotForm& form) {
+  const DType result = form.result.type;
+  if (form.lhs.type != form.rhs.type) return false;
+  if (form.lhs.type == DType::f32) return result == DType::f32;
+  return form.lhs.type == DType::bf16 && (result == DType::bf16 || result == DType::f32);
 }
 
 // A matrix in which neither dimension is dense would go through oneDNN's slow reference.
@@ -143,26 +175,65 @@ const dnnl::engine& engine() {
   return made;
 }
 
-}  // namespace
+// ---- the choice of the matrices -------------------------------------------------------------------------------------
 
-std::optional<MatmulSpec> matmul_of(const Instruction& dot, const Dims& lhs_order, const Dims& rhs_order) {
-  if (!has_types(dot)) return std::nullopt;
-  for (const Shape* shape : {&dot.shape(), &dot.operand(0)->shape(), &dot.operand(1)->shape()}) {
-    if (shape->element_count() == 0) return std::nullopt;
-  }
-  Roles roles = roles_of(dot, lhs_order, rhs_order);
+// The product whose rows, columns and sums are these loops; all others are batch.
+struct Choice {
+  Dimension m{1};
+  Dimension n{1};
+  Dimension k{1};
+  Dimensions batch;
+};
+
+bool is_fast(const Choice& c) {
+  return is_dense(c.m.size, c.m.lhs, c.k.size, c.k.lhs) && is_dense(c.k.size, c.k.rhs, c.n.size, c.n.rhs) &&
+         (c.n.size == 1 || c.n.result == 1) && c.batch.size() + 2 <= DNNL_MAX_NDIMS;
+}
+
+// Long rows and columns keep the vector units busy; columns are the lanes.
+double value_of(const Choice& c) {
+  const auto filled = [](int64_t size, double half) {
+    return static_cast<double>(size) / (static_cast<double>(size) + half);
+  };
+  return filled(c.m.size, 8) * filled(c.n.size, 16);
+}
+
+// The best choice of one loop of rows and one of columns.
+std::optional<Choice> choose(const Roles& roles) {
   if (roles.summed.size() > 1) return std::nullopt;
-  const Dimension k = roles.summed.empty() ? Dimension{1} : roles.summed[0];
-  const Dimension m = keep_innermost(roles.rows, roles.batch);
-  const Dimension n = keep_innermost(roles.columns, roles.batch);
-  if (roles.batch.size() + 2 > DNNL_MAX_NDIMS) return std::nullopt;
-  if (!is_dense(m.size, m.lhs, k.size, k.lhs) || !is_dense(k.size, k.rhs, n.size, n.rhs)) return std::nullopt;
-  if (n.size != 1 && n.result != 1) return std::nullopt;
-  std::stable_sort(roles.batch.begin(), roles.batch.end(),
+  const Dimensions one{{1}};
+  const Dimensions& rows = roles.rows.empty() ? one : roles.rows;
+  const Dimensions& columns = roles.columns.empty() ? one : roles.columns;
+  std::optional<Choice> best;
+  for (size_t m = 0; m < rows.size(); ++m) {
+    for (size_t n = 0; n < columns.size(); ++n) {
+      Choice choice{rows[m], columns[n], roles.summed.empty() ? Dimension{1} : roles.summed[0], roles.batch};
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (i != m) choice.batch.push_back(rows[i]);
+      }
+      for (size_t i = 0; i < columns.size(); ++i) {
+        if (i != n) choice.batch.push_back(columns[i]);
+      }
+      if (is_fast(choice) && (!best || value_of(choice) > value_of(*best))) best = std::move(choice);
+    }
+  }
+  return best;
+}
+
+// The product of the transposed matrices: the operands change places.
+Roles transposed(Roles roles) {
+  std::swap(roles.rows, roles.columns);
+  for (Dimensions* dims : {&roles.batch, &roles.rows, &roles.columns, &roles.summed}) {
+    for (Dimension& d : *dims) std::swap(d.lhs, d.rhs);
+  }
+  return roles;
+}
+
+MatmulSpec spec_of(Choice choice, DType type, DType result_type) {
+  std::stable_sort(choice.batch.begin(), choice.batch.end(),
                    [](const Dimension& a, const Dimension& b) { return a.result > b.result; });
-  MatmulSpec spec{
-      {dot.operand(0)->shape().type(), {}, {}}, {dot.operand(1)->shape().type(), {}, {}}, {dot.shape().type(), {}, {}}};
-  for (const Dimension& d : roles.batch) {
+  MatmulSpec spec{{type, {}, {}}, {type, {}, {}}, {result_type, {}, {}}};
+  for (const Dimension& d : choice.batch) {
     spec.lhs.dims.push_back(d.lhs == 0 ? 1 : d.size);
     spec.lhs.strides.push_back(d.lhs);
     spec.rhs.dims.push_back(d.rhs == 0 ? 1 : d.size);
@@ -170,13 +241,29 @@ std::optional<MatmulSpec> matmul_of(const Instruction& dot, const Dims& lhs_orde
     spec.result.dims.push_back(d.size);
     spec.result.strides.push_back(d.result);
   }
-  const auto add = [](MatrixLayout& layout, int64_t rows, int64_t row_stride, int64_t columns, int64_t column_stride) {
-    layout.dims.append(std::array{rows, columns});
+  const auto add = [](MatrixLayout& layout, const Dimension& rows, int64_t row_stride, const Dimension& columns,
+                      int64_t column_stride) {
+    layout.dims.append(std::array{rows.size, columns.size});
     layout.strides.append(std::array{row_stride, column_stride});
   };
-  add(spec.lhs, m.size, m.lhs, k.size, k.lhs);
-  add(spec.rhs, k.size, k.rhs, n.size, n.rhs);
-  add(spec.result, m.size, m.result, n.size, n.result);
+  add(spec.lhs, choice.m, choice.m.lhs, choice.k, choice.k.lhs);
+  add(spec.rhs, choice.k, choice.k.rhs, choice.n, choice.n.rhs);
+  add(spec.result, choice.m, choice.m.result, choice.n, choice.n.result);
+  return spec;
+}
+
+}  // namespace
+
+std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form) {
+  if (!has_types(form)) return std::nullopt;
+  const std::optional<Roles> roles = roles_of(attrs, form);
+  if (!roles) return std::nullopt;
+  std::optional<Choice> straight = choose(*roles);
+  std::optional<Choice> turned = choose(transposed(*roles));
+  if (!straight && !turned) return std::nullopt;
+  const bool is_turned = !straight || (turned && value_of(*turned) > value_of(*straight));
+  MatmulSpec spec = spec_of(is_turned ? *std::move(turned) : *std::move(straight), form.lhs.type, form.result.type);
+  spec.is_turned = is_turned;
   return spec;
 }
 
@@ -244,9 +331,7 @@ std::byte* scratch_of_thread(size_t bytes) {
 
 Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   State& s = *state_;
-  s.spec.lhs = spec.lhs;
-  s.spec.rhs = spec.rhs;
-  s.spec.result = spec.result;
+  s.spec = spec;
   const Dims& dims = spec.result.dims;
   const size_t rank = dims.size();
   double work = 2.0 * static_cast<double>(spec.lhs.dims[rank - 1]);
@@ -273,6 +358,16 @@ Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
 
 Matmul::~Matmul() = default;
 Matmul::Matmul(Matmul&&) noexcept = default;
+
+std::string Matmul::describe() const {
+  const MatmulSpec& spec = state_->spec;
+  const size_t rank = spec.result.dims.size();
+  const Dims batch(spec.result.dims.begin(), spec.result.dims.end() - 2);
+  std::string text = batch.empty() ? "" : fmt::format("{} x ", fmt::join(batch, " x "));
+  text += fmt::format("[{},{}] [{},{}]", spec.lhs.dims[rank - 2], spec.lhs.dims[rank - 1], spec.rhs.dims[rank - 2],
+                      spec.rhs.dims[rank - 1]);
+  return text + fmt::format(" {} -> {}", name_of(spec.lhs.type), name_of(spec.result.type));
+}
 
 int64_t Matmul::parts() const { return state_->count; }
 

@@ -3,9 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "backend/cpu/kernel.h"
+#include "backend/cpu/strided_view.h"
 
 namespace gshard::cpu {
 
@@ -16,16 +17,28 @@ struct MatrixLayout {
   Dims strides;
 };
 
-// What a dot does to arrays in memory: result[b..., m, n] = the sum over k of lhs[b..., m, k] * rhs[b..., k, n].
+// What a dot does to arrays in memory: result[b..., m, n] = the sum over k of lhs[b..., m, k] * rhs[b..., k, n]. Sizes
+// of batch dimensions are 1 where an operand is the same for all of them.
 struct MatmulSpec {
   MatrixLayout lhs;
   MatrixLayout rhs;
   MatrixLayout result;
+  bool is_turned = false;  // the operands of the dot change places: this is the product of the transposed matrices
 };
 
-// The product that a dot with these operands as they lie in memory is; none where oneDNN has no fast form of it. The
-// operands may be seen through transposes: `lhs_order[d]` is the place of the operand's dimension d in memory.
-std::optional<MatmulSpec> matmul_of(const Instruction& dot, const Dims& lhs_order, const Dims& rhs_order);
+// An array of a dot as it lies in memory.
+struct DotArray {
+  DType type;
+  StridedDims dims;
+};
+struct DotForm {
+  DotArray lhs;
+  DotArray rhs;
+  DotArray result;
+};
+
+// The product that a dot on these arrays is; none where oneDNN has no fast form of it.
+std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form);
 
 // Does one product on one thread; several may run at the same time.
 class Matmul {
@@ -34,6 +47,8 @@ class Matmul {
   ~Matmul();
   Matmul(Matmul&&) noexcept;
 
+  // Sizes and types: "8 x [128,256] [256,64] bf16 -> f32".
+  std::string describe() const;
   // Parts that may run on different threads: their boundaries follow from the sizes alone.
   int64_t parts() const;
   void run(const std::byte* lhs, const std::byte* rhs, std::byte* result, int64_t first_part, int64_t last_part) const;

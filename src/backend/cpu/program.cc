@@ -127,13 +127,31 @@ std::string KernelStep::describe() const {
 
 // ---- the others ---------------------------------------------------------------------------------------------------
 
+MatmulStep::MatmulStep(const DotPlan& plan, const Buffers& buffers)
+    : Step(plan.dot),
+      output_(plan.output),
+      matmul_(plan.spec),
+      buffers_(buffers),
+      lhs_offset_(plan.lhs.offset * bytes_of(plan.lhs.base->shape().type())),
+      rhs_offset_(plan.rhs.offset * bytes_of(plan.rhs.base->shape().type())) {
+  if (!plan.spec.is_turned) return;
+  std::swap(buffers_.lhs, buffers_.rhs);
+  std::swap(lhs_offset_, rhs_offset_);
+}
+
 void MatmulStep::run(Frame& frame) const {
-  const std::byte* lhs = frame.at[static_cast<size_t>(lhs_)];
-  const std::byte* rhs = frame.at[static_cast<size_t>(rhs_)];
-  std::byte* result = frame.at[static_cast<size_t>(result_)];
+  const std::byte* lhs = frame.at[static_cast<size_t>(buffers_.lhs)] + lhs_offset_;
+  const std::byte* rhs = frame.at[static_cast<size_t>(buffers_.rhs)] + rhs_offset_;
+  std::byte* result = frame.at[static_cast<size_t>(buffers_.result)];
   const int64_t parts = matmul_.parts();
   if (parts == 1 || frame.pool->threads() == 1) return matmul_.run(lhs, rhs, result, 0, parts);
   run_parts(*this, frame, parts, [&](int64_t part) { matmul_.run(lhs, rhs, result, part, part + 1); });
+}
+
+std::string MatmulStep::describe() const {
+  std::string text = fmt::format("matmul {}", matmul_.describe());
+  if (output_ != what()) text += fmt::format(", written as {}", output_->name());
+  return text;
 }
 
 void EvaluateStep::run(Frame& frame) const {

@@ -7,7 +7,7 @@
 
 #include "backend/cpu/fuse.h"
 #include "backend/cpu/jit.h"
-#include "backend/cpu/matmul.h"
+#include "backend/cpu/plan_dots.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/timeline.h"
 #include "eval/evaluator.h"
@@ -80,16 +80,21 @@ class KernelStep : public Step {
 
 class MatmulStep : public Step {
  public:
-  MatmulStep(const Instruction* what, const MatmulSpec& spec, Buffer lhs, Buffer rhs, Buffer result)
-      : Step(what), matmul_(spec), lhs_(lhs), rhs_(rhs), result_(result) {}
+  struct Buffers {
+    Buffer lhs;
+    Buffer rhs;
+    Buffer result;
+  };
+  MatmulStep(const DotPlan& plan, const Buffers& buffers);
   void run(Frame& frame) const override;
-  std::string describe() const override { return "matmul"; }
+  std::string describe() const override;
 
  private:
+  const Instruction* output_;
   Matmul matmul_;
-  Buffer lhs_;
-  Buffer rhs_;
-  Buffer result_;
+  Buffers buffers_;
+  int64_t lhs_offset_;  // bytes
+  int64_t rhs_offset_;
 };
 
 // Runs the evaluator's kernel on copies.

@@ -1,0 +1,196 @@
+#include "backend/cpu/prepare_dots.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "backend/cpu/matmul.h"
+#include "eval/strided.h"
+#include "ops/build.h"
+
+namespace gshard::cpu {
+namespace {
+
+// The dimensions of an operand by their part in the dot.
+struct OperandDims {
+  Dims batch;
+  Dims contracting;
+  Dims others;
+};
+
+OperandDims dims_of(const Shape& shape, const Dims& batch, const Dims& contracting) {
+  OperandDims dims{batch, contracting, {}};
+  for (int64_t d = 0; d < static_cast<int64_t>(shape.rank()); ++d) {
+    if (!is_among(d, batch) && !is_among(d, contracting)) dims.others.push_back(d);
+  }
+  return dims;
+}
+
+int64_t size_of(const Shape& shape, const Dims& dims) {
+  int64_t size = 1;
+  for (int64_t d : dims) size *= shape.dim(static_cast<size_t>(d));
+  return size;
+}
+
+Dims sizes_of(const Shape& shape, const Dims& dims) {
+  Dims sizes;
+  for (int64_t d : dims) sizes.push_back(shape.dim(static_cast<size_t>(d)));
+  return sizes;
+}
+
+Dims joined(const Dims& a, const Dims& b, const Dims& c = {}) {
+  Dims all = a;
+  for (const Dims* more : {&b, &c}) {
+    for (int64_t d : *more) all.push_back(d);
+  }
+  return all;
+}
+
+Dims counting(size_t first, size_t count) {
+  Dims dims;
+  for (size_t i = 0; i < count; ++i) dims.push_back(static_cast<int64_t>(first + i));
+  return dims;
+}
+
+Value in_order(Value x, const Dims& order) {
+  return std::is_sorted(order.begin(), order.end()) ? x : transpose(x, order);
+}
+
+Value as_type(Value x, DType type) { return x.type() == type ? x : convert(x, type); }
+
+class DotPreparer {
+ public:
+  explicit DotPreparer(Instruction& dot)
+      : dot_(dot),
+        attrs_(dot.attrs<DotAttrs>()),
+        lhs_(dims_of(lhs(), attrs_.lhs_batch_dims, attrs_.lhs_contracting_dims)),
+        rhs_(dims_of(rhs(), attrs_.rhs_batch_dims, attrs_.rhs_contracting_dims)) {}
+
+  // What is to stand for the dot; null where it is good as it is.
+  Instruction* replacement() const {
+    const bool is_number = is_floating(result().type()) || is_integer(result().type());
+    if (!is_number || result().element_count() == 0 || lhs().element_count() == 0) return nullptr;
+    if (size_of(lhs(), lhs_.contracting) == 1) return product().instruction();
+    if (size_of(lhs(), lhs_.others) == 1 && size_of(rhs(), rhs_.others) == 1) return sum_of_products().instruction();
+    return with_ordered_operands();
+  }
+
+ private:
+  const Shape& lhs() const { return dot_.operand(0)->shape(); }
+  const Shape& rhs() const { return dot_.operand(1)->shape(); }
+  const Shape& result() const { return dot_.shape(); }
+
+  // Each number of the result is one product.
+  Value product() const {
+    const size_t batch = lhs_.batch.size();
+    const auto spread = [&](Instruction* x, const OperandDims& dims, size_t first) {
+      const Value ordered = in_order(x, joined(dims.batch, dims.others, dims.contracting));
+      const Value kept = reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.others)));
+      const Dims places = joined(counting(0, batch), counting(first, dims.others.size()));
+      return broadcast(as_type(kept, result().type()), result().dims(), places);
+    };
+    return multiply(spread(dot_.operand(0), lhs_, batch), spread(dot_.operand(1), rhs_, batch + lhs_.others.size()));
+  }
+
+  // Each number of the result is the sum over contracted dimensions of what two arrays of one shape hold.
+  Value sum_of_products() const {
+    const DType type = is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
+    const auto flat = [&](Instruction* x, const OperandDims& dims) {
+      const Value ordered = in_order(x, joined(dims.batch, dims.contracting, dims.others));
+      return as_type(reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.contracting))), type);
+    };
+    const Value products = multiply(flat(dot_.operand(0), lhs_), flat(dot_.operand(1), rhs_));
+    const Value sum = reduce(products, counting(lhs_.batch.size(), lhs_.contracting.size()), Reducer::add);
+    return as_type(reshape(sum, result().dims()), result().type());
+  }
+
+  // One operand or both with batch dimensions first and contracted ones last, where that makes a matrix product of it.
+  Instruction* with_ordered_operands() const {
+    const Dims lhs_order = joined(lhs_.batch, lhs_.others, lhs_.contracting);
+    const Dims rhs_order = joined(rhs_.batch, rhs_.others, rhs_.contracting);
+    const auto is_fast = [&](const Dims& l, const Dims& r) {
+      const DotForm form{{lhs().type(), laid_out(lhs(), l)},
+                         {rhs().type(), laid_out(rhs(), r)},
+                         {result().type(), row_major_view(result().dims())}};
+      return matmul_of(attrs_, form).has_value();
+    };
+    const Dims lhs_plain = counting(0, lhs().rank());
+    const Dims rhs_plain = counting(0, rhs().rank());
+    if (is_fast(lhs_plain, rhs_plain)) return nullptr;
+    const bool is_lhs_smaller = lhs().byte_size() < rhs().byte_size();
+    if (is_lhs_smaller && is_fast(lhs_order, rhs_plain)) return ordered(lhs_order, rhs_plain);
+    if (is_fast(lhs_plain, rhs_order)) return ordered(lhs_plain, rhs_order);
+    if (is_fast(lhs_order, rhs_plain)) return ordered(lhs_order, rhs_plain);
+    if (is_fast(lhs_order, rhs_order)) return ordered(lhs_order, rhs_order);
+    return nullptr;
+  }
+
+  // The dimensions of an array whose memory has them in another order.
+  static StridedDims laid_out(const Shape& shape, const Dims& order) {
+    const StridedDims in_memory = row_major_view(sizes_of(shape, order));
+    StridedDims dims(order.size());
+    for (size_t i = 0; i < order.size(); ++i) dims[static_cast<size_t>(order[i])] = in_memory[i];
+    return dims;
+  }
+
+  Instruction* ordered(const Dims& lhs_order, const Dims& rhs_order) const {
+    const auto moved = [](const Dims& dims, const Dims& order) {
+      Dims places;
+      for (int64_t d : dims) places.push_back(std::find(order.begin(), order.end(), d) - order.begin());
+      return places;
+    };
+    DotAttrs attrs = attrs_;
+    attrs.lhs_batch_dims = moved(lhs_.batch, lhs_order);
+    attrs.lhs_contracting_dims = moved(lhs_.contracting, lhs_order);
+    attrs.rhs_batch_dims = moved(rhs_.batch, rhs_order);
+    attrs.rhs_contracting_dims = moved(rhs_.contracting, rhs_order);
+    return dot(in_order(dot_.operand(0), lhs_order), in_order(dot_.operand(1), rhs_order), attrs, result().type())
+        .instruction();
+  }
+
+  Instruction& dot_;
+  const DotAttrs& attrs_;
+  OperandDims lhs_;
+  OperandDims rhs_;
+};
+
+void prepare(Computation& computation) {
+  std::unordered_map<const Instruction*, Instruction*> replaced;
+  const size_t count = computation.size();
+  for (size_t i = 0; i < count; ++i) {
+    Instruction& x = *computation.at(i);
+    if (x.op() != Op::dot) continue;
+    const size_t first = computation.size();
+    Instruction* replacement = DotPreparer(x).replacement();
+    if (replacement == nullptr) continue;
+    replaced.emplace(&x, replacement);
+    for (Instruction* before : x.control_predecessors()) replacement->mutable_control_predecessors().push_back(before);
+    for (size_t n = first; n < computation.size(); ++n) {
+      computation.at(n)->mutable_notes().metadata = x.notes().metadata;
+      computation.at(n)->set_text_position(x.text_line(), x.text_column());
+    }
+  }
+  if (replaced.empty()) return;
+  const auto renew = [&](Instruction*& x) {
+    if (const auto found = replaced.find(x); found != replaced.end()) x = found->second;
+  };
+  for (const auto& x : computation.instructions()) {
+    for (Instruction*& operand : x->mutable_operands()) renew(operand);
+    for (Instruction*& before : x->mutable_control_predecessors()) renew(before);
+  }
+  Instruction* root = computation.root();
+  renew(root);
+  computation.set_root(root);
+  computation.remove_if([&](const Instruction& x) { return replaced.contains(&x); });
+  computation.sort_topologically();
+}
+
+}  // namespace
+
+void prepare_dots(Module& module) {
+  // Computations of reducers are added on the way.
+  const size_t count = module.computations().size();
+  for (size_t c = 0; c < count; ++c) prepare(*module.computations()[c]);
+  module.sort_computations();
+}
+
+}  // namespace gshard::cpu

@@ -1,0 +1,14 @@
+// Dots brought into forms that run fast.
+//
+//   dot of f32[64] and f32[8,64], batch dimensions 0 and 1         becomes a multiply
+//   dot that contracts all but its batch dimensions                becomes a multiply and a reduce
+//   dot whose contracted dimensions stand in two different orders  gets an operand transposed
+#pragma once
+
+#include "ir/module.h"
+
+namespace gshard::cpu {
+
+void prepare_dots(Module& module);
+
+}  // namespace gshard::cpu

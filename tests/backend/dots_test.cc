@@ -1,0 +1,217 @@
+// Dots on the CPU backend: any order of dimensions, what moves elements before and after them, all types.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "backend/cpu/executable.h"
+#include "base/random.h"
+#include "equals_evaluator.h"
+#include "eval/arguments.h"
+#include "ops/build.h"
+#include "shard/trials.h"
+#include "text/parse.h"
+#include "text/print.h"
+
+namespace gshard {
+namespace {
+
+// Draws numbers below a bound, in order.
+class Draws {
+ public:
+  explicit Draws(uint64_t seed) : seed_(seed) {}
+  size_t below(size_t bound) { return random_bits(seed_, next_++) % bound; }
+  bool one_in(size_t n) { return below(n) == 0; }
+
+  Dims shuffled(size_t count) {
+    Dims order;
+    for (size_t i = 0; i < count; ++i) order.push_back(static_cast<int64_t>(i));
+    for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[below(i)]);
+    return order;
+  }
+
+ private:
+  uint64_t seed_;
+  uint64_t next_ = 0;
+};
+
+// A value of these dimensions: a parameter, seen through ops that move elements.
+Value moved_parameter(Computation& in, DType type, const Dims& sizes, Draws& draws) {
+  const bool is_transposed = draws.one_in(2);
+  const bool is_sliced = draws.one_in(4);
+  const bool is_flat = draws.one_in(4);
+  const bool is_converted = type == DType::f32 && draws.one_in(4);
+  const Dims order = draws.shuffled(sizes.size());
+  Dims before = sizes;
+  if (is_transposed) {
+    for (size_t d = 0; d < sizes.size(); ++d) before[static_cast<size_t>(order[d])] = sizes[d];
+  }
+  Dims larger = before;
+  if (is_sliced) {
+    for (int64_t& d : larger) d += 2;
+  }
+  int64_t count = 1;
+  for (int64_t d : larger) count *= d;
+  const Dims held = is_flat ? Dims{count} : larger;
+  Value x = parameter(in, Shape(is_converted ? DType::bf16 : type, held));
+  if (is_flat) x = reshape(x, larger);
+  for (size_t d = 0; is_sliced && d < before.size(); ++d) {
+    x = slice_in_dim(x, 1, 1 + before[d], static_cast<int64_t>(d));
+  }
+  if (is_transposed) x = transpose(x, order);
+  return is_converted ? convert(x, type) : x;
+}
+
+struct Role {
+  Dims sizes;
+  explicit Role(Draws& draws) {
+    const int64_t choices[] = {1, 2, 3, 5, 8, 17};
+    for (size_t i = draws.below(3); i > 0; --i) sizes.push_back(choices[draws.below(6)]);
+  }
+};
+
+struct OperandPlan {
+  Dims sizes;
+  Dims batch;
+  Dims contracting;
+};
+
+// An operand with the dimensions of three roles in any order.
+OperandPlan operand_of(const Role& batch, const Role& contracting, const Role& others, Draws& draws) {
+  Dims all = batch.sizes;
+  for (const Role* role : {&contracting, &others}) {
+    for (int64_t d : role->sizes) all.push_back(d);
+  }
+  const Dims places = draws.shuffled(all.size());
+  OperandPlan plan{all, {}, {}};
+  for (size_t i = 0; i < all.size(); ++i) {
+    plan.sizes[static_cast<size_t>(places[i])] = all[i];
+    if (i < batch.sizes.size()) {
+      plan.batch.push_back(places[i]);
+    } else if (i < batch.sizes.size() + contracting.sizes.size()) {
+      plan.contracting.push_back(places[i]);
+    }
+  }
+  return plan;
+}
+
+std::unique_ptr<Module> random_dot(uint64_t seed, DType type, DType result) {
+  Draws draws(seed);
+  const Role batch(draws);
+  const Role contracting(draws);
+  const Role rows(draws);
+  const Role columns(draws);
+  const OperandPlan lhs = operand_of(batch, contracting, rows, draws);
+  const OperandPlan rhs = operand_of(batch, contracting, columns, draws);
+  auto module = std::make_unique<Module>("random_dot");
+  define_entry(*module, "main", {}, [&](Computation& in, Values) {
+    const Value a = moved_parameter(in, type, lhs.sizes, draws);
+    const Value b = moved_parameter(in, type, rhs.sizes, draws);
+    DotAttrs attrs;
+    attrs.lhs_batch_dims = lhs.batch;
+    attrs.lhs_contracting_dims = lhs.contracting;
+    attrs.rhs_batch_dims = rhs.batch;
+    attrs.rhs_contracting_dims = rhs.contracting;
+    const Value product = dot(a, b, attrs, result);
+    const Value after = draws.one_in(2) ? transpose(product, draws.shuffled(product.rank())) : product;
+    // A second reader of what stands on the way.
+    return draws.one_in(3) ? tuple({after, negate(product), negate(a)}) : tuple({after});
+  });
+  return module;
+}
+
+using Types = std::pair<DType, DType>;
+
+class CpuDots : public testing::TestWithParam<Types> {};
+
+TEST_P(CpuDots, EqualTheEvaluator) {
+  const auto [type, result] = GetParam();
+  for (uint64_t seed = 0; seed < trials(40); ++seed) {
+    const auto module = random_dot(seed, type, result);
+    SCOPED_TRACE(seed);
+    ASSERT_EQ(difference_from_evaluator(*module, random_arguments(*module, seed)), "") << print(*module);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, CpuDots,
+                         testing::Values(Types{DType::f32, DType::f32}, Types{DType::bf16, DType::bf16},
+                                         Types{DType::bf16, DType::f32}, Types{DType::f64, DType::f64},
+                                         Types{DType::f16, DType::f16}, Types{DType::s32, DType::s32},
+                                         Types{DType::s8, DType::s32}),
+                         [](const auto& types) {
+                           return std::string(name_of(types.param.first)) + "_" +
+                                  std::string(name_of(types.param.second));
+                         });
+
+// ---- how many steps it takes --------------------------------------------------------------------------------------
+
+// The steps of a program whose entry has these lines.
+std::vector<std::string> steps_of(const std::string& lines) {
+  const auto module = parse_module("HloModule m\nENTRY main {\n" + lines + "}\n");
+  EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1)), "");
+  std::vector<std::string> texts;
+  for (const auto& step : cpu::Executable::compile(*module)->steps()) texts.push_back(step.text);
+  return texts;
+}
+
+TEST(CpuDots, TransposesAreStrides) {
+  // GSEC,GSM->EGCM, and the way back.
+  EXPECT_EQ(steps_of(R"(
+    mask = f32[2,24,4,8] parameter(0)
+    x = f32[2,24,16] parameter(1)
+    d = f32[2,4,8,16] dot(mask, x), lhs_batch_dims={0}, lhs_contracting_dims={1}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+    ROOT t = f32[4,2,8,16] transpose(d), dimensions={1,0,2,3}
+  )")
+                .size(),
+            1);
+  EXPECT_EQ(steps_of(R"(
+    weights = bf16[2,24,4,8] parameter(0)
+    y = bf16[4,2,8,16] parameter(1)
+    t = bf16[2,4,8,16] transpose(y), dimensions={1,0,2,3}
+    r = bf16[2,32,16] reshape(t)
+    s = bf16[2,24,32] reshape(weights)
+    ROOT d = f32[2,24,16] dot(s, r), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+  )")
+                .size(),
+            2);  // E and C of y are no single loop: y is transposed once
+}
+
+TEST(CpuDots, AttentionReadsAndWritesHeadsInPlace) {
+  EXPECT_EQ(steps_of(R"(
+    q = bf16[2,16,4,8] parameter(0)
+    k = bf16[2,16,4,8] parameter(1)
+    v = bf16[2,16,4,8] parameter(2)
+    s = bf16[2,4,16,16] dot(q, k), lhs_batch_dims={0,2}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={3}
+    o = bf16[2,4,16,8] dot(s, v), lhs_batch_dims={0,1}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={1}
+    ROOT t = bf16[2,16,4,8] transpose(o), dimensions={0,2,1,3}
+  )")
+                .size(),
+            2);
+}
+
+TEST(CpuDots, ConversionsThatAreExactAreTheProducts) {
+  // Products of bf16 are exact in f32, and a sum that is rounded at once is rounded once.
+  EXPECT_EQ(steps_of(R"(
+    a = bf16[32,16] parameter(0)
+    b = bf16[16,32] parameter(1)
+    wide_a = f32[32,16] convert(a)
+    wide_b = f32[16,32] convert(b)
+    d = f32[32,32] dot(wide_a, wide_b), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    ROOT n = bf16[32,32] convert(d)
+  )"),
+            std::vector<std::string>{"matmul [32,16] [16,32] bf16 -> bf16, written as n"});
+}
+
+TEST(CpuDots, ThoseWithoutSumsAreLoops) {
+  const auto steps = steps_of(R"(
+    scale = bf16[16] parameter(0)
+    x = bf16[8,4,16] parameter(1)
+    d = bf16[16,8,4] dot(scale, x), lhs_batch_dims={0}, lhs_contracting_dims={}, rhs_batch_dims={2}, rhs_contracting_dims={}
+    t = bf16[8,4,16] transpose(d), dimensions={1,2,0}
+    ROOT y = bf16[8,4,16] tanh(t)
+  )");
+  ASSERT_EQ(steps.size(), 1);
+  EXPECT_EQ(steps[0].rfind("kernel", 0), 0) << steps[0];
+}
+
+}  // namespace
+}  // namespace gshard
