@@ -54,18 +54,19 @@ class Inliner {
     return is_annotation_movable(call) || (call.shape().is_tuple() && call.notes().frontend_attributes == nullptr);
   }
 
-  // Attributes of a composite call describe the call, and the sharding of a tuple is that of its elements: both are
-  // taken off the instruction, which can then be replaced.
-  void release_annotation(Instruction& call) {
-    if (call.op() == Op::call && call.attrs<CallAttrs>().is_composite) drop_composite_attributes(call);
-    if (TupleShardings::can_take(call) && is_inlinable(call)) tuple_shardings_.take(call);
+  // Attributes of a composite call describe the call, what was said to gradients has served, and the sharding of a
+  // tuple is that of its elements: all are taken off the instruction, which can then be replaced.
+  void release_annotation(Instruction& x) {
+    drop_attributes(x, "gshard.gradient");
+    if (x.op() == Op::call && x.attrs<CallAttrs>().is_composite) drop_attributes(x, "composite.");
+    if (TupleShardings::can_take(x) && is_inlinable(x)) tuple_shardings_.take(x);
   }
 
-  static void drop_composite_attributes(Instruction& call) {
-    if (call.notes().frontend_attributes == nullptr) return;
-    FrontendAttributes kept = *call.notes().frontend_attributes;
-    std::erase_if(kept, [](const auto& pair) { return pair.first.starts_with("composite."); });
-    call.mutable_notes().frontend_attributes =
+  static void drop_attributes(Instruction& x, std::string_view prefix) {
+    if (x.notes().frontend_attributes == nullptr) return;
+    FrontendAttributes kept = *x.notes().frontend_attributes;
+    if (std::erase_if(kept, [&](const auto& pair) { return pair.first.starts_with(prefix); }) == 0) return;
+    x.mutable_notes().frontend_attributes =
         kept.empty() ? nullptr : std::make_shared<const FrontendAttributes>(std::move(kept));
   }
 

@@ -1,5 +1,5 @@
 // Any legal split equals the whole: for random sizes and attributes of every family of ops.
-#include "shard/random_ops.h"
+#include "random_ops.h"
 
 #include <gtest/gtest.h>
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "random_ops.h"
 #include "random_program.h"
 #include "shard/against_the_whole.h"
 #include "shard/checked.h"
 #include "shard/random_annotations.h"
-#include "shard/random_ops.h"
 #include "shard/trials.h"
 #include "text/parse.h"
 #include "text/verify.h"

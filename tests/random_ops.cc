@@ -1,4 +1,4 @@
-#include "shard/random_ops.h"
+#include "random_ops.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,16 @@
+// Annotations on the way back: what a model says of where a value lies, its gradient says of the cotangent.
+#pragma once
+
+#include "ops/value.h"
+
+namespace gshard {
+
+// The value, annotated as a leaf of `x` is.
+Value annotated_as(Value value, const Instruction& x, size_t leaf);
+// All of the value, annotated as x is.
+Value annotated_as(Value value, const Instruction& x);
+
+// custom-call(cotangent) of the same target and with the same notes as `call`, an annotation of one array.
+Value annotated_by(Value cotangent, const Instruction& call);
+
+}  // namespace gshard

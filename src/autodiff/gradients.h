@@ -1,0 +1,44 @@
+// The functions of autodiff/table.cc that take more than a line, named after their ops. Each reads a cotangent of the
+// op's result and gives its operands theirs.
+//
+// Complex numbers are differentiated as polynomials are, without conjugation: the cotangent of z stands for the number
+// whose product with dz, real part taken, is the change of the loss.
+#pragma once
+
+#include "autodiff/pullback.h"
+
+namespace gshard {
+
+// gradients_movement.cc
+void gradient_bitcast(Pullback& p);
+void gradient_broadcast(Pullback& p);
+void gradient_concatenate(Pullback& p);
+void gradient_dynamic_slice(Pullback& p);
+void gradient_dynamic_update_slice(Pullback& p);
+void gradient_pad(Pullback& p);
+void gradient_reshape(Pullback& p);
+void gradient_reverse(Pullback& p);
+void gradient_slice(Pullback& p);
+void gradient_transpose(Pullback& p);
+
+// gradients_structure.cc
+void gradient_add_dependency(Pullback& p);
+void gradient_custom_call(Pullback& p);
+void gradient_get_tuple_element(Pullback& p);
+void gradient_identity(Pullback& p);
+void gradient_opt_barrier(Pullback& p);
+void gradient_tuple(Pullback& p);
+
+// gradients_call.cc
+void gradient_call(Pullback& p);
+
+// gradients_contraction.cc
+void gradient_dot(Pullback& p);
+
+// gradients_indexing.cc
+void gradient_gather(Pullback& p);
+
+// gradients_reduction.cc
+void gradient_reduce(Pullback& p);
+
+}  // namespace gshard

@@ -1,0 +1,101 @@
+// Gradients of calls: through a copy of the callee's body, in place of the call or, for a checkpoint, for the backward
+// pass alone.
+#include <vector>
+
+#include "autodiff/annotation.h"
+#include "autodiff/gradients.h"
+#include "autodiff/leaves.h"
+#include "autodiff/table.h"
+#include "ops/build.h"
+#include "ops/table.h"
+
+namespace gshard {
+namespace {
+
+// A copy of the callee's body at the end of the computation, with its own places in the model, and what is noted on
+// its parameters and on the call.
+Value copied_body(Pullback& p, const std::vector<Value>& arguments) {
+  const Computation& callee = *p.instruction().callees()[0];
+  Computation& into = p.walk().computation();
+  const size_t first = into.size();
+  std::vector<Instruction*> annotated;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    annotated.push_back(annotated_as(arguments[i], *callee.parameter(i)).instruction());
+  }
+  const Value result = annotated_as(clone_body(callee, annotated, into), p.instruction());
+  p.walk().adopt(first, p.instruction());
+  return result;
+}
+
+// Continues the walk through what was appended from `first` on.
+void walk_through(Walk& walk, size_t first, Value result, const std::vector<Value>& cotangents) {
+  const size_t last = walk.computation().size();
+  walk.follow(first, last);
+  for (size_t leaf = 0; leaf < cotangents.size(); ++leaf) {
+    if (cotangents[leaf].instruction() == nullptr || !walk.is_active(*result.instruction(), leaf)) continue;
+    walk.give(*result.instruction(), leaf, cotangents[leaf]);
+  }
+  walk.run(first, last);
+}
+
+// The first instruction with a side effect in a computation and what it calls; null where there is none.
+const Instruction* find_side_effect(const Computation& computation) {
+  for (const auto& instruction : computation.instructions()) {
+    if (has_side_effect(*instruction)) return instruction.get();
+    for (const Computation* callee : instruction->callees()) {
+      if (const Instruction* found = find_side_effect(*callee)) return found;
+    }
+  }
+  return nullptr;
+}
+
+// The arguments and cotangents behind one barrier.
+struct Barrier {
+  std::vector<Value> arguments;
+  std::vector<Value> cotangents;  // of nothing where they were
+
+  Barrier(const std::vector<Value>& operands, const std::vector<Value>& given) {
+    std::vector<Value> waiting = operands;
+    std::copy_if(given.begin(), given.end(), std::back_inserter(waiting),
+                 [](const Value& x) { return x.instruction() != nullptr; });
+    arguments = unpack(opt_barrier(tuple(waiting)));
+    size_t next = operands.size();
+    for (const Value& x : given) cotangents.push_back(x.instruction() == nullptr ? x : arguments[next++]);
+    arguments.resize(operands.size());
+  }
+};
+
+void recompute(Pullback& p) {
+  if (const Instruction* found = find_side_effect(*p.instruction().callees()[0])) {
+    p.refuse("it is to be computed twice, and %" + found->name() + " = " + std::string(keyword_of(found->op())) +
+             " in it may happen only once; random bits come from rng-bit-generator");
+  }
+  Walk& walk = p.walk();
+  const Barrier barrier(p.operands_from(0), p.cotangents());
+  for (size_t i = 0; i < p.operand_count(); ++i) {
+    const LeafSet active = walk.active_leaves(*p.operand(i).instruction());
+    for (size_t leaf = 0; leaf < active.size(); ++leaf) {
+      if (active[leaf]) walk.ask(*barrier.arguments[i].instruction(), leaf);
+    }
+  }
+  const size_t first = walk.computation().size();
+  const Value result = copied_body(p, barrier.arguments);
+  walk_through(walk, first, result, barrier.cotangents);
+  for (size_t i = 0; i < p.operand_count(); ++i) {
+    for (size_t leaf = 0; leaf < leaf_count(p.operand(i).shape()); ++leaf) {
+      if (p.wants(i, leaf)) p.give_leaf(i, leaf, walk.cotangent(*barrier.arguments[i].instruction(), leaf));
+    }
+  }
+}
+
+}  // namespace
+
+void gradient_call(Pullback& p) {
+  if (is_recomputed(p.instruction())) return recompute(p);
+  const size_t first = p.walk().computation().size();
+  const Value result = copied_body(p, p.operands_from(0));
+  p.walk().replace(p.instruction(), result);
+  walk_through(p.walk(), first, result, p.cotangents());
+}
+
+}  // namespace gshard

@@ -1,0 +1,127 @@
+#include "autodiff/gradients_pointwise.h"
+
+#include "autodiff/permutation.h"
+#include "ops/build.h"
+
+namespace gshard {
+namespace {
+
+Value conjugate(Value z) { return complex(real(z), negate(imag(z))); }
+
+// A real cotangent where the operand is complex, the real part of a complex one where it is real.
+Value as_type(Value cotangent, DType type) {
+  if (is_complex(type) && !is_complex(cotangent.type())) {
+    const Value part = convert(cotangent, real_part_type(type));
+    return complex(part, full_like(part, 0));
+  }
+  if (is_complex(cotangent.type()) && !is_complex(type)) return convert(real(cotangent), type);
+  return convert(cotangent, type);
+}
+
+// Where the operand decided: at a tie the second one did.
+void gradient_of_choice(Pullback& p, Direction direction) {
+  if (is_complex(p.result().type())) p.refuse("complex numbers have no order");
+  const Value is_first = compare(p.operand(0), p.operand(1), direction);
+  p.give(0, [&] { return select(is_first, p.cotangent(), 0); });
+  p.give(1, [&] { return select(is_first, 0, p.cotangent()); });
+}
+
+Value truncated(Value x) { return select(compare(x, 0, Direction::LT), ceil(x), floor(x)); }
+
+}  // namespace
+
+void gradient_abs(Pullback& p) {
+  p.give(0, [&] {
+    const Value x = p.operand(0);
+    if (!is_complex(x.type())) return multiply(p.cotangent(), sign(x));
+    return multiply(as_type(p.cotangent(), x.type()), conjugate(sign(x)));
+  });
+}
+
+void gradient_atan2(Pullback& p) {
+  const Value y = p.operand(0);
+  const Value x = p.operand(1);
+  const Value scaled = divide(p.cotangent(), add(multiply(x, x), multiply(y, y)));
+  p.give(0, [&] { return multiply(scaled, x); });
+  p.give(1, [&] { return negate(multiply(scaled, y)); });
+}
+
+// What lies on a bound moves with x.
+void gradient_clamp(Pullback& p) {
+  const Value x = p.operand(1);
+  const auto like_x = [&](Value bound) { return broadcast_to(bound, x.dims()); };
+  const Value is_below = compare(x, like_x(p.operand(0)), Direction::LT);
+  const Value is_above = compare(x, like_x(p.operand(2)), Direction::GT);
+  const auto give_bound = [&](size_t i, Value is_beyond) {
+    p.give(i, [&] {
+      const Value all = select(is_beyond, p.cotangent(), 0);
+      return p.operand(i).rank() == x.rank() ? all : reduce(all, all_dims(x.rank()), Reducer::add);
+    });
+  };
+  p.give(1, [&] { return select(or_(is_below, is_above), 0, p.cotangent()); });
+  give_bound(0, is_below);
+  give_bound(2, is_above);
+}
+
+void gradient_complex(Pullback& p) {
+  p.give(0, [&] { return real(p.cotangent()); });
+  p.give(1, [&] { return negate(imag(p.cotangent())); });
+}
+
+void gradient_convert(Pullback& p) {
+  p.give(0, [&] { return as_type(p.cotangent(), p.operand(0).type()); });
+}
+
+void gradient_divide(Pullback& p) {
+  p.give(0, [&] { return divide(p.cotangent(), p.operand(1)); });
+  p.give(1, [&] { return negate(divide(multiply(p.cotangent(), p.result()), p.operand(1))); });
+}
+
+void gradient_imag(Pullback& p) {
+  if (!is_complex(p.operand(0).type())) return;
+  p.give(0, [&] { return complex(full_like(p.cotangent(), 0), negate(p.cotangent())); });
+}
+
+void gradient_maximum(Pullback& p) { gradient_of_choice(p, Direction::GT); }
+void gradient_minimum(Pullback& p) { gradient_of_choice(p, Direction::LT); }
+
+void gradient_multiply(Pullback& p) {
+  p.give(0, [&] { return multiply(p.cotangent(), p.operand(1)); });
+  p.give(1, [&] { return multiply(p.cotangent(), p.operand(0)); });
+}
+
+// Of a zero to the power of zero, which is 1 for all exponents near by, neither changes anything.
+void gradient_power(Pullback& p) {
+  const Value x = p.operand(0);
+  const Value n = p.operand(1);
+  p.give(0, [&] {
+    const Value slope = multiply(n, power(x, subtract(n, 1)));
+    return multiply(p.cotangent(), select(compare(n, 0, Direction::EQ), 0, slope));
+  });
+  p.give(1, [&] {
+    const Value is_zero = compare(x, 0, Direction::EQ);
+    return multiply(p.cotangent(), multiply(p.result(), log(select(is_zero, 1, x))));
+  });
+}
+
+void gradient_real(Pullback& p) {
+  p.give(0, [&] { return as_type(p.cotangent(), p.operand(0).type()); });
+}
+
+void gradient_reduce_precision(Pullback& p) {
+  const auto& attrs = p.attrs<ReducePrecisionAttrs>();
+  p.give(0, [&] { return reduce_precision(p.cotangent(), attrs.exponent_bits, attrs.mantissa_bits); });
+}
+
+void gradient_remainder(Pullback& p) {
+  p.give(0, p.cotangent());
+  p.give(1, [&] { return negate(multiply(p.cotangent(), truncated(divide(p.operand(0), p.operand(1))))); });
+}
+
+void gradient_select(Pullback& p) {
+  const Value predicate = p.operand(0);
+  p.give(1, [&] { return select(predicate, p.cotangent(), 0); });
+  p.give(2, [&] { return select(predicate, 0, p.cotangent()); });
+}
+
+}  // namespace gshard

@@ -1,0 +1,98 @@
+#include "autodiff/walk.h"
+
+#include "autodiff/annotation.h"
+#include "autodiff/leaves.h"
+#include "autodiff/pullback.h"
+#include "autodiff/sum.h"
+#include "autodiff/table.h"
+
+namespace gshard {
+namespace {
+
+// Where the gradient of an instruction comes from: the instruction's place, its name in transpose(...).
+std::shared_ptr<const Metadata> transposed(const Instruction& x) {
+  const auto& metadata = x.notes().metadata;
+  auto made = metadata == nullptr ? std::make_shared<Metadata>() : std::make_shared<Metadata>(*metadata);
+  const std::string name = made->op_name.empty() ? std::string(keyword_of(x.op())) : made->op_name;
+  made->op_name = "transpose(" + name + ")";
+  return made;
+}
+
+}  // namespace
+
+Walk::Walk(Computation& computation)
+    : computation_(computation), activity_(computation), is_program_(computation.size(), true) {}
+
+std::vector<Value>& Walk::given(const Instruction& x, size_t leaf) {
+  if (given_.size() <= x.index()) given_.resize(computation_.size());
+  auto& leaves = given_[x.index()];
+  if (leaves.empty()) leaves.resize(leaf_count(x.shape()));
+  return leaves[leaf];
+}
+
+void Walk::give(const Instruction& x, size_t leaf, Value cotangent) {
+  GSHARD_CHECK(cotangent.shape() == leaf_shape(x.shape(), leaf), x.name());
+  given(x, leaf).push_back(cotangent);
+}
+
+Value Walk::cotangent(const Instruction& x, size_t leaf) {
+  std::vector<Value>& all = given(x, leaf);
+  if (all.empty()) return {};
+  if (all.size() > 1) all = {sum(all)};
+  return all[0];
+}
+
+void Walk::run(size_t first, size_t last) {
+  for (size_t i = last; i > first; --i) {
+    Instruction& x = *computation_.at(i - 1);
+    if (i - 1 < given_.size() && !given_[i - 1].empty()) visit(x);
+  }
+}
+
+void Walk::visit(Instruction& x) {
+  const size_t first = computation_.size();
+  std::vector<Value> cotangents;
+  for (size_t leaf = 0; leaf < leaf_count(x.shape()); ++leaf) {
+    Value value = cotangent(x, leaf);
+    if (value.instruction() != nullptr) {
+      value = annotated_as(value, x, leaf);
+      given(x, leaf) = {value};
+    }
+    cotangents.push_back(value);
+  }
+  Pullback pullback(*this, x, std::move(cotangents));
+  if (!is_stopped(x)) differentiate(x.op(), pullback);
+  place(first, x);
+}
+
+// What was made for x from `first` on comes from its place, but for what was placed before.
+void Walk::place(size_t first, const Instruction& x) {
+  is_placed_.resize(computation_.size());
+  const auto metadata = transposed(x);
+  for (size_t i = first; i < computation_.size(); ++i) {
+    if (!is_placed_[i]) computation_.at(i)->mutable_notes().metadata = metadata;
+    is_placed_[i] = true;
+  }
+}
+
+void Walk::replace(Instruction& old, Value replacement) {
+  computation_.replace_uses(&old, replacement.instruction());
+  is_in_order_ = false;
+}
+
+void Walk::adopt(size_t first, const Instruction& of) {
+  const bool is_one = is_program(of);
+  is_program_.resize(computation_.size());
+  is_placed_.resize(computation_.size());
+  for (size_t i = first; i < computation_.size(); ++i) {
+    is_program_[i] = is_one;
+    is_placed_[i] = true;
+  }
+}
+
+void Walk::finish() {
+  if (!is_in_order_) computation_.sort_topologically();
+  is_in_order_ = true;
+}
+
+}  // namespace gshard
