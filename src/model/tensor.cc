@@ -215,4 +215,15 @@ Tensor one_hot(Tensor indices, int64_t size, DType type, Here here) {
   return convert(compare(place, wanted, Direction::EQ, ComparisonType::automatic, here), type, here);
 }
 
+Tensor take(Tensor table, Tensor indices, Here here) {
+  if (table.rank() != 2) throw error_here(fmt::format("take: rows of {}", table.shape()), here);
+  GatherAttrs attributes;
+  attributes.offset_dims = {static_cast<int64_t>(indices.rank())};
+  attributes.collapsed_slice_dims = {0};
+  attributes.start_index_map = {0};
+  attributes.index_vector_dim = static_cast<int64_t>(indices.rank());
+  attributes.slice_sizes = {1, table.dim(1)};
+  return gather(table, indices, attributes, here);
+}
+
 }  // namespace gshard

@@ -90,4 +90,7 @@ Tensor positions_along(Tensor x, int64_t dim, DType type, Here here = Here::curr
 // [..., size]: 1 at each index, 0 elsewhere; all 0 where the index is no place.
 Tensor one_hot(Tensor indices, int64_t size, DType type, Here here = Here::current());
 
+// [..., columns]: the rows of a table [rows, columns] at these places, those out of range at the nearest.
+Tensor take(Tensor table, Tensor indices, Here here = Here::current());
+
 }  // namespace gshard

@@ -1,0 +1,129 @@
+#include "model/moe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "run.h"
+#include "runtime/prepare.h"
+#include "shard/partition.h"
+
+namespace gshard {
+namespace {
+
+constexpr int64_t kBatch = 8, kLength = 4, kSize = 6, kExperts = 4, kHidden = 10;
+
+MoeOptions small_layer(Dispatch dispatch = Dispatch::einsum) {
+  return {.gating = {.experts = kExperts}, .hidden = kHidden, .group_size = 4, .dispatch = dispatch};
+}
+
+struct LayerCase {
+  MoeOptions options = small_layer();
+  MeshLayout layout = {};
+  Numerics numerics = Numerics::doubled();
+};
+
+// y of x, and then what the layer reports.
+ModelProgram layer(const LayerCase& setup) {
+  Model model("moe", {.layout = setup.layout, .numerics = setup.numerics, .seed = 3});
+  const Tensor x = model.input("x", Shape(setup.numerics.activations, {kBatch, kLength, kSize}), {"batch"});
+  std::vector<NamedTensor> results = {{"y", moe(model.scope() / "moe", x, {}, setup.options)}};
+  for (const NamedTensor& metric : model.metrics()) results.push_back(metric);
+  return std::move(model).finish(results);
+}
+
+std::vector<Literal> random_input() {
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  std::vector<double> values(kBatch * kLength * kSize);
+  for (double& value : values) value = normal(random);
+  return {doubles({kBatch, kLength, kSize}, values)};
+}
+
+auto near(const Literal& expected, double tolerance) {
+  return testing::Pointwise(testing::DoubleNear(tolerance), elements_of(expected));
+}
+
+// What y must be, from the layer's own combine weights.
+TEST(Moe, EachTokenIsItsExpertsWeightedSum) {
+  const LayerCase setup;
+  Model model("moe", {.numerics = setup.numerics, .seed = 3});
+  const Tensor x = model.input("x", Shape(DType::f64, {kBatch, kLength, kSize}));
+  Tensor expected;
+  {
+    const Scope scope = model.scope() / "moe";
+    const Tensor gate = scope.parameter("gate", {kSize, kExperts}, Initializer::fan_in(kSize));
+    const Routing routing = route(scope, einsum("GSM,ME->GSE", x, gate), {}, setup.options.gating);
+    const Tensor weight = sum(combine_weights(routing), {3});  // [G,S,E]
+    const Tensor wi = scope.parameter("wi", {kExperts, kSize, kHidden}, Initializer::fan_in(kSize));
+    const Tensor wo = scope.parameter("wo", {kExperts, kHidden, kSize}, Initializer::fan_in(kHidden));
+    const Tensor hidden = maximum(einsum("GSM,EMH->GSEH", x, wi), 0);
+    expected = einsum("GSEM,GSE->GSM", einsum("GSEH,EHM->GSEM", hidden, wo), weight);
+  }
+  const ModelProgram plain = std::move(model).finish({{"y", expected}});
+  EXPECT_THAT(elements_of(run_whole(layer(setup), random_input())[0]),
+              near(run_whole(plain, random_input())[0], 1e-12));
+}
+
+TEST(Moe, ScatterIsTheSameAsEinsum) {
+  for (const bool drops : {true, false}) {
+    LayerCase einsum{small_layer(Dispatch::einsum)};
+    LayerCase scatter{small_layer(Dispatch::scatter)};
+    if (!drops) {
+      einsum.options.gating = einsum.options.gating.without_drops();
+      scatter.options.gating = scatter.options.gating.without_drops();
+    }
+    const std::vector<Literal> expected = run_whole(layer(einsum), random_input());
+    EXPECT_THAT(elements_of(run_whole(layer(scatter), random_input())[0]), near(expected[0], 1e-12));
+  }
+}
+
+TEST(Moe, EqualOnAnyDevices) {
+  const MeshLayout three_axes(
+      Mesh({{"data", 2}, {"expert", 2}, {"model", 2}}),
+      {{"batch", "data+expert"}, {"group", "data+expert"}, {"expert", "expert"}, {"ff", "model"}});
+  for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter}) {
+    const std::vector<Literal> whole = run_whole(layer({small_layer(dispatch)}), random_input());
+    for (const MeshLayout& layout : {MeshLayout::experts(2), MeshLayout::experts(4), MeshLayout::experts(8),
+                                     MeshLayout::data(4), MeshLayout::tensor(2), MeshLayout::mixed(2, 4), three_axes}) {
+      const std::vector<Literal> parts = run_partitioned(layer({small_layer(dispatch), layout}), random_input());
+      ASSERT_EQ(parts.size(), whole.size());
+      for (size_t i = 0; i < whole.size(); ++i) EXPECT_THAT(elements_of(parts[i]), near(whole[i], 1e-9));
+    }
+  }
+}
+
+int64_t count_of(const Module& module, Op op) {
+  int64_t count = 0;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) count += instruction->op() == op ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(Moe, OneAllToAllEachWay) {
+  for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter}) {
+    for (const Numerics& numerics : {Numerics::single(), Numerics::mixed()}) {
+      const ModelProgram program = layer({small_layer(dispatch), MeshLayout::experts(4), numerics});
+      const Partitioned parts = partition(*prepare(*program.module));
+      EXPECT_EQ(count_of(*parts.module, Op::all_to_all), 2);
+      EXPECT_EQ(count_of(*parts.module, Op::all_gather), 0);
+    }
+  }
+}
+
+TEST(Moe, ErrorsNameWhatDoesNotFit) {
+  Model model("moe", {.layout = MeshLayout::experts(16)});
+  const Tensor x = model.input("x", Shape(DType::f32, {kBatch, kLength, kSize}));
+  const Scope scope = model.scope();
+  EXPECT_EQ(error_of([&] { moe(scope, x, {}, small_layer()); }),
+            "moe: 8 groups of 4 tokens are cut in 16 parts; make groups smaller or batches larger");
+  MoeOptions options = small_layer();
+  options.group_size = 5;
+  EXPECT_EQ(error_of([&] { moe(scope, x, {}, options); }), "moe: 8 x 4 tokens are no multiple of groups of 5");
+  EXPECT_EQ(error_of([&] { moe(scope, sum(x, {0}), {}, options); }), "moe: x is f32[4,6], must be [batch,length,size]");
+}
+
+}  // namespace
+}  // namespace gshard
