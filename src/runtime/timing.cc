@@ -6,6 +6,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "runtime/memory.h"
 #include "runtime/prepare.h"
 
 namespace gshard {
@@ -84,6 +85,7 @@ Timing time_program(const Module& module, const std::vector<Literal>& arguments,
   uint64_t repeat = options.repeat;
   if (repeat == 0) repeat = std::clamp(static_cast<uint64_t>(kSeconds / std::max(first, 1e-6)), kLeastRuns, kMostRuns);
   for (uint64_t i = 0; i < repeat; ++i) timing.seconds.push_back(runner.run());
+  timing.peak_bytes = peak_memory();
   std::sort(timing.seconds.begin(), timing.seconds.end());
   double fastest = 0;
   for (int i = 0; i < kTracedRuns; ++i) {

@@ -30,6 +30,7 @@ struct Timing {
   cpu::Trace trace;  // of a run of its own
   int64_t argument_bytes = 0;
   int64_t result_bytes = 0;
+  int64_t peak_bytes = 0;  // of the process, when it was timed
 
   double median() const;
 };

@@ -5,7 +5,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "runtime/memory.h"
 #include "runtime/peaks.h"
 #include "runtime/timing.h"
 #include "tools/arguments.h"
@@ -62,7 +61,7 @@ void show(const Timing& timing, const Figures& f) {
                                       human_count(f.peaks.bf16_operations), human_bytes(f.peaks.bytes))},
       {"values", fmt::format("arguments {}, results {}, on the way {}", human_bytes(timing.argument_bytes),
                              human_bytes(timing.result_bytes), human_bytes(timing.program->arena_bytes()))},
-      {"peak memory", human_bytes(peak_memory())},
+      {"peak memory", human_bytes(timing.peak_bytes)},
   };
   std::string text;
   for (const auto& [name, value] : lines) text += fmt::format("{:<17}{}\n", name, value);
@@ -86,7 +85,7 @@ void show_json(const Timing& timing, const Figures& f) {
                                        {"argument_bytes", timing.argument_bytes},
                                        {"result_bytes", timing.result_bytes},
                                        {"arena_bytes", timing.program->arena_bytes()},
-                                       {"peak_memory_bytes", peak_memory()}};
+                                       {"peak_memory_bytes", timing.peak_bytes}};
   put(json.dump(2) + "\n");
 }
 
