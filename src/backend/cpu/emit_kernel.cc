@@ -1,6 +1,7 @@
 #include "backend/cpu/emit_kernel.h"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 
 #include "backend/cpu/schedule_kernel.h"
@@ -32,7 +33,8 @@ class KernelEmitter {
       Value* at = b_.CreateConstInBoundsGEP1_64(b_.getPtrTy(), function_.getArg(0), i);
       arguments_.push_back(b_.CreateLoad(b_.getPtrTy(), at));
     }
-    for_loop(function_.getArg(1), function_.getArg(2), 1, [&](Value* row) { emit_row(row); });
+    const int64_t block = kernel_.row_block();
+    for_loop(function_.getArg(1), function_.getArg(2), block, [&](Value* row) { emit_rows(row, block); });
     b_.CreateRetVoid();
   }
 
@@ -71,19 +73,36 @@ class KernelEmitter {
     return i;
   }
 
-  void emit_row(Value* row) {
-    Value* rest = row;
-    for (size_t i = kernel_.outer.size(); i-- > 0;) {
+  // The rows of one block: the innermost outer loops run through them, the others stand still.
+  void emit_rows(Value* first_row, int64_t block) {
+    Value* rest = block == 1 ? first_row : b_.CreateUDiv(first_row, b_.getInt64(static_cast<uint64_t>(block)));
+    size_t inner = kernel_.outer.size();
+    for (int64_t rows = 1; rows < block; rows *= extent(kernel_.outer[inner])) --inner;
+    for (size_t i = inner; i-- > 0;) {
       const int loop = kernel_.outer[i];
       Value* count = b_.getInt64(static_cast<uint64_t>(extent(loop)));
       loop_values_[static_cast<size_t>(loop)] = i == 0 ? rest : b_.CreateURem(rest, count);
       if (i > 0) rest = b_.CreateUDiv(rest, count);
     }
+    emit_outer_loops(inner);
+  }
+
+  void emit_outer_loops(size_t i) {
+    if (i == kernel_.outer.size()) return emit_row();
+    const auto loop = static_cast<size_t>(kernel_.outer[i]);
+    for_loop(b_.getInt64(0), b_.getInt64(static_cast<uint64_t>(kernel_.loops[loop])), 1, [&](Value* at) {
+      loop_values_[loop] = at;
+      emit_outer_loops(i + 1);
+    });
+  }
+
+  void emit_row() {
     if (kernel_.outer_lane < 0) return emit_stages();
     lane_loop(kernel_.outer_lane, function_.getArg(3), function_.getArg(4), [&] { emit_stages(); });
   }
 
-  // Runs `body` for blocks of kParts vectors, then for single, masked ones.
+  // Runs `body` for blocks of kParts vectors, then for single ones, masked where the last is not whole. Ranges of a
+  // loop that is cut begin and end at whole blocks.
   template <class Body>
   void lane_loop(int loop, Value* first, Value* last, Body&& body) {
     lane_ = loop;
@@ -95,11 +114,17 @@ class KernelEmitter {
       mask_ = mask;
       body();
     };
-    if (block <= extent(loop)) {
-      Value* whole = b_.CreateNSWSub(last, b_.getInt64(static_cast<uint64_t>(block - 1)));
-      first = for_loop(first, whole, block, [&](Value* i) { run(i, kParts, nullptr); });
+    const bool has_rest = extent(loop) % kernel_.lanes != 0;
+    if (extent(loop) <= kernel_.lanes) {
+      run(first, 1, has_rest ? mask_for(b_.getInt64(static_cast<uint64_t>(extent(loop)))) : nullptr);
+    } else {
+      if (block <= extent(loop)) {
+        Value* whole = b_.CreateNSWSub(last, b_.getInt64(static_cast<uint64_t>(block - 1)));
+        first = for_loop(first, whole, block, [&](Value* i) { run(i, kParts, nullptr); });
+      }
+      const auto single = [&](Value* i) { run(i, 1, has_rest ? mask_for(b_.CreateNSWSub(last, i)) : nullptr); };
+      if (extent(loop) % block != 0) for_loop(first, last, kernel_.lanes, single);
     }
-    for_loop(first, last, kernel_.lanes, [&](Value* i) { run(i, 1, mask_for(b_.CreateNSWSub(last, i))); });
     lane_ = -1;
     mask_ = nullptr;
     parts_ = 1;
@@ -414,10 +439,31 @@ class KernelEmitter {
                           : b_.CreateMaskedLoad(vector, at, alignment, mask, llvm::Constant::getNullValue(vector));
       return pointwise_.to_register(stored, x.type);
     }
-    Value* at = b_.CreateGEP(element, base, index_value(x.index, part, width));
-    Value* stored = b_.CreateMaskedGather(vector, at, alignment, mask == nullptr ? all_lanes() : mask,
-                                          llvm::Constant::getNullValue(vector));
-    return pointwise_.to_register(stored, x.type);
+    return pointwise_.to_register(gather(x, part, width, mask == nullptr ? all_lanes() : mask), x.type);
+  }
+
+  // Elements that are not side by side. Machines gather words of 32 and 64 bits: narrower elements are cut from the
+  // word that they stand in, which lies in the same page.
+  Value* gather(const Node& x, unsigned part, unsigned width, Value* mask) {
+    Type* element = pointwise_.memory_type(x.type);
+    Type* vector = llvm::FixedVectorType::get(element, width);
+    Value* base = arguments_[static_cast<size_t>(x.argument)];
+    Value* index = index_value(x.index, part, width);
+    if (kernel_.arguments[static_cast<size_t>(x.argument)].elements <= INT32_MAX) {
+      index = b_.CreateTrunc(index, llvm::FixedVectorType::get(b_.getInt32Ty(), width));
+    }
+    const auto bytes = static_cast<uint64_t>(bytes_of(x.type));
+    if (bytes >= 4) {
+      return b_.CreateMaskedGather(vector, b_.CreateGEP(element, base, index), llvm::Align(bytes), mask,
+                                   llvm::Constant::getNullValue(vector));
+    }
+    const uint64_t in_word = 4 / bytes;
+    Type* words = llvm::FixedVectorType::get(b_.getInt32Ty(), width);
+    Value* word = b_.CreateAShr(index, static_cast<uint64_t>(std::countr_zero(in_word)));
+    Value* stored = b_.CreateMaskedGather(words, b_.CreateGEP(b_.getInt32Ty(), base, word), llvm::Align(4), mask,
+                                          llvm::Constant::getNullValue(words));
+    Value* place = b_.CreateAnd(b_.CreateIntCast(index, words, false), llvm::ConstantInt::get(words, in_word - 1));
+    return b_.CreateTrunc(b_.CreateLShr(stored, b_.CreateMul(place, llvm::ConstantInt::get(words, 8 * bytes))), vector);
   }
 
   void emit_store(const Store& store) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gshard::cpu {
 
 void Index::add_loop(size_t loop, int64_t factor) {
@@ -49,6 +51,17 @@ int64_t Kernel::rows() const {
   int64_t rows = 1;
   for (int l : outer) rows *= loops[static_cast<size_t>(l)];
   return rows;
+}
+
+int64_t Kernel::row_block() const {
+  const int64_t most = kWorkOfPart / std::max<int64_t>(work() / std::max<int64_t>(rows(), 1), 1);
+  int64_t block = 1;
+  for (size_t i = outer.size(); i-- > 0;) {
+    const int64_t extent = loops[static_cast<size_t>(outer[i])];
+    if (block * extent > most) break;
+    block *= extent;
+  }
+  return block;
 }
 
 int64_t Kernel::work() const {

@@ -113,6 +113,9 @@ struct Stage {
   std::vector<int> stores;
 };
 
+// Work, in iterations of innermost loops, below which a second thread does not pay.
+inline constexpr int64_t kWorkOfPart = 1 << 15;
+
 struct Kernel {
   std::vector<int64_t> loops;  // extents
   std::vector<Node> nodes;     // operands first
@@ -126,6 +129,8 @@ struct Kernel {
   int lanes = 16;  // numbers in a vector
 
   int64_t rows() const;  // iterations of `outer`
+  // Rows that always run together, those of the innermost outer loops: so many divide every range of rows.
+  int64_t row_block() const;
   int64_t work() const;  // iterations of the innermost bodies, all stages
 };
 

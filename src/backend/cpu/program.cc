@@ -8,8 +8,6 @@
 namespace gshard::cpu {
 namespace {
 
-// Work of one part of a kernel, in iterations, below which a second thread does not pay.
-constexpr int64_t kWorkOfPart = 1 << 15;
 // Lanes of a part are whole cache lines.
 constexpr int64_t kLanesOfPart = 1024;
 
@@ -39,6 +37,18 @@ void scatter_leaves(const Literal& value, const Frame& frame, const std::vector<
   const Buffer buffer = buffers[next++];
   if (buffer < 0 || value.byte_size() == 0) return;
   std::memcpy(frame.at[static_cast<size_t>(buffer)], value.bytes(), static_cast<size_t>(value.byte_size()));
+}
+
+// Tiles of kernels that permute dimensions: the lines that one row of a tile touches are in the cache for the next.
+constexpr int64_t kTileRows = 64;
+constexpr int64_t kTileLanes = 256;
+
+bool permutes(const Kernel& kernel) {
+  const auto is_far = [&](const Index& index) {
+    return kernel.outer_lane >= 0 && std::abs(index.factor(static_cast<size_t>(kernel.outer_lane))) >= 16;
+  };
+  return std::any_of(kernel.nodes.begin(), kernel.nodes.end(), [&](const Node& n) { return is_far(n.index); }) ||
+         std::any_of(kernel.stores.begin(), kernel.stores.end(), [&](const Store& s) { return is_far(s.index); });
 }
 
 }  // namespace
@@ -85,14 +95,19 @@ void KernelStep::set_function(KernelFunction function) {
   rows_ = kernel.rows();
   lanes_ = kernel.outer_lane < 0 ? 1 : kernel.loops[static_cast<size_t>(kernel.outer_lane)];
   const int64_t work = std::max<int64_t>(kernel.work(), 1);
-  if (lanes_ > kLanesOfPart && rows_ < 64) {
+  if (lanes_ > kTileLanes && rows_ > kTileRows && permutes(kernel)) {
+    row_step_ = std::max<int64_t>(kTileRows / kernel.row_block(), 1) * kernel.row_block();
+    lane_step_ = kTileLanes;
+  } else if (lanes_ > kLanesOfPart && rows_ < 64) {
     // Few long rows: lanes are cut.
     row_step_ = rows_;
     const int64_t per_lane = std::max<int64_t>(work / lanes_, 1);
     lane_step_ = std::max((kWorkOfPart / per_lane + kLanesOfPart - 1) / kLanesOfPart, int64_t{1}) * kLanesOfPart;
   } else {
     lane_step_ = lanes_;
-    row_step_ = std::max<int64_t>(kWorkOfPart / std::max<int64_t>(work / std::max<int64_t>(rows_, 1), 1), 1);
+    const int64_t block = kernel.row_block();
+    const int64_t wanted = kWorkOfPart / std::max<int64_t>(work / std::max<int64_t>(rows_, 1), 1);
+    row_step_ = std::max<int64_t>(wanted / block, 1) * block;
   }
 }
 
@@ -106,8 +121,7 @@ void KernelStep::run(Frame& frame) const {
     const int64_t lane = p % lane_parts * lane_step_;
     function_(arguments.data(), row, std::min(row + row_step_, rows_), lane, std::min(lane + lane_step_, lanes_));
   };
-  if (row_parts * lane_parts == 1 || frame.pool->threads() == 1)
-    return function_(arguments.data(), 0, rows_, 0, lanes_);
+  if (row_parts * lane_parts == 1) return function_(arguments.data(), 0, rows_, 0, lanes_);
   run_parts(*this, frame, row_parts * lane_parts, part);
 }
 

@@ -213,8 +213,19 @@ void choose_lanes(Kernel& kernel, LoopSet outer) {
     best = cost;
     kernel.outer_lane = l;
   }
-  if (kernel.outer_lane >= 0) return;
-  for (size_t s = 0; s < kernel.stages.size(); ++s) kernel.stages[s].lane = inner[s];
+  if (kernel.outer_lane < 0) {
+    for (size_t s = 0; s < kernel.stages.size(); ++s) kernel.stages[s].lane = inner[s];
+  }
+}
+
+// Vectors as short as the longest loop of lanes.
+void shorten_lanes(Kernel& kernel) {
+  int64_t longest = kernel.outer_lane < 0 ? 0 : extent(kernel, kernel.outer_lane);
+  for (const Stage& stage : kernel.stages) {
+    if (stage.lane >= 0) longest = std::max(longest, extent(kernel, stage.lane));
+  }
+  const auto needed = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(longest, 2))));
+  kernel.lanes = static_cast<int>(std::min<int64_t>(kernel.lanes, needed));
 }
 
 // ---- order --------------------------------------------------------------------------------------------------------
@@ -282,6 +293,7 @@ bool schedule(Kernel& kernel) {
   make_stages(kernel, *outer);
   kernel.lanes = lanes_for(kernel);
   choose_lanes(kernel, *outer);
+  shorten_lanes(kernel);
   for (int l : members(*outer)) {
     if (l != kernel.outer_lane) kernel.outer.push_back(l);
   }
