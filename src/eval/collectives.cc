@@ -84,8 +84,8 @@ Operands reduced(const Instruction& instruction, std::span<const Operands> opera
   for (size_t n = 0; n < operands[0].size(); ++n) {
     std::vector<const Literal*> arrays;
     for (const Operands& member : operands) arrays.push_back(&member[n]);
-    std::optional<Literal> sum = combined(reducer_of(reducer), arrays);
-    sums.push_back(sum ? std::move(*sum) : reduced_by(reducer, arrays, evaluator));
+    const bool is_usual = has_meaning(reducer_of(reducer), arrays[0]->shape().type());
+    sums.push_back(is_usual ? combined(reducer_of(reducer), arrays) : reduced_by(reducer, arrays, evaluator));
   }
   return sums;
 }
@@ -207,6 +207,25 @@ void check_ids(const Instruction& instruction, const std::vector<std::vector<int
 
 }  // namespace
 
+DeviceGrid grid_of(const Module& module) { return {module.header().replica_count, module.header().num_partitions}; }
+
+bool moves_between_devices(Op op) {
+  switch (op) {
+    case Op::all_gather:
+    case Op::all_gather_start:
+    case Op::all_reduce:
+    case Op::all_reduce_start:
+    case Op::all_to_all:
+    case Op::collective_broadcast:
+    case Op::collective_permute:
+    case Op::collective_permute_start:
+    case Op::reduce_scatter:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::vector<std::vector<int64_t>> groups_of(const Instruction& instruction, const DeviceGrid& grid) {
   const auto* collective = std::get_if<CollectiveAttrs>(&instruction.attributes());
   const auto* permute = std::get_if<CollectivePermuteAttrs>(&instruction.attributes());
@@ -266,7 +285,7 @@ std::vector<Literal> collect(const Instruction& instruction, const DeviceGrid& g
     case Op::collective_permute_start:
       return permute(instruction, grid, members, operands);
     default:
-      throw evaluation_error(instruction, "cannot be simulated on several devices");
+      GSHARD_CHECK(false, instruction.name());
   }
 }
 

@@ -17,6 +17,13 @@ struct DeviceGrid {
   int64_t count() const { return replicas * partitions; }
 };
 
+// The devices that a module's header says.
+DeviceGrid grid_of(const Module& module);
+
+// Whether an op moves values between devices, with groups or pairs that say which: not the -done forms, which only
+// wait.
+bool moves_between_devices(Op op);
+
 // The groups of an instruction; devices that are in none are absent. For a collective-permute there is one group of all
 // devices of a replica (or partition). Throws Error(program) where a group names a device that does not exist.
 std::vector<std::vector<int64_t>> groups_of(const Instruction& instruction, const DeviceGrid& grid);

@@ -49,7 +49,7 @@ std::vector<Loop> loops_over(const Dims& dims, const Dims& reduced) {
 template <class Visit>
 void for_rows(std::span<const Loop> loops, const Visit& visit) {
   const size_t row = loops.back().size;
-  std::vector<size_t> at(loops.size(), 0);
+  SmallVector<size_t, 8> at(loops.size(), 0);
   size_t result = 0;
   for (size_t first = 0;; first += row) {
     visit(first, result);
@@ -114,9 +114,9 @@ void reduce_row(const T* x, size_t n, bool reduced, Sum* sums) {
 }
 
 template <class Combine, class T, class Sum>
-void reduce_rows(const Literal& x, std::span<const Loop> loops, Sum* sums) {
+void reduce_rows(const std::byte* x, std::span<const Loop> loops, Sum* sums) {
   const Loop row = loops.back();
-  const T* elements = reinterpret_cast<const T*>(x.bytes());
+  const T* elements = reinterpret_cast<const T*>(x);
   for_rows(loops, [&](size_t first, size_t result) {
     reduce_row<Combine>(elements + first, row.size, row.reduced, sums + result);
   });
@@ -124,57 +124,39 @@ void reduce_rows(const Literal& x, std::span<const Loop> loops, Sum* sums) {
 
 // Floats narrower than f32, widened block by block.
 template <class Combine>
-void reduce_narrow_rows(const Literal& x, std::span<const Loop> loops, double* sums) {
+void reduce_narrow_rows(DType type, const std::byte* x, std::span<const Loop> loops, double* sums) {
   constexpr size_t kBlock = 512;
   const Loop row = loops.back();
-  const DType type = x.shape().type();
   const auto size = static_cast<size_t>(bytes_of(type));
   float wide[kBlock];
   for_rows(loops, [&](size_t first, size_t result) {
     for (size_t done = 0; done < row.size; done += kBlock) {
       const size_t n = std::min(kBlock, row.size - done);
-      widen_floats(type, x.bytes() + (first + done) * size, wide, n);
+      widen_floats(type, x + (first + done) * size, wide, n);
       reduce_row<Combine>(wide, n, row.reduced, sums + result + (row.reduced ? 0 : done));
     }
   });
 }
 
 template <class Combine>
-void reduce_elements(const Literal& x, std::span<const Loop> loops, Literal& sums) {
-  const DType type = x.shape().type();
+void reduce_elements(DType type, const std::byte* x, std::span<const Loop> loops, std::byte* sums) {
   if (is_floating(type) && bits_of(type) < 32) {
     if constexpr (std::invocable<Combine, double, double>) {
-      reduce_narrow_rows<Combine>(x, loops, sums.mutable_values<double>().data());
+      reduce_narrow_rows<Combine>(type, x, loops, reinterpret_cast<double*>(sums));
     }
     return;
   }
   with_number(type, [&]<class T>() {
     using Sum = std::conditional_t<Real<T>, double, std::conditional_t<Complex<T>, std::complex<double>, T>>;
     if constexpr (std::invocable<Combine, Sum, Sum>) {
-      reduce_rows<Combine, T, Sum>(x, loops, sums.mutable_values<Sum>().data());
+      reduce_rows<Combine, T, Sum>(x, loops, reinterpret_cast<Sum*>(sums));
     }
   });
 }
 
-bool has_meaning(Reducer reducer, DType type) {
-  switch (reducer) {
-    case Reducer::none:
-      return false;
-    case Reducer::add:
-    case Reducer::mul:
-      return true;
-    case Reducer::max:
-    case Reducer::min:
-      return !is_complex(type);
-    default:
-      return !is_floating(type) && !is_complex(type);
-  }
-}
-
-void reduce_into(Reducer reducer, const Literal& x, std::span<const Loop> loops, Literal& sums) {
-  if (x.shape().element_count() == 0) return;
-  with_functor(x.shape().type() == DType::pred ? on_pred(reducer) : reducer,
-               [&]<class Combine>() { reduce_elements<Combine>(x, loops, sums); });
+void reduce_into(Reducer reducer, DType type, const std::byte* x, std::span<const Loop> loops, std::byte* sums) {
+  with_functor(type == DType::pred ? on_pred(reducer) : reducer,
+               [&]<class Combine>() { reduce_elements<Combine>(type, x, loops, sums); });
 }
 
 Literal rounded(Literal sums, DType type) {
@@ -187,7 +169,9 @@ Literal reduce_usual(Reducer reducer, const Literal& x, const Literal& start, co
                      const Dims& reduced) {
   const DType sum_type = accumulator_type(x.shape().type());
   Literal sums = filled(Shape(sum_type, result.dims()), convert_elements(start, sum_type));
-  reduce_into(reducer, x, loops_over(x.shape().dims(), reduced), sums);
+  if (x.shape().element_count() > 0) {
+    reduce_into(reducer, x.shape().type(), x.bytes(), loops_over(x.shape().dims(), reduced), sums.mutable_bytes());
+  }
   return rounded(std::move(sums), start.shape().type());
 }
 
@@ -259,13 +243,45 @@ std::vector<Literal> reduce_any(const Instruction& instruction, std::span<Litera
 
 }  // namespace
 
-std::optional<Literal> combined(Reducer reducer, std::span<const Literal* const> arrays) {
-  const Shape& shape = arrays[0]->shape();
-  if (!has_meaning(reducer, shape.type())) return std::nullopt;
-  Literal sums = convert_elements(*arrays[0], accumulator_type(shape.type()));
-  const std::vector<Loop> loops = loops_over(shape.dims(), {});
-  for (const Literal* array : arrays.subspan(1)) reduce_into(reducer, *array, loops, sums);
-  return rounded(std::move(sums), shape.type());
+bool has_meaning(Reducer reducer, DType type) {
+  switch (reducer) {
+    case Reducer::none:
+      return false;
+    case Reducer::add:
+    case Reducer::mul:
+      return true;
+    case Reducer::max:
+    case Reducer::min:
+      return !is_complex(type);
+    default:
+      return !is_floating(type) && !is_complex(type);
+  }
+}
+
+void combine_block(Reducer reducer, DType type, std::span<const std::byte* const> inputs, size_t n, std::byte* result) {
+  constexpr size_t kBlock = 512;
+  const DType sum_type = accumulator_type(type);
+  const auto width = static_cast<size_t>(bytes_of(type));
+  alignas(64) std::array<std::byte, kBlock * sizeof(std::complex<double>)> sums;
+  for (size_t first = 0; first < n; first += kBlock) {
+    const size_t count = std::min(kBlock, n - first);
+    const Loop loop{count, false, 1};
+    convert_block(type, inputs[0] + first * width, sum_type, sums.data(), count);
+    for (const std::byte* input : inputs.subspan(1)) {
+      reduce_into(reducer, type, input + first * width, {&loop, 1}, sums.data());
+    }
+    wrap_integers(sum_type, sums.data(), count);
+    convert_block(sum_type, sums.data(), type, result + first * width, count);
+  }
+}
+
+Literal combined(Reducer reducer, std::span<const Literal* const> arrays) {
+  std::vector<const std::byte*> inputs;
+  for (const Literal* array : arrays) inputs.push_back(array->bytes());
+  Literal sum = Literal::uninitialized(arrays[0]->shape());
+  combine_block(reducer, sum.shape().type(), inputs, static_cast<size_t>(sum.shape().element_count()),
+                sum.mutable_bytes());
+  return sum;
 }
 
 Literal eval_reduce(const Instruction& instruction, std::span<Literal> operands, Evaluator& evaluator) {

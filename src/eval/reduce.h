@@ -1,7 +1,6 @@
 // Arrays combined element by element, as the devices' operands of an all-reduce are.
 #pragma once
 
-#include <optional>
 #include <span>
 
 #include "ir/literal.h"
@@ -9,8 +8,14 @@
 
 namespace gshard {
 
-// Of one shape and at least one, combined in their order and rounded once, at the end: sums of floats are kept in f64.
-// Nullopt where the reducer is `none` or has no meaning for the type.
-std::optional<Literal> combined(Reducer reducer, std::span<const Literal* const> arrays);
+// Whether a reducer combines two elements of a type; `none` does not.
+bool has_meaning(Reducer reducer, DType type);
+
+// Combines n elements of each input, at least one, in their order; sums of floats are kept in f64 and rounded once, at
+// the end. The reducer has a meaning for the type. `result` may be an input.
+void combine_block(Reducer reducer, DType type, std::span<const std::byte* const> inputs, size_t n, std::byte* result);
+
+// The same of whole arrays of one shape.
+Literal combined(Reducer reducer, std::span<const Literal* const> arrays);
 
 }  // namespace gshard

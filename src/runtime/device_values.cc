@@ -33,7 +33,7 @@ std::vector<Literal> summed(std::span<const Literal> shards, const Sharding& sha
   for (const auto& [first, devices] : groups) {
     std::vector<const Literal*> parts;
     for (const size_t device : devices) parts.push_back(&shards[device]);
-    const Literal sum = *combined(sharding.reducer, parts);
+    const Literal sum = combined(sharding.reducer, parts);
     for (const size_t device : devices) sums[device] = sum;
   }
   return sums;

@@ -2,21 +2,21 @@
 
 namespace gshard {
 
-void Relay::give(size_t device, const Event& event, Given given) {
+void Relay::give(size_t device, const Occurrence& occurrence, Given given) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return bytes_ < kMostKept || waiting_ || closed_; });
   if (closed_) return;
-  Kept& kept = kept_[event];
+  Kept& kept = kept_[occurrence];
   kept.values.resize(devices_);
   bytes_ += given.value.byte_size();
   kept.values[device] = std::move(given);
   if (++kept.given == devices_) changed_.notify_all();
 }
 
-std::vector<Given> Relay::take(const Event& event) {
+std::vector<Given> Relay::take(const Occurrence& occurrence) {
   std::unique_lock lock(mutex_);
   const auto is_here = [&] {
-    const auto found = kept_.find(event);
+    const auto found = kept_.find(occurrence);
     return found != kept_.end() && found->second.given == devices_;
   };
   if (!is_here()) {
@@ -26,7 +26,7 @@ std::vector<Given> Relay::take(const Event& event) {
     waiting_ = false;
   }
   if (!is_here()) return {};
-  std::vector<Given> values = std::move(kept_.extract(event).mapped().values);
+  std::vector<Given> values = std::move(kept_.extract(occurrence).mapped().values);
   for (const Given& given : values) bytes_ -= given.value.byte_size();
   changed_.notify_all();
   return values;

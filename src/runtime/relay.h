@@ -12,10 +12,10 @@
 namespace gshard {
 
 // One execution of a value that both sides know by a number.
-struct Event {
+struct Occurrence {
   size_t value = 0;
   int64_t run = 0;
-  auto operator<=>(const Event&) const = default;
+  auto operator<=>(const Occurrence&) const = default;
 };
 
 // What a device gives, and in which of its forms the device has it.
@@ -32,9 +32,9 @@ class Relay {
 
   explicit Relay(size_t devices) : devices_(devices) {}
 
-  void give(size_t device, const Event& event, Given given);
+  void give(size_t device, const Occurrence& occurrence, Given given);
   // What all devices gave; empty where they end without having given it.
-  std::vector<Given> take(const Event& event);
+  std::vector<Given> take(const Occurrence& occurrence);
   // All devices have ended.
   void end();
   // Nothing is taken any more.
@@ -49,7 +49,7 @@ class Relay {
   const size_t devices_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<Event, Kept> kept_;
+  std::map<Occurrence, Kept> kept_;
   int64_t bytes_ = 0;
   bool waiting_ = false;
   bool ended_ = false;

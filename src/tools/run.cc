@@ -13,8 +13,10 @@
 #include "runtime/npz.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
+#include "runtime/whole.h"
 #include "tools/arguments.h"
 #include "tools/program.h"
+#include "tools/sharding_options.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -35,7 +37,8 @@ constexpr const char* kNotes =
     "Examples:\n"
     "  gshard run model.hlo --seed 7\n"
     "  gshard run model.hlo --args data.npz --out result.npz\n"
-    "  gshard run model.hlo --f64          the same random arguments, evaluated in double precision";
+    "  gshard run model.hlo --f64          the same random arguments, evaluated in double precision\n"
+    "  gshard run model.hlo --mesh data=4  partitioned, on four virtual devices";
 
 constexpr size_t kFirstShown = 4;
 
@@ -44,7 +47,9 @@ struct RunOptions {
   GivenArguments arguments;
   std::string out;
   bool f64 = false;
-  std::string backend = "reference";
+  std::string backend = "cpu";
+  ShardingArguments sharding;
+  bool is_partitioned = false;
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -75,15 +80,34 @@ int64_t show(const Literal& result) {
   return non_finite;
 }
 
-Literal run_compiled(const Module& module, std::vector<Literal> arguments, const EvaluateOptions& evaluation) {
+// What is run: a whole program on one device, or a partitioned one on all of its mesh.
+struct Work {
+  const Module& whole;
+  std::optional<Partitioned> parts;
+};
+
+Literal run_on_evaluator(const Work& work, std::span<const Literal> arguments, const EvaluateOptions& evaluation) {
+  if (!work.parts) return evaluate(work.whole, arguments, evaluation);
+  return run_partitioned(*work.parts, work.whole.entry()->root()->shape(), arguments, evaluation);
+}
+
+Literal run_compiled(const Work& work, std::vector<Literal> arguments, const EvaluateOptions& evaluation) {
   const auto start = std::chrono::steady_clock::now();
-  const auto program = cpu::Executable::compile(*prepare(module));
+  const auto program = work.parts
+                           ? cpu::Executable::compile(*work.parts->module, {.grid = grid_of(*work.parts->module)})
+                           : cpu::Executable::compile(*prepare(work.whole));
   const double compiled = seconds_since(start);
   for (const cpu::StepReport& step : program->steps()) spdlog::debug("{}", step.text);
   const auto begin = std::chrono::steady_clock::now();
-  Literal result = program->run(std::move(arguments), evaluation);
-  spdlog::info("compiled in {:.3f} s, ran in {:.4f} s, values on the way take {}", compiled, seconds_since(begin),
-               human_bytes(program->arena_bytes()));
+  Literal result;
+  if (work.parts) {
+    const auto results = program->run_all(scatter_arguments(*work.parts, arguments), evaluation);
+    result = gather_results(*work.parts, work.whole.entry()->root()->shape(), results);
+  } else {
+    result = program->run(std::move(arguments), evaluation);
+  }
+  spdlog::info("compiled in {:.3f} s, ran in {:.4f} s, values on the way take {}{}", compiled, seconds_since(begin),
+               human_bytes(program->arena_bytes()), work.parts ? " on each device" : "");
   return result;
 }
 
@@ -98,8 +122,10 @@ int run(const RunOptions& options, const CLI::App& app) {
     const EvaluateOptions evaluation = evaluation_with(options.arguments);
     if (options.backend == "cpu") check_constants(module, options.arguments);
     const auto start = std::chrono::steady_clock::now();
-    const Literal result = options.backend == "cpu" ? run_compiled(module, arguments, evaluation)
-                                                    : evaluate(module, arguments, evaluation);
+    Work work{module, {}};
+    if (options.is_partitioned) work.parts = partition(*prepare(module), partition_options(options.sharding));
+    const Literal result = options.backend == "cpu" ? run_compiled(work, arguments, evaluation)
+                                                    : run_on_evaluator(work, arguments, evaluation);
     spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
     if (out) out->write(result);
     if (const int64_t non_finite = show(result); non_finite > 0) {
@@ -118,11 +144,16 @@ Command add_run(CLI::App& root) {
   add_argument_options(*app, options->arguments);
   app->add_option("--out", options->out, "Write the results to a .npz file: 'result', or 'result.0', ...")
       ->type_name("RESULT.npz");
-  app->add_option("--backend", options->backend,
-                  "reference: the plain evaluator (default); cpu: compiled loops and oneDNN")
+  app->add_option(
+         "--backend", options->backend,
+         "cpu: compiled loops and oneDNN (default); reference: the plain evaluator,\nwhich is what a program means")
       ->check(CLI::IsMember({"reference", "cpu"}));
   app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
-  return {app, [app, options] { return run(*options, *app); }};
+  add_sharding_options(*app, options->sharding);
+  return {app, [app, options] {
+            options->is_partitioned = app->count("--devices") + app->count("--mesh") + app->count("--annotate") > 0;
+            return run(*options, *app);
+          }};
 }
 
 }  // namespace gshard

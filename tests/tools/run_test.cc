@@ -128,10 +128,53 @@ ENTRY %main () -> f32[] {
   ROOT %r = f32[] reshape(%part)
 }
 )");
-  const Outcome o = folder.gshard("run m.hlo");
+  const Outcome o = folder.gshard("run m.hlo --backend reference");
   EXPECT_EQ(o.exit_code, 4);
   EXPECT_THAT(o.err, HasSubstr("f32[1048576,1048576]"));
   EXPECT_EQ(folder.gshard("stats m.hlo").exit_code, 0);
+  // Compiled, it is never held.
+  EXPECT_EQ(folder.gshard("run m.hlo").exit_code, 0);
+}
+
+TEST(Run, ATerabyteOfResultsOrOnTheWayIsAnErrorOfMemory) {
+  const Folder folder;
+  folder.write("result.hlo", R"(HloModule huge
+ENTRY %main () -> f32[1048576,1048576] {
+  %zero = f32[] constant(0)
+  ROOT %huge = f32[1048576,1048576] broadcast(%zero), dimensions={}
+}
+)");
+  const Outcome result = folder.gshard("run result.hlo");
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.err, HasSubstr("f32[1048576,1048576]"));
+  folder.write("way.hlo", R"(HloModule huge
+ENTRY %main () -> f32[] {
+  %zero = f32[] constant(0)
+  %huge = f32[1048576,1048576] broadcast(%zero), dimensions={}
+  %sorted = f32[1048576,1048576] cholesky(%huge), lower=true
+  %part = f32[1,1] slice(%sorted), slice={[0:1], [0:1]}
+  ROOT %r = f32[] reshape(%part)
+}
+)");
+  const Outcome way = folder.gshard("run way.hlo");
+  EXPECT_EQ(way.exit_code, 4);
+  EXPECT_THAT(way.err, HasSubstr("8796093022208 bytes"));
+}
+
+TEST(Run, PartitionedOnVirtualDevicesTheResultsAreTheSame) {
+  const Folder folder;
+  folder.write("m.hlo", R"(HloModule m
+ENTRY %main (x: f32[8,6], w: f32[6,10]) -> f32[8,10] {
+  %x = f32[8,6] parameter(0)
+  %w = f32[6,10] parameter(1), sharding={devices=[2,1]<=[2]}
+  ROOT %y = f32[8,10] dot(%x, %w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+)");
+  const std::string alone = folder.gshard("run m.hlo").out;
+  EXPECT_EQ(folder.gshard("run m.hlo --devices 2").out, alone);
+  EXPECT_EQ(folder.gshard("run m.hlo --devices 3").out, alone);
+  EXPECT_EQ(folder.gshard("run m.hlo --devices 2 --backend reference").out, alone);
+  EXPECT_THAT(folder.gshard("run m.hlo --devices 2 --verbose").err, HasSubstr("all-gather"));
 }
 
 TEST(Run, AnErrorLeavesEarlierResultsAlone) {

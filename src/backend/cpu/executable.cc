@@ -1,64 +1,23 @@
 #include "backend/cpu/executable.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdlib>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 
+#include "backend/cpu/crew.h"
 #include "backend/cpu/prepare_dots.h"
-#include "backend/cpu/program.h"
+#include "base/memory_budget.h"
 
 namespace gshard::cpu {
-
-namespace {
-
-struct FreeArena {
-  void operator()(std::byte* at) const { std::free(at); }
-};
-using Arena = std::unique_ptr<std::byte, FreeArena>;
-
-Arena make_arena(int64_t bytes) {
-  constexpr size_t kPage = 4096;
-  const size_t size = (static_cast<size_t>(bytes) + kPage - 1) / kPage * kPage;
-  if (size == 0) return nullptr;
-  Arena arena(static_cast<std::byte*>(std::aligned_alloc(kPage, size)));
-  if (arena == nullptr) throw Error::memory("no room for the values of the program");
-  return arena;
-}
-
-// Arenas that no run uses: pages that were touched once stay.
-class IdleArenas {
- public:
-  Arena take(int64_t bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!idle_.empty()) {
-        Arena arena = std::move(idle_.back());
-        idle_.pop_back();
-        return arena;
-      }
-    }
-    return make_arena(bytes);
-  }
-  void give_back(Arena arena) {
-    const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(arena));
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<Arena> idle_;
-};
-
-}  // namespace
 
 struct Executable::State {
   std::unique_ptr<Module> module;
   Jit jit;
   Program program;
   std::unique_ptr<Pool> pool;
-  IdleArenas arenas;
+  IdleCrews crews;
 };
 
 namespace {
@@ -88,6 +47,19 @@ void add_leaves(Literal value, std::vector<Literal>& leaves) {
   for (Literal& element : std::move(value).take_elements()) add_leaves(std::move(element), leaves);
 }
 
+void check_arguments(const Computation& entry, const std::vector<Literal>& arguments) {
+  if (arguments.size() != entry.parameters().size()) {
+    throw Error::program("the program has " + std::to_string(entry.parameters().size()) + " parameters, not " +
+                         std::to_string(arguments.size()));
+  }
+  for (size_t p = 0; p < arguments.size(); ++p) {
+    if (arguments[p].shape() == entry.parameter(p)->shape()) continue;
+    throw Error::program("argument " + std::to_string(p) + " is " + arguments[p].shape().to_string() +
+                         ", but parameter " + entry.parameter(p)->name() + " is " +
+                         entry.parameter(p)->shape().to_string());
+  }
+}
+
 Literal assemble(const Shape& shape, std::vector<Literal>& leaves, size_t& next) {
   if (!shape.is_tuple()) return std::move(leaves[next++]);
   std::vector<Literal> elements;
@@ -108,14 +80,25 @@ StepReport report_of(const Step& step, const Costs& costs) {
   return report;
 }
 
-// The entries of a timeline by the numbers of their steps, in order of time.
-Trace trace_of(const Timeline& timeline, const Steps& steps) {
+// The entries of the devices' timelines by the numbers of their steps, in order of time.
+Trace trace_of(std::span<const Timeline> timelines, const Steps& steps) {
   std::unordered_map<const Step*, size_t> numbers;
   for_each_step(steps, [&](const Step& step) { numbers.emplace(&step, numbers.size()); });
   Trace trace;
-  for (const Timeline::Entry& e : timeline.entries()) trace.push_back({numbers.at(e.step), e.thread, e.begin, e.end});
+  for (size_t device = 0; device < timelines.size(); ++device) {
+    for (const Timeline::Entry& e : timelines[device].entries()) {
+      trace.push_back({numbers.at(e.step), e.thread, e.begin, e.end, static_cast<int64_t>(device)});
+    }
+  }
   std::stable_sort(trace.begin(), trace.end(), [](const Slice& a, const Slice& b) { return a.begin < b.begin; });
   return trace;
+}
+
+void check_room(const Program& program, int64_t limit) {
+  const int64_t bytes = saturating_multiply(program.arena_bytes, program.grid.count());
+  if (bytes <= limit) return;
+  throw Error::memory(fmt::format("the values on the way take {} bytes on {} devices, of {} that may be used", bytes,
+                                  program.grid.count(), limit));
 }
 
 }  // namespace
@@ -127,7 +110,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   auto state = std::make_unique<State>();
   state->module = module.clone();
   prepare_dots(*state->module);
-  state->program = lower(*state->module);
+  state->program = lower(*state->module, options.grid);
   assign_offsets(state->program);
   compile_kernels(state->jit, state->program, thread_count(options));
   state->pool = std::make_unique<Pool>(thread_count(options));
@@ -143,54 +126,77 @@ std::vector<StepReport> Executable::steps() const {
   return reports;
 }
 
+const DeviceGrid& Executable::grid() const { return state_->program.grid; }
+const std::vector<int>& Executable::donors() const { return state_->program.donors; }
+
+void Executable::run_in(std::span<const DeviceMemory> devices, const EvaluateOptions& options, Trace* trace) const {
+  GSHARD_CHECK(static_cast<int64_t>(devices.size()) == grid().count());
+  std::unique_ptr<Crew> crew = state_->crews.take();
+  if (crew == nullptr) {
+    check_room(state_->program, options.memory_limit);
+    crew = std::make_unique<Crew>(state_->program, *state_->pool);
+  }
+  // Copies of one count from the same time.
+  std::vector<Timeline> timelines(trace != nullptr ? devices.size() : 0, Timeline());
+  crew->run(devices, options, timelines);
+  state_->crews.give_back(std::move(crew));
+  if (trace != nullptr) *trace = trace_of(timelines, state_->program.steps);
+}
+
 Literal Executable::run(std::vector<Literal> arguments, const EvaluateOptions& options, Trace* trace) const {
-  const Program& program = state_->program;
+  std::vector<std::vector<Literal>> of_devices;
+  of_devices.push_back(std::move(arguments));
+  return std::move(run_all(std::move(of_devices), options, trace)[0]);
+}
+
+std::vector<Literal> Executable::run_all(std::vector<std::vector<Literal>> arguments, const EvaluateOptions& options,
+                                         Trace* trace) const {
+  if (static_cast<int64_t>(arguments.size()) != grid().count()) {
+    throw Error::program(
+        fmt::format("arguments for {} devices, the program is for {}", arguments.size(), grid().count()));
+  }
+  const MemoryBudget::Scope scope(options.memory_limit);
   const Computation& entry = *state_->module->entry();
-  if (arguments.size() != entry.parameters().size()) {
-    throw Error::program("the program has " + std::to_string(entry.parameters().size()) + " parameters, not " +
-                         std::to_string(arguments.size()));
+  std::vector<DeviceMemory> memory;
+  std::vector<std::vector<Literal>> leaves(arguments.size());
+  std::vector<std::vector<Literal>> results;
+  for (size_t device = 0; device < arguments.size(); ++device) {
+    check_arguments(entry, arguments[device]);
+    for (Literal& argument : arguments[device]) add_leaves(std::move(argument), leaves[device]);
+    results.push_back(make_results(entry.root()->shape(), leaves[device]));
+    memory.push_back(memory_of(leaves[device], results[device]));
   }
-  std::vector<Literal> leaves;
-  for (size_t p = 0; p < arguments.size(); ++p) {
-    if (arguments[p].shape() != entry.parameter(p)->shape()) {
-      throw Error::program("argument " + std::to_string(p) + " is " + arguments[p].shape().to_string() +
-                           ", but parameter " + entry.parameter(p)->name() + " is " +
-                           entry.parameter(p)->shape().to_string());
-    }
-    add_leaves(std::move(arguments[p]), leaves);
+  run_in(memory, options, trace);
+  std::vector<Literal> wholes;
+  for (std::vector<Literal>& each : results) {
+    size_t next = 0;
+    wholes.push_back(assemble(entry.root()->shape(), each, next));
   }
-  const Shape& result_shape = entry.root()->shape();
-  Evaluator evaluator(options);
-  Arena arena = state_->arenas.take(program.arena_bytes);
-  Frame frame{std::vector<std::byte*>(program.buffers.size()), &evaluator, state_->pool.get()};
-  for (size_t b = 0; b < program.buffers.size(); ++b) {
-    const BufferInfo& info = program.buffers[b];
-    if (info.kind == BufferInfo::Kind::arena) frame.at[b] = arena.get() + info.offset;
-    if (info.kind == BufferInfo::Kind::constant) frame.at[b] = const_cast<std::byte*>(info.constant.bytes());
-    if (info.kind == BufferInfo::Kind::argument) frame.at[b] = const_cast<std::byte*>(leaves[info.number].bytes());
-  }
-  std::vector<Literal> results(program.results.size());
-  for (size_t r = 0; r < results.size(); ++r) {
-    const Buffer buffer = program.results[r];
-    if (buffer < 0) {
-      results[r] = Literal(Shape::token());
-      continue;
-    }
-    const int donor = program.donors[r];
-    if (donor >= 0) {
-      results[r] = std::move(leaves[static_cast<size_t>(donor)]);
+  return wholes;
+}
+
+// The leaves of the result: new ones, or those of the arguments that they are written into.
+std::vector<Literal> Executable::make_results(const Shape& shape, std::vector<Literal>& arguments) const {
+  std::vector<Literal> results;
+  for (size_t r = 0; r < donors().size(); ++r) {
+    const Shape& leaf = leaf_of(shape, r);
+    if (donors()[r] >= 0) {
+      results.push_back(std::move(arguments[static_cast<size_t>(donors()[r])]));
     } else {
-      results[r] = Literal::uninitialized(leaf_of(result_shape, r));
+      results.push_back(leaf.is_token() ? Literal(leaf) : Literal::uninitialized(leaf));
     }
-    frame.at[static_cast<size_t>(buffer)] = results[r].mutable_bytes();
   }
-  Timeline timeline;
-  if (trace != nullptr) frame.timeline = &timeline;
-  gshard::cpu::run(program.steps, frame);
-  state_->arenas.give_back(std::move(arena));
-  if (trace != nullptr) *trace = trace_of(timeline, program.steps);
-  size_t next = 0;
-  return assemble(result_shape, results, next);
+  return results;
+}
+
+DeviceMemory Executable::memory_of(const std::vector<Literal>& arguments, std::vector<Literal>& results) const {
+  DeviceMemory memory;
+  for (const Literal& argument : arguments) memory.arguments.push_back(const_cast<std::byte*>(argument.bytes()));
+  for (size_t r = 0; r < results.size(); ++r) {
+    memory.results.push_back(results[r].shape().is_token() ? nullptr : results[r].mutable_bytes());
+    if (donors()[r] >= 0) memory.arguments[static_cast<size_t>(donors()[r])] = memory.results.back();
+  }
+  return memory;
 }
 
 }  // namespace gshard::cpu

@@ -143,7 +143,7 @@ void Scope::lower_node(const Instruction& x) {
     case Op::conditional:
       return lower_conditional(x);
     default:
-      return lower_by_evaluator(x);
+      return lowering_.program.grid.count() > 1 ? lower_between_devices(x) : lower_by_evaluator(x);
   }
 }
 
@@ -248,7 +248,8 @@ void Lowering::bind_results(const Module& module, Scope& scope) {
   }
 }
 
-Program Lowering::lower(const Module& module) {
+Program Lowering::lower(const Module& module, const DeviceGrid& grid) {
+  program.grid = grid;
   Scope scope(*this, *module.entry());
   bind_arguments(module, scope);
   bind_results(module, scope);
@@ -257,6 +258,6 @@ Program Lowering::lower(const Module& module) {
   return std::move(program);
 }
 
-Program lower(const Module& module) { return Lowering().lower(module); }
+Program lower(const Module& module, const DeviceGrid& grid) { return Lowering().lower(module, grid); }
 
 }  // namespace gshard::cpu

@@ -61,6 +61,12 @@ class Scope {
   void lower_conditional(const Instruction& x);
   void lower_constant(const Instruction& x);
   void lower_by_evaluator(const Instruction& x);
+  void lower_between_devices(const Instruction& x);
+  void lower_collective(const Instruction& x);
+  void lower_collective_done(const Instruction& x);
+  void lower_device_id(const Instruction& x);
+  bool is_awaited_later(const Instruction& start) const;
+  void hold_operands(const Instruction& start, const std::vector<Buffer>& operands);
 
   void release(const Leaf& leaf);
   bool is_free(Buffer buffer, const std::vector<Leaf>& dying) const;
@@ -85,7 +91,9 @@ class Scope {
 
 class Lowering {
  public:
-  Program lower(const Module& module);
+  Program lower(const Module& module, const DeviceGrid& grid);
+  // Of an instruction, among the collectives of the program.
+  size_t channel_of(const Instruction& collective);
 
   Buffer add_buffer(const Leaf& leaf, int64_t bytes, BufferInfo::Kind kind = BufferInfo::Kind::arena) {
     BufferInfo info;
@@ -134,6 +142,7 @@ class Lowering {
   void bind_results(const Module& module, Scope& scope);
 
   std::unordered_map<const Computation*, const Fusion*> fusions_;
+  std::unordered_map<const Instruction*, size_t> channels_;
 };
 
 template <class F>

@@ -10,6 +10,8 @@
 #include "backend/cpu/plan_dots.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/timeline.h"
+#include "comm/comm.h"
+#include "eval/collectives.h"
 #include "eval/evaluator.h"
 #include "ops/cost.h"
 
@@ -35,7 +37,9 @@ struct Frame {
   std::vector<std::byte*> at;  // by buffer
   Evaluator* evaluator;        // for what has no fast path
   Pool* pool;
-  Timeline* timeline = nullptr;  // null where nobody wants to know what runs when
+  Timeline* timeline = nullptr;    // null where nobody wants to know what runs when
+  Comm* comm = nullptr;            // to the other devices, where there are any
+  std::vector<Event> events = {};  // by collective: what was started and is awaited later
 };
 
 class Step {
@@ -173,6 +177,7 @@ void for_each_step(const Steps& steps, F&& f) {
 
 // A whole module, lowered.
 struct Program {
+  DeviceGrid grid;
   Steps steps;
   std::vector<BufferInfo> buffers;
   std::vector<Buffer> arguments;  // by leaf of the parameters; -1 for tokens
@@ -180,11 +185,13 @@ struct Program {
   // By leaf of the result: the leaf of the parameters whose memory it is written into; -1 for none.
   std::vector<int> donors;
   int64_t arena_bytes = 0;
+  std::vector<Collective> collectives;
   std::vector<std::unique_ptr<Fusion>> fusions;  // own the groups
 };
 
-// Lowers the entry of a module without calls and fusions.
-Program lower(const Module& module);
+// Lowers the entry of a module without calls and fusions, for the devices of a grid. On one device collectives are
+// over one participant.
+Program lower(const Module& module, const DeviceGrid& grid);
 
 // Gives every arena buffer its offset: buffers whose times overlap never share bytes.
 void assign_offsets(Program& program);
