@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "autodiff/gradient.h"
 #include "ops/infer.h"
 
 namespace gshard {
@@ -14,17 +15,6 @@ void check_precise(Tensor x, std::string_view what, const Here& here) {
   throw error_here(fmt::format("{}: of {}; convert() it to f32", what, x.shape()), here);
 }
 
-// x for all but gradients, for which it is a constant.
-Tensor without_gradient(Tensor x, const Here& here) {
-  // Integers have no gradients, and the same bits there and back are nothing at run time.
-  static constexpr std::pair<int, DType> kIntegers[] = {
-      {8, DType::u8}, {16, DType::u16}, {32, DType::u32}, {64, DType::u64}};
-  for (const auto& [bits, type] : kIntegers) {
-    if (bits_of(x.type()) == bits) return bitcast_convert(bitcast_convert(x, type, here), x.type(), here);
-  }
-  throw error_here(fmt::format("gradient: of {}", x.shape()), here);
-}
-
 // Less its largest element along a dimension, which keeps exponentials finite and is no matter of gradients.
 struct Shifted {
   Tensor x;
@@ -33,7 +23,7 @@ struct Shifted {
 
 Shifted shifted_to_zero(Tensor x, int64_t dim, std::string_view what, const Here& here) {
   check_precise(x, what, here);
-  const Tensor largest = without_gradient(max(x, {dim}, Keep::dims, here), here);
+  const Tensor largest = stop_gradient(max(x, {dim}, Keep::dims, here), here);
   return {subtract(x, broadcast_to(largest, x.dims(), here), here), largest};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -59,12 +60,25 @@ MeshLayout MeshLayout::with_state_over(std::string axis) const {
   return layout;
 }
 
-int64_t MeshLayout::parts(const std::string& dim) const {
+int64_t MeshLayout::parts_along(const std::string& axes) const {
   int64_t parts = 1;
-  for (const std::string& axis : split(axes_of({dim})[0], '+')) {
-    parts *= mesh_.axes()[*mesh_.find_axis(axis)].size;
-  }
+  for (const std::string& axis : split(axes, '+')) parts *= mesh_.axes()[*mesh_.find_axis(axis)].size;
   return parts;
+}
+
+std::vector<std::string> MeshLayout::state_axes_of(const Axes& dims, const Dims& sizes) const {
+  std::vector<std::string> axes = axes_of(dims);
+  const auto names_it = [&](const std::string& one) {
+    return ("+" + one + "+").find("+" + state_axis_ + "+") != one.npos;
+  };
+  if (state_axis_.empty() || std::any_of(axes.begin(), axes.end(), names_it)) return axes;
+  std::optional<size_t> largest;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] % (parts_along(axes[d]) * parts_along(state_axis_)) != 0) continue;
+    if (!largest || sizes[d] > sizes[*largest]) largest = d;
+  }
+  if (largest) axes[*largest] += (axes[*largest].empty() ? "" : "+") + state_axis_;
+  return axes;
 }
 
 std::vector<std::string> MeshLayout::axes_of(const Axes& dims) const {

@@ -44,17 +44,20 @@ class MeshLayout {
 
   // The same, where the optimiser's state is also cut along this axis, if a dimension of its size is left.
   MeshLayout with_state_over(std::string axis) const;
-  const std::string& state_axis() const { return state_axis_; }
 
   const Mesh& mesh() const { return mesh_; }
   int64_t devices() const { return mesh_.device_count(); }
-  // Into how many parts a dimension is cut.
-  int64_t parts(const std::string& dim) const;
+  // Into how many parts a dimension of this name is cut.
+  int64_t parts(const std::string& dim) const { return parts_along(axes_of({dim})[0]); }
   // Per dimension the axes that cut it. An axis that an earlier dimension has taken is not taken again, so that
   // {"expert", "group"} is the experts' cut alone where both are cut by the same axis.
   std::vector<std::string> axes_of(const Axes& dims) const;
+  // The same for an optimiser's state of these sizes: the state's axis cuts the largest dimension that it divides.
+  std::vector<std::string> state_axes_of(const Axes& dims, const Dims& sizes) const;
 
  private:
+  int64_t parts_along(const std::string& axes) const;
+
   Mesh mesh_;
   std::map<std::string, std::string> cuts_;
   std::string state_axis_;

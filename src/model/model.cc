@@ -15,6 +15,11 @@ std::string instruction_name(std::string path) {
   return path;
 }
 
+void check_axes(const Axes& axes, Tensor x, const Here& here) {
+  if (axes.size() <= x.rank()) return;
+  throw error_here(fmt::format("annotation: {} names for the dimensions of {}", axes.size(), x.shape()), here);
+}
+
 }  // namespace
 
 Model::Model(std::string name, ModelOptions options)
@@ -33,8 +38,9 @@ Tensor Model::declare(Parameter parameter, const Here& here) {
   }
   parameter.value = gshard::parameter(entry_, parameter.shape, here);
   parameter.value->set_name(instruction_name(parameter.name));
+  check_axes(parameter.axes, parameter.value, here);
   parameter.axes.resize(parameter.shape.rank());
-  annotate(parameter.value, parameter.axes, here);
+  laid_as(parameter, parameter.value, here);
   parameters_.push_back(parameter);
   return parameter.value;
 }
@@ -48,13 +54,19 @@ Tensor Model::state(const std::string& name, const Shape& shape, Initializer ini
 }
 
 Tensor Model::annotate(Tensor x, const Axes& axes, const Here& here) const {
-  if (axes.size() > x.rank()) {
-    throw error_here(fmt::format("annotation: {} names for the dimensions of {}", axes.size(), x.shape()), here);
-  }
+  check_axes(axes, x, here);
   if (layout().devices() == 1) return x;
   Axes all = axes;
   all.resize(x.rank());
   return mesh_split(x, layout().mesh(), layout().axes_of(all), here);
+}
+
+Tensor Model::laid_as(const Parameter& parameter, Tensor x, const Here& here) const {
+  if (layout().devices() == 1) return x;
+  const Axes& axes = parameter.axes;
+  const bool is_state = parameter.role == Role::state;
+  return mesh_split(x, layout().mesh(), is_state ? layout().state_axes_of(axes, x.dims()) : layout().axes_of(axes),
+                    here);
 }
 
 void Model::update(const std::string& name, Tensor value, Here here) {
@@ -66,7 +78,7 @@ void Model::update(const std::string& name, Tensor value, Here here) {
   if (value.shape() != found->shape) {
     throw error_here(fmt::format("update: '{}' is {}, its next value {}", name, found->shape, value.shape()), here);
   }
-  if (!updates_.emplace(name, annotate(value, found->axes, here)).second) {
+  if (!updates_.emplace(name, laid_as(*found, value, here)).second) {
     throw error_here(fmt::format("update: '{}' has a next value already", name), here);
   }
 }

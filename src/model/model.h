@@ -134,6 +134,8 @@ class Model {
 
   Tensor declare(Parameter parameter, const Here& here);
   Tensor annotate(Tensor x, const Axes& axes, const Here& here) const;
+  // A value that lies as the parameter does.
+  Tensor laid_as(const Parameter& parameter, Tensor x, const Here& here) const;
 
   ModelOptions options_;
   std::unique_ptr<Module> module_;

@@ -1,6 +1,6 @@
 #include "run.h"
 
-#include <gtest/gtest.h>
+#include <algorithm>
 
 #include "eval/arguments.h"
 #include "eval/simulate.h"
@@ -10,19 +10,6 @@
 #include "text/verify.h"
 
 namespace gshard {
-namespace {
-
-std::vector<Literal> arguments_of(const ModelProgram& program, const std::vector<Literal>& inputs) {
-  std::vector<Literal> arguments;
-  size_t next = 0;
-  for (const Parameter& parameter : program.parameters) {
-    arguments.push_back(parameter.role == Role::input ? inputs.at(next++) : initial_value(parameter, 1));
-  }
-  return arguments;
-}
-
-}  // namespace
-
 Literal doubles(Dims sizes, std::vector<double> values) {
   Literal literal(Shape(DType::f64, std::move(sizes)));
   std::copy(values.begin(), values.end(), literal.mutable_values<double>().begin());
@@ -50,9 +37,22 @@ Literal run(const std::vector<Literal>& arguments, const Body& body) {
   return evaluate(module, arguments);
 }
 
+std::vector<Literal> arguments_of(const ModelProgram& program, const std::vector<Literal>& inputs) {
+  std::vector<Literal> arguments;
+  size_t next = 0;
+  for (const Parameter& parameter : program.parameters) {
+    arguments.push_back(parameter.role == Role::input ? inputs.at(next++) : initial_value(parameter, 1));
+  }
+  return arguments;
+}
+
+std::vector<Literal> results_of(const ModelProgram& program, const std::vector<Literal>& arguments) {
+  return evaluate(*program.module, arguments).elements();
+}
+
 std::vector<Literal> run_whole(const ModelProgram& program, const std::vector<Literal>& inputs) {
   verify(*program.module);
-  return evaluate(*program.module, arguments_of(program, inputs)).elements();
+  return results_of(program, arguments_of(program, inputs));
 }
 
 std::vector<Literal> run_partitioned(const ModelProgram& program, const std::vector<Literal>& inputs) {
@@ -61,6 +61,19 @@ std::vector<Literal> run_partitioned(const ModelProgram& program, const std::vec
   const auto arguments = scatter_arguments(parts, arguments_of(program, inputs));
   const Shape& shape = program.module->entry()->root()->shape();
   return gather_results(parts, shape, simulate(*parts.module, arguments)).elements();
+}
+
+std::vector<double> named(const ModelProgram& program, const std::vector<Literal>& results, const std::string& name) {
+  const auto place = std::ranges::find(program.results, name) - program.results.begin();
+  return elements_of(results.at(static_cast<size_t>(place)));
+}
+
+void carry_over(const ModelProgram& program, const std::vector<Literal>& results, std::vector<Literal>& arguments) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    const auto found = std::ranges::find(program.parameters, program.results[i], &Parameter::name);
+    if (found == program.parameters.end()) continue;
+    arguments[static_cast<size_t>(found - program.parameters.begin())] = results[i];
+  }
 }
 
 std::string error_of(const std::function<void()>& f) {
