@@ -6,6 +6,7 @@
 #include "backend/cpu/loop_ops.h"
 #include "backend/cpu/loop_space.h"
 #include "backend/cpu/schedule_kernel.h"
+#include "eval/indices.h"
 #include "eval/strided.h"
 
 namespace gshard::cpu {
@@ -160,7 +161,8 @@ class Builder {
       case Op::reduce:
         return reduce(x, at, guard);
       case Op::dynamic_update_slice:
-        return fail();  // is only written
+      case Op::scatter:
+        return fail();  // are only written
       case Op::get_tuple_element:
         return value(Leaf{x.operand(0), static_cast<size_t>(x.attrs<TupleIndexAttrs>().index)}, at, guard);
       case Op::copy:
@@ -273,38 +275,49 @@ class Builder {
   int gather(const Instruction& x, const Place& at, int guard) {
     const auto& attrs = x.attrs<GatherAttrs>();
     const Shape& operand = x.operand(0)->shape();
+    Place from = in_windows(x, IndexDimensions::of(attrs), at, guard, [&](size_t d, int number) {
+      return start_index(number, operand.dim(d), attrs.slice_sizes[d]);
+    });
+    return failed() ? 0 : value(*x.operand(0), std::move(from), guard);
+  }
+
+  // The place in operand 0 of a gather or scatter to which the element at `at` of its windows belongs, operand 1 saying
+  // where they start: start(d, node) is the start in dimension d for that number.
+  template <class Start>
+  Place in_windows(const Instruction& x, const IndexDimensions& dims, const Place& at, int guard, Start&& start) {
     const Shape& indices = x.operand(1)->shape();
-    const auto contains = [](const Dims& dims, size_t d) { return is_among(static_cast<int64_t>(d), dims); };
     Place batch;
     Place offsets;
-    for (size_t d = 0; d < at.size(); ++d) (contains(attrs.offset_dims, d) ? offsets : batch).push_back(at[d]);
-    // Where the index vector of this batch element stands.
+    for (size_t d = 0; d < at.size(); ++d) {
+      (is_among(static_cast<int64_t>(d), dims.window_dims) ? offsets : batch).push_back(at[d]);
+    }
+    // Where the index vector of this window stands.
     Place where;
     size_t next = 0;
     for (size_t d = 0; d < indices.rank(); ++d) {
-      where.push_back(static_cast<int64_t>(d) == attrs.index_vector_dim ? Index{} : batch[next++]);
+      where.push_back(static_cast<int64_t>(d) == dims.vector_dim ? Index{} : batch[next++]);
     }
-    Place from(operand.rank());
+    Place place(x.operand(0)->shape().rank());
     next = 0;
-    for (size_t d = 0; d < operand.rank(); ++d) {
-      if (!contains(attrs.collapsed_slice_dims, d) && !contains(attrs.operand_batching_dims, d))
-        from[d] = offsets[next++];
+    for (size_t d = 0; d < place.size(); ++d) {
+      const auto dim = static_cast<int64_t>(d);
+      if (!is_among(dim, dims.dropped_dims) && !is_among(dim, dims.operand_batching_dims)) place[d] = offsets[next++];
     }
-    for (size_t i = 0; i < attrs.operand_batching_dims.size(); ++i) {
-      from[static_cast<size_t>(attrs.operand_batching_dims[i])] =
-          where[static_cast<size_t>(attrs.start_indices_batching_dims[i])];
+    for (size_t i = 0; i < dims.operand_batching_dims.size(); ++i) {
+      place[static_cast<size_t>(dims.operand_batching_dims[i])] =
+          where[static_cast<size_t>(dims.indices_batching_dims[i])];
     }
-    for (size_t i = 0; i < attrs.start_index_map.size(); ++i) {
-      const auto d = static_cast<size_t>(attrs.start_index_map[i]);
+    for (size_t i = 0; i < dims.component_dims.size(); ++i) {
+      const auto d = static_cast<size_t>(dims.component_dims[i]);
       Place element = where;
-      if (static_cast<size_t>(attrs.index_vector_dim) < indices.rank()) {
-        element[static_cast<size_t>(attrs.index_vector_dim)].offset = static_cast<int64_t>(i);
+      if (static_cast<size_t>(dims.vector_dim) < indices.rank()) {
+        element[static_cast<size_t>(dims.vector_dim)].offset = static_cast<int64_t>(i);
       }
-      const int start = value(*x.operand(1), std::move(element), guard);
-      if (failed()) return 0;
-      from[d].add(start_index(start, operand.dim(d), attrs.slice_sizes[d]), 1);
+      const int number = value(*x.operand(1), std::move(element), guard);
+      if (failed()) return {};
+      place[d].add(start(d, number), 1);
     }
-    return value(*x.operand(0), std::move(from), guard);
+    return place;
   }
 
   // ---- reductions -------------------------------------------------------------------------------------------------
@@ -385,8 +398,51 @@ class Builder {
     outputs_.emplace_back(update.dims(), std::move(at));
   }
 
+  // Combines the updates with what stands in an array that holds the operand, one window after the other.
+  void add_scatter(const Leaf& output) {
+    const Instruction& x = *output.value;
+    if (members_.contains(x.operand(0))) return void(fail());
+    const auto dims = IndexDimensions::of(x.attrs<ScatterAttrs>());
+    const Shape& updates = x.operand(2)->shape();
+    const Dims sizes = WindowStrides(dims, updates, x.shape().rank()).sizes;
+    const Place at = place_of({x.operand(2)});
+    const int update = value(*x.operand(2), at, -1);
+    int inside = -1;
+    Place to = in_windows(x, dims, at, -1, [&](size_t d, int number) {
+      Index start;
+      start.terms.push_back({clamped(number, -1, x.shape().dim(d)), 1});
+      inside = both(inside, in_range(start, 0, x.shape().dim(d) - sizes[d] + 1));
+      return start;
+    });
+    if (failed()) return;
+    kernel_.arguments.push_back(
+        {output, output.shape().type(), output.shape().element_count(), true, Leaf{x.operand(0)}});
+    const int argument = static_cast<int>(kernel_.arguments.size()) - 1;
+    Index index = linear_index(to, x.shape().dims());
+    const int node = combined(x, argument, index, update, inside);
+    kernel_.stores.push_back({argument, std::move(index), node, inside});
+    kernel_.in_order = true;
+  }
+
+  // The update, or what the combiner makes of it and of the element that is there.
+  int combined(const Instruction& scatter, int argument, const Index& index, int update, int guard) {
+    const Instruction& root = *scatter.callees()[0]->root();
+    if (root.op() == Op::parameter) return update;
+    Node old{Node::Kind::load, scatter.shape().type()};
+    old.index = index;
+    old.argument = argument;
+    old.guard = guard;
+    const int before = add_node(std::move(old));
+    Node node{Node::Kind::op, root.shape().type(), &root};
+    for (const Instruction* operand : root.operands()) {
+      node.operands.push_back(operand->attrs<ParameterAttrs>().number == 0 ? before : update);
+    }
+    return add_node(std::move(node));
+  }
+
   void add_output(const Leaf& output) {
     if (output.value->op() == Op::dynamic_update_slice) return add_update(output);
+    if (output.value->op() == Op::scatter) return add_scatter(output);
     Place at = place_of(output);
     const int node = value(output, at, -1);
     if (failed()) return;

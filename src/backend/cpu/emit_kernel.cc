@@ -472,6 +472,13 @@ class KernelEmitter {
     const llvm::Align alignment(static_cast<uint64_t>(bytes_of(type)));
     Type* element = pointwise_.memory_type(type);
     Value* base = arguments_[static_cast<size_t>(store.argument)];
+    BasicBlock* after = nullptr;
+    if (store.guard >= 0) {  // the same for all lanes
+      BasicBlock* inside = BasicBlock::Create(function_.getContext(), "inside", &function_);
+      after = BasicBlock::Create(function_.getContext(), "after", &function_);
+      b_.CreateCondBr(wide(store.guard, 0, 1), inside, after);
+      b_.SetInsertPoint(inside);
+    }
     for (unsigned part = 0; part < parts_; ++part) {
       Value* value = pointwise_.to_memory(wide(store.node, part, width), type);
       if (width == 1 || (store.index.factor(static_cast<size_t>(lane_)) == 1 && !has_lane_terms(store.index))) {
@@ -485,6 +492,10 @@ class KernelEmitter {
       }
       Value* at = b_.CreateGEP(element, base, index_value(store.index, part, width));
       b_.CreateMaskedScatter(value, at, alignment, mask_);
+    }
+    if (after != nullptr) {
+      b_.CreateBr(after);
+      b_.SetInsertPoint(after);
     }
   }
 

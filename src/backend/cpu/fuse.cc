@@ -124,7 +124,8 @@ class Fuser {
   bool is_read_from_memory(const Instruction& x) const {
     const auto users = users_.users_of(x);
     return &x == computation_.root() || std::any_of(users.begin(), users.end(), [&](const Instruction* user) {
-      const bool is_updated = user->op() == Op::dynamic_update_slice && user->operand(0) == &x;
+      const bool is_updated =
+          (user->op() == Op::dynamic_update_slice || user->op() == Op::scatter) && user->operand(0) == &x;
       return is_updated || (!is_free(*user) && candidate_of_[user->index()] < 0);
     });
   }

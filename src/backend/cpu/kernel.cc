@@ -125,8 +125,8 @@ std::string text_of(const Node& node) {
 }  // namespace
 
 std::string to_string(const Kernel& kernel) {
-  std::string text = fmt::format("loops {} outer {} lane {} lanes {}\n", fmt::join(kernel.loops, ","),
-                                 fmt::join(kernel.outer, ","), kernel.outer_lane, kernel.lanes);
+  std::string text = fmt::format("loops {} outer {} lane {} lanes {} {}\n", fmt::join(kernel.loops, ","),
+                                 fmt::join(kernel.outer, ","), kernel.outer_lane, kernel.lanes, kernel.in_order);
   for (const Argument& a : kernel.arguments) text += fmt::format("argument {} {}\n", name_of(a.type), a.written);
   for (size_t n = 0; n < kernel.nodes.size(); ++n) text += fmt::format("%{} = {}\n", n, text_of(kernel.nodes[n]));
   for (const Reduction& r : kernel.reductions) {
@@ -134,7 +134,7 @@ std::string to_string(const Kernel& kernel) {
                         r.loops, text_of(*r.reducer));
   }
   for (const Store& s : kernel.stores)
-    text += fmt::format("store a{}[{}] = %{}\n", s.argument, text_of(s.index), s.node);
+    text += fmt::format("store a{}[{}] = %{} g{}\n", s.argument, text_of(s.index), s.node, s.guard);
   for (const Stage& s : kernel.stages) {
     text += fmt::format("stage loops {} lane {} reductions {} stores {}\n", fmt::join(s.loops, ","), s.lane,
                         fmt::join(s.reductions, ","), fmt::join(s.stores, ","));

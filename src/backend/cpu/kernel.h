@@ -84,6 +84,7 @@ struct Store {
   int argument;
   Index index;
   int node;
+  int guard = -1;  // a pred; where it does not hold nothing is written
 };
 
 // One array of an instruction's value: the value itself, or leaf `part` of a tuple, counted in the order of the text.
@@ -127,6 +128,8 @@ struct Kernel {
   int outer_lane = -1;     // an outer loop whose iterations are the lanes in all stages
   std::vector<Stage> stages;
   int lanes = 16;  // numbers in a vector
+  // Rows run one after the other, because several may update the same element (a scatter).
+  bool in_order = false;
 
   int64_t rows() const;  // iterations of `outer`
   // Rows that always run together, those of the innermost outer loops: so many divide every range of rows.

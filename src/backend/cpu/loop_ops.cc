@@ -54,6 +54,20 @@ bool is_loop_reduce(const Instruction& x) {
   return is_lane_reducer(*x.callees()[0]);
 }
 
+// A scatter of one array, which overwrites elements or combines them by one op.
+bool is_loop_scatter(const Instruction& x) {
+  if (x.operand_count() != 3) return false;
+  const DType type = x.operand(0)->shape().type();
+  for (const Instruction* operand : x.operands()) {
+    if (operand->shape().element_count() == 0) return false;
+  }
+  if (x.shape().type() != type || x.operand(2)->shape().type() != type) return false;
+  const Instruction& root = *x.callees()[0]->root();
+  if (root.op() == Op::parameter) return root.attrs<ParameterAttrs>().number == 1;
+  return root.operand_count() == 2 && root.operand(0)->op() == Op::parameter &&
+         root.operand(1)->op() == Op::parameter && root.shape() == Shape(type) && is_pointwise_loop_op(root);
+}
+
 bool is_loop_pad(const Instruction& x) {
   const auto& dims = x.attrs<PadAttrs>().padding.dims;
   return x.operand(0)->shape().element_count() > 0 &&
@@ -88,6 +102,8 @@ bool is_loop_op(const Instruction& x) {
       return is_loop_pad(x);
     case Op::reduce:
       return is_loop_reduce(x);
+    case Op::scatter:
+      return is_loop_scatter(x);
     default:
       return x.shape().is_array() && is_pointwise_loop_op(x);
   }

@@ -95,7 +95,10 @@ void KernelStep::set_function(KernelFunction function) {
   rows_ = kernel.rows();
   lanes_ = kernel.outer_lane < 0 ? 1 : kernel.loops[static_cast<size_t>(kernel.outer_lane)];
   const int64_t work = std::max<int64_t>(kernel.work(), 1);
-  if (lanes_ > kTileLanes && rows_ > kTileRows && permutes(kernel)) {
+  if (kernel.in_order) {
+    row_step_ = rows_;
+    lane_step_ = std::min(lanes_, kLanesOfPart);
+  } else if (lanes_ > kTileLanes && rows_ > kTileRows && permutes(kernel)) {
     row_step_ = std::max<int64_t>(kTileRows / kernel.row_block(), 1) * kernel.row_block();
     lane_step_ = kTileLanes;
   } else if (lanes_ > kLanesOfPart && rows_ < 64) {

@@ -82,11 +82,16 @@ std::vector<int> members(LoopSet set) {
 LoopSet domain_of(const Kernel& kernel, const Store& store) {
   LoopSet set = store.index.loops() | node_at(kernel, store.node).domain;
   for (const Index::Term& term : store.index.terms) set |= node_at(kernel, term.node).domain;
+  if (store.guard >= 0) set |= node_at(kernel, store.guard).domain;
   return set;
 }
 
 // The loops that all parts of the kernel share; none where they do not share them.
 std::optional<LoopSet> outer_loops(const Kernel& kernel) {
+  if (kernel.in_order) {
+    if (kernel.stores.size() > 1 || !kernel.reductions.empty()) return std::nullopt;
+    return domain_of(kernel, kernel.stores[0]);
+  }
   if (kernel.reductions.empty()) {
     const LoopSet outer = kernel.stores[0].index.loops();
     for (const Store& store : kernel.stores) {
@@ -197,6 +202,15 @@ double outer_lane_cost(const Kernel& kernel, int lane) {
   return cost;
 }
 
+// Whether iterations of a loop may write the same element, because a number known at run time says where.
+bool may_collide(const Kernel& kernel, int loop) {
+  LoopSet run_time = 0;
+  const Store& store = kernel.stores[0];
+  for (const Index::Term& term : store.index.terms) run_time |= node_at(kernel, term.node).domain;
+  if (store.guard >= 0) run_time |= node_at(kernel, store.guard).domain;
+  return (run_time & loop_bit(loop)) != 0 || store.index.factor(static_cast<size_t>(loop)) == 0;
+}
+
 void choose_lanes(Kernel& kernel, LoopSet outer) {
   double rows = 1;
   for (int l : members(outer)) rows *= static_cast<double>(extent(kernel, l));
@@ -208,6 +222,7 @@ void choose_lanes(Kernel& kernel, LoopSet outer) {
     best += rows * cost;
   }
   for (int l : members(outer)) {
+    if (kernel.in_order && may_collide(kernel, l)) continue;
     const double cost = rows / static_cast<double>(extent(kernel, l)) * outer_lane_cost(kernel, l);
     if (cost > best) continue;
     best = cost;
@@ -270,6 +285,7 @@ std::vector<int> nodes_of(const Kernel& kernel, const Stage& stage) {
   }
   for (int s : stage.stores) {
     want(kernel.stores[static_cast<size_t>(s)].node);
+    want(kernel.stores[static_cast<size_t>(s)].guard);
     for (const Index::Term& term : kernel.stores[static_cast<size_t>(s)].index.terms) want(term.node);
   }
   while (!pending.empty()) {
@@ -297,7 +313,7 @@ bool schedule(Kernel& kernel) {
   for (int l : members(*outer)) {
     if (l != kernel.outer_lane) kernel.outer.push_back(l);
   }
-  order_loops(kernel, kernel.outer, -1);
+  if (!kernel.in_order) order_loops(kernel, kernel.outer, -1);
   for (Stage& stage : kernel.stages) order_loops(kernel, stage.loops, stage.lane);
   return has_enough_rows(kernel);
 }

@@ -1,0 +1,165 @@
+// Kernels on the CPU backend: each path of the loops that machine code is made of, against the evaluator.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "backend/cpu/executable.h"
+#include "equals_evaluator.h"
+#include "eval/arguments.h"
+#include "parse_verified.h"
+
+namespace gshard {
+namespace {
+
+// The steps that the evaluator does.
+std::string steps_without_a_kernel(const Module& module) {
+  std::string text;
+  for (const cpu::StepReport& step : cpu::Executable::compile(module)->steps()) {
+    if (step.text.starts_with("evaluator")) text += step.text + "; ";
+  }
+  return text;
+}
+
+void expect_equal(const std::string& text) {
+  SCOPED_TRACE(text);
+  const auto module = parse_verified(text);
+  const auto arguments = random_arguments(*module, 1, {Signs::both});
+  EXPECT_EQ(difference_from_evaluator(*module, arguments), "");
+  EXPECT_EQ(steps_without_a_kernel(*module), "");
+}
+
+class KernelsOf : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Types, KernelsOf,
+                         testing::Values("pred", "s8", "u16", "s32", "s64", "bf16", "f16", "f32", "f64"),
+                         [](const auto& info) { return info.param; });
+
+// Vectors that fit, that do not, and tiles.
+TEST_P(KernelsOf, PermutedDimensions) {
+  for (const auto& [rows, columns] :
+       {std::pair(3, 5), {16, 16}, {64, 48}, {7, 300}, {130, 260}, {256, 512}, {321, 777}}) {
+    expect_equal(
+        fmt::format("HloModule m\nENTRY e {{\n  x = {0}[{1},{2}] parameter(0)\n"
+                    "  ROOT y = {0}[{2},{1}] transpose(x), dimensions={{1,0}}\n}}\n",
+                    GetParam(), rows, columns));
+  }
+  expect_equal(
+      fmt::format("HloModule m\nENTRY e {{\n  x = {0}[9,70,4,33] parameter(0)\n"
+                  "  ROOT y = {0}[4,9,33,70] transpose(x), dimensions={{2,0,3,1}}\n}}\n",
+                  GetParam()));
+}
+
+TEST_P(KernelsOf, StridesAndReversals) {
+  expect_equal(
+      fmt::format("HloModule m\nENTRY e {{\n  x = {0}[37,70] parameter(0)\n"
+                  "  s = {0}[12,23] slice(x), slice={{[1:37:3], [1:70:3]}}\n"
+                  "  ROOT y = {0}[12,23] reverse(s), dimensions={{1}}\n}}\n",
+                  GetParam()));
+}
+
+// ---- scatter --------------------------------------------------------------------------------------------------------
+
+constexpr const char* kScatter = R"(HloModule m
+
+combine {
+  old = %TYPE%[] parameter(0)
+  new = %TYPE%[] parameter(1)
+  ROOT result = %COMBINED%
+}
+
+ENTRY main {
+  operand = %TYPE%%OPERAND% parameter(0)
+  indices = s32%INDICES% parameter(1)
+  updates = %TYPE%%UPDATES% parameter(2)
+  ROOT result = %TYPE%%OPERAND% scatter(operand, indices, updates), %WINDOWS%, to_apply=combine
+}
+)";
+
+struct ScatterCase {
+  const char* name;
+  const char* operand;
+  const char* indices;
+  const char* updates;
+  const char* windows;
+};
+
+std::string scatter_text(const ScatterCase& c, const std::string& type, const std::string& combined) {
+  std::string text = kScatter;
+  const auto put = [&](const std::string& name, const std::string& value) {
+    for (size_t at; (at = text.find(name)) != std::string::npos;) text.replace(at, name.size(), value);
+  };
+  put("%COMBINED%", combined);
+  put("%TYPE%", type);
+  put("%OPERAND%", c.operand);
+  put("%INDICES%", c.indices);
+  put("%UPDATES%", c.updates);
+  put("%WINDOWS%", c.windows);
+  return text;
+}
+
+class Scatters : public testing::TestWithParam<ScatterCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    Windows, Scatters,
+    testing::Values(ScatterCase{"rows", "[10,70]", "[40,1]", "[40,70]",
+                                "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
+                                "index_vector_dim=1"},
+                    ScatterCase{"parts_of_rows", "[10,70]", "[40,2]", "[40,33]",
+                                "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0,1}, "
+                                "index_vector_dim=1"},
+                    ScatterCase{
+                        "elements", "[9,9]", "[5,20,2]", "[5,20]",
+                        "update_window_dims={}, inserted_window_dims={0,1}, scatter_dims_to_operand_dims={1,0}, "
+                        "index_vector_dim=2"},
+                    ScatterCase{"columns", "[40,12]", "[30]", "[40,30]",
+                                "update_window_dims={0}, inserted_window_dims={1}, scatter_dims_to_operand_dims={1}, "
+                                "index_vector_dim=1"},
+                    ScatterCase{"batches", "[4,12,20]", "[4,6,1]", "[4,6,20]",
+                                "update_window_dims={2}, inserted_window_dims={1}, scatter_dims_to_operand_dims={1}, "
+                                "input_batching_dims={0}, scatter_indices_batching_dims={0}, index_vector_dim=2"},
+                    ScatterCase{"long_rows", "[6,3000]", "[50,1]", "[50,3000]",
+                                "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
+                                "index_vector_dim=1"}),
+    [](const auto& info) { return info.param.name; });
+
+// Indices collide, and some windows lie outside.
+TEST_P(Scatters, CombineInOrder) {
+  for (const char* type : {"f32", "bf16", "s32"}) {
+    for (const char* combined : {"%TYPE%[] add(old, new)", "%TYPE%[] subtract(new, old)", "%TYPE%[] maximum(old, new)",
+                                 "%TYPE%[] parameter(1)"}) {
+      std::string text = scatter_text(GetParam(), type, combined);
+      if (const size_t at = text.find("  new = "); std::string(combined).find("parameter") != std::string::npos) {
+        text.erase(at, text.find('\n', at) - at + 1);
+      }
+      SCOPED_TRACE(text);
+      const auto module = parse_verified(text);
+      auto arguments = random_arguments(*module, 1, {Signs::both});
+      int32_t next = 0;
+      for (int32_t& i : arguments[1].mutable_values<int32_t>()) i = (next++ * 7) % 13 - 2;
+      EXPECT_EQ(difference_from_evaluator(*module, arguments), "");
+      EXPECT_EQ(steps_without_a_kernel(*module), "");
+    }
+  }
+}
+
+TEST(Scatter, OfZerosWithUpdatesMadeOnTheWay) {
+  expect_equal(R"(HloModule m
+
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+
+ENTRY main {
+  indices = s32[40,1] parameter(0)
+  x = bf16[40,24] parameter(1)
+  wide = f32[40,24] convert(x)
+  updates = f32[40,24] multiply(wide, wide)
+  zero = f32[] constant(0)
+  zeros = f32[10,24] broadcast(zero), dimensions={}
+  sums = f32[10,24] scatter(zeros, indices, updates), update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=sum
+  ROOT result = (f32[10,24], f32[10,24]) tuple(sums, zeros)
+}
+)");
+}
+
+}  // namespace
+}  // namespace gshard
