@@ -35,10 +35,22 @@ void gradient_call(Pullback& p);
 // gradients_contraction.cc
 void gradient_dot(Pullback& p);
 
+// gradients_convolution.cc
+void gradient_convolution(Pullback& p);
+
 // gradients_indexing.cc
 void gradient_gather(Pullback& p);
+void gradient_scatter(Pullback& p);
+
+// gradients_order.cc
+void gradient_sort(Pullback& p);
+void gradient_topk(Pullback& p);
 
 // gradients_reduction.cc
 void gradient_reduce(Pullback& p);
+
+// gradients_window.cc
+void gradient_reduce_window(Pullback& p);
+void gradient_select_and_scatter(Pullback& p);
 
 }  // namespace gshard

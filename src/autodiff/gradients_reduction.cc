@@ -3,6 +3,7 @@
 
 #include "autodiff/gradients.h"
 #include "autodiff/permutation.h"
+#include "autodiff/selection.h"
 #include "ops/build.h"
 #include "ops/reducer.h"
 
@@ -24,23 +25,6 @@ Value spread(const Pullback& p, Value reduced) {
 void gradient_of_sum(Pullback& p) {
   p.give(0, [&] { return spread(p, p.cotangent()); });
   p.give(1, [&] { return reduce(p.cotangent(), all_dims(p.result().rank()), Reducer::add); });
-}
-
-// Whether the result is one of the elements: every part of it is that of one of the two arguments.
-bool is_selection(const Computation& combine) {
-  const Instruction* root = combine.root();
-  const size_t count = combine.parameters().size() / 2;
-  const auto is_of = [&](const Instruction* x, size_t k) {
-    return x == combine.parameter(k) || x == combine.parameter(count + k);
-  };
-  for (size_t k = 0; k < count; ++k) {
-    const Instruction* x = root->op() == Op::tuple ? root->operand(k) : root;
-    const bool is_choice = x->op() == Op::select || x->op() == Op::maximum || x->op() == Op::minimum;
-    if (!is_choice) return false;
-    const size_t last = x->operand_count() - 1;
-    if (!is_of(x->operand(last - 1), k) || !is_of(x->operand(last), k)) return false;
-  }
-  return true;
 }
 
 // Elements that are the result in all their parts share its cotangent.

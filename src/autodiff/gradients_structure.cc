@@ -57,8 +57,9 @@ void gradient_custom_call(Pullback& p) {
       return gradient_identity(p);
     case KnownCall::pointwise:
       return differentiate(pointwise_op_of(call), p);
-    case KnownCall::edge:
     case KnownCall::topk:
+      return gradient_topk(p);
+    case KnownCall::edge:
     case KnownCall::none:
       break;
   }

@@ -69,7 +69,7 @@ double loss_of(const Module& module, std::span<const Literal> arguments, const D
 
 double change_along(const Module& module, std::span<const Literal> arguments, size_t n, const Literal& direction,
                     const DifferenceOptions& options) {
-  constexpr double kStep = 1e-5;
+  constexpr double kStep = 2e-7;
   const auto loss_at = [&](double step) {
     std::vector<Literal> moved(arguments.begin(), arguments.end());
     for (size_t i = 0; i < numbers_of(direction).size(); ++i) {

@@ -1,0 +1,16 @@
+// Windows on the way back.
+#pragma once
+
+#include "ir/attributes.h"
+
+namespace gshard {
+
+// The dimension of a window that slides over the `outputs` positions of a window of this dimension over `inputs`
+// elements, and visits for each element the positions whose windows it was in, from the last to the first.
+WindowDim transposed(const WindowDim& dim, int64_t inputs, int64_t outputs);
+
+// The dimension of a window as large as the positions, that slides over the elements once for each tap of the window
+// and visits, one position after the other, the elements that the tap saw.
+WindowDim taps_of(const WindowDim& dim, int64_t inputs, int64_t outputs);
+
+}  // namespace gshard
