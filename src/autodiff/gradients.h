@@ -32,6 +32,9 @@ void gradient_tuple(Pullback& p);
 // gradients_call.cc
 void gradient_call(Pullback& p);
 
+// gradients_conditional.cc
+void gradient_conditional(Pullback& p);
+
 // gradients_contraction.cc
 void gradient_dot(Pullback& p);
 
@@ -41,6 +44,9 @@ void gradient_convolution(Pullback& p);
 // gradients_indexing.cc
 void gradient_gather(Pullback& p);
 void gradient_scatter(Pullback& p);
+
+// gradients_loop.cc
+void gradient_while(Pullback& p);
 
 // gradients_order.cc
 void gradient_sort(Pullback& p);

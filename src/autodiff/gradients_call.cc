@@ -5,9 +5,9 @@
 #include "autodiff/annotation.h"
 #include "autodiff/gradients.h"
 #include "autodiff/leaves.h"
+#include "autodiff/repeat.h"
 #include "autodiff/table.h"
 #include "ops/build.h"
-#include "ops/table.h"
 
 namespace gshard {
 namespace {
@@ -23,7 +23,7 @@ Value copied_body(Pullback& p, const std::vector<Value>& arguments) {
     annotated.push_back(annotated_as(arguments[i], *callee.parameter(i)).instruction());
   }
   const Value result = annotated_as(clone_body(callee, annotated, into), p.instruction());
-  p.walk().adopt(first, p.instruction());
+  p.walk().keep_places(first);
   return result;
 }
 
@@ -36,17 +36,6 @@ void walk_through(Walk& walk, size_t first, Value result, const std::vector<Valu
     walk.give(*result.instruction(), leaf, cotangents[leaf]);
   }
   walk.run(first, last);
-}
-
-// The first instruction with a side effect in a computation and what it calls; null where there is none.
-const Instruction* find_side_effect(const Computation& computation) {
-  for (const auto& instruction : computation.instructions()) {
-    if (has_side_effect(*instruction)) return instruction.get();
-    for (const Computation* callee : instruction->callees()) {
-      if (const Instruction* found = find_side_effect(*callee)) return found;
-    }
-  }
-  return nullptr;
 }
 
 // The arguments and cotangents behind one barrier.
@@ -66,10 +55,7 @@ struct Barrier {
 };
 
 void recompute(Pullback& p) {
-  if (const Instruction* found = find_side_effect(*p.instruction().callees()[0])) {
-    p.refuse("it is to be computed twice, and %" + found->name() + " = " + std::string(keyword_of(found->op())) +
-             " in it may happen only once; random bits come from rng-bit-generator");
-  }
+  check_repeatable(p, *p.instruction().callees()[0]);
   Walk& walk = p.walk();
   const Barrier barrier(p.operands_from(0), p.cotangents());
   for (size_t i = 0; i < p.operand_count(); ++i) {
@@ -94,6 +80,7 @@ void gradient_call(Pullback& p) {
   if (is_recomputed(p.instruction())) return recompute(p);
   const size_t first = p.walk().computation().size();
   const Value result = copied_body(p, p.operands_from(0));
+  p.walk().adopt(first, p.instruction());
   p.walk().replace(p.instruction(), result);
   walk_through(p.walk(), first, result, p.cotangents());
 }

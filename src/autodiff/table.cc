@@ -68,7 +68,7 @@ constexpr std::array kRows = {
     flat(Op::compare),
     differentiable(Op::complex, gradient_complex),
     differentiable(Op::concatenate, gradient_concatenate),
-    without(Op::conditional, "it is not differentiated here"),
+    differentiable(Op::conditional, gradient_conditional),
     flat(Op::constant),
     differentiable(Op::convert, gradient_convert),
     differentiable(Op::convolution, gradient_convolution),
@@ -164,7 +164,7 @@ constexpr std::array kRows = {
     differentiable(Op::transpose, gradient_transpose),
     without(Op::triangular_solve, "it is not differentiated here"),
     differentiable(Op::tuple, gradient_tuple),
-    without(Op::while_, "it is not differentiated here"),
+    differentiable(Op::while_, gradient_while),
     flat(Op::xor_),
 };
 

@@ -1,5 +1,7 @@
 #include "autodiff/walk.h"
 
+#include <algorithm>
+
 #include "autodiff/annotation.h"
 #include "autodiff/leaves.h"
 #include "autodiff/pullback.h"
@@ -7,19 +9,6 @@
 #include "autodiff/table.h"
 
 namespace gshard {
-namespace {
-
-// Where the gradient of an instruction comes from: the instruction's place, its name in transpose(...).
-std::shared_ptr<const Metadata> transposed(const Instruction& x) {
-  const auto& metadata = x.notes().metadata;
-  auto made = metadata == nullptr ? std::make_shared<Metadata>() : std::make_shared<Metadata>(*metadata);
-  const std::string name = made->op_name.empty() ? std::string(keyword_of(x.op())) : made->op_name;
-  made->op_name = "transpose(" + name + ")";
-  return made;
-}
-
-}  // namespace
-
 Walk::Walk(Computation& computation)
     : computation_(computation), activity_(computation), is_program_(computation.size(), true) {}
 
@@ -68,9 +57,9 @@ void Walk::visit(Instruction& x) {
 // What was made for x from `first` on comes from its place, but for what was placed before.
 void Walk::place(size_t first, const Instruction& x) {
   is_placed_.resize(computation_.size());
-  const auto metadata = transposed(x);
+  const auto metadata = transposed_metadata(x);
   for (size_t i = first; i < computation_.size(); ++i) {
-    if (!is_placed_[i]) computation_.at(i)->mutable_notes().metadata = metadata;
+    if (!is_placed_[i]) set_metadata(computation_, i, i + 1, metadata);
     is_placed_[i] = true;
   }
 }
@@ -80,19 +69,34 @@ void Walk::replace(Instruction& old, Value replacement) {
   is_in_order_ = false;
 }
 
+void Walk::keep_places(size_t first) {
+  is_placed_.resize(computation_.size());
+  std::fill(is_placed_.begin() + static_cast<std::ptrdiff_t>(first), is_placed_.end(), true);
+}
+
 void Walk::adopt(size_t first, const Instruction& of) {
+  keep_places(first);
   const bool is_one = is_program(of);
   is_program_.resize(computation_.size());
-  is_placed_.resize(computation_.size());
-  for (size_t i = first; i < computation_.size(); ++i) {
-    is_program_[i] = is_one;
-    is_placed_[i] = true;
-  }
+  std::fill(is_program_.begin() + static_cast<std::ptrdiff_t>(first), is_program_.end(), is_one);
 }
 
 void Walk::finish() {
   if (!is_in_order_) computation_.sort_topologically();
   is_in_order_ = true;
+}
+
+std::shared_ptr<const Metadata> transposed_metadata(const Instruction& x) {
+  const auto& metadata = x.notes().metadata;
+  auto made = metadata == nullptr ? std::make_shared<Metadata>() : std::make_shared<Metadata>(*metadata);
+  const std::string name = made->op_name.empty() ? std::string(keyword_of(x.op())) : made->op_name;
+  made->op_name = "transpose(" + name + ")";
+  return made;
+}
+
+void set_metadata(Computation& computation, size_t first, size_t last,
+                  const std::shared_ptr<const Metadata>& metadata) {
+  for (size_t i = first; i < last; ++i) computation.at(i)->mutable_notes().metadata = metadata;
 }
 
 }  // namespace gshard

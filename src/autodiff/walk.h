@@ -40,8 +40,9 @@ class Walk {
   // Puts a value, made at the end of the computation, into the place of an instruction before it. Afterwards the
   // computation is not in order until finish().
   void replace(Instruction& old, Value replacement);
-  // Instructions from `first` on are copies that stand in place of `of`: they are of the program if it is, and keep the
-  // places in the model that they came with.
+  // Instructions from `first` on come from the places in the model that they say.
+  void keep_places(size_t first);
+  // They also stand for `of`: they are of the program if it is.
   void adopt(size_t first, const Instruction& of);
   bool is_program(const Instruction& x) const { return x.index() < is_program_.size() && is_program_[x.index()]; }
   // Puts operands before users again.
@@ -59,5 +60,11 @@ class Walk {
   std::vector<bool> is_placed_;  // says where in the model it comes from
   bool is_in_order_ = true;
 };
+
+// Where the gradient of an instruction comes from: the instruction's place, its name in transpose(...).
+std::shared_ptr<const Metadata> transposed_metadata(const Instruction& x);
+
+// Makes the instructions with numbers from `first` on, and before `last`, come from there.
+void set_metadata(Computation& computation, size_t first, size_t last, const std::shared_ptr<const Metadata>& metadata);
 
 }  // namespace gshard

@@ -238,7 +238,7 @@ TEST(GradientErrors, OfCheckpointsThatDraw) {
                  [&](Computation&, Values p) { return gradient(total(checkpoint(layer, {p[0]})), p)[0]; });
     FAIL();
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("it is to be computed twice, and %rng"));
+    EXPECT_THAT(error.what(), HasSubstr("%layer is computed again in the backward pass, and %rng"));
   }
 }
 
