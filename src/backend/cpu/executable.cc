@@ -8,6 +8,7 @@
 
 #include "backend/cpu/crew.h"
 #include "backend/cpu/prepare_dots.h"
+#include "backend/cpu/sink_into_loops.h"
 #include "base/memory_budget.h"
 
 namespace gshard::cpu {
@@ -109,6 +110,7 @@ Executable::~Executable() = default;
 std::unique_ptr<Executable> Executable::compile(const Module& module, const CompileOptions& options) {
   auto state = std::make_unique<State>();
   state->module = module.clone();
+  sink_into_loops(*state->module);
   prepare_dots(*state->module);
   state->program = lower(*state->module, options.grid);
   assign_offsets(state->program);

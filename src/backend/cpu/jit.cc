@@ -110,6 +110,12 @@ struct Jit::State {
   size_t names = 0;
 };
 
+std::vector<KernelFunction> Jit::functions_of(const std::vector<std::string>& texts) const {
+  std::vector<KernelFunction> functions;
+  for (const std::string& text : texts) functions.push_back(state_->compiled.at(text));
+  return functions;
+}
+
 Jit::Jit() : state_(std::make_unique<State>()) {}
 
 Jit::~Jit() = default;
@@ -124,7 +130,7 @@ std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels,
     fresh.push_back(kernel);
     names.push_back(texts.back());
   }
-  if (state_->jit == nullptr) {
+  if (state_->jit == nullptr && !fresh.empty()) {
     orc::LLJITBuilder builder;
     builder.setJITTargetMachineBuilder(host());
     if (threads > 1) builder.setNumCompileThreads(static_cast<unsigned>(threads));
@@ -134,6 +140,7 @@ std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels,
     library.addGenerator(take(orc::DynamicLibrarySearchGenerator::Load("libsleef.so.3", prefix)));
     library.addGenerator(take(orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
   }
+  if (fresh.empty()) return functions_of(texts);
   const std::unique_ptr<llvm::TargetMachine> target = take(orc::JITTargetMachineBuilder(host()).createTargetMachine());
   const size_t first_name = state_->names;
   for (size_t first = 0; first < fresh.size(); first += kKernelsPerModule) {
@@ -153,9 +160,7 @@ std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels,
     const auto symbol = found.find(state_->jit->mangleAndIntern(fmt::format("kernel{}", first_name + i)));
     state_->compiled[names[i]] = symbol->second.getAddress().toPtr<KernelFunction>();
   }
-  std::vector<KernelFunction> functions;
-  for (const std::string& text : texts) functions.push_back(state_->compiled[text]);
-  return functions;
+  return functions_of(texts);
 }
 
 }  // namespace gshard::cpu

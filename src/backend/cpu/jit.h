@@ -24,6 +24,8 @@ class Jit {
 
  private:
   struct State;
+  std::vector<KernelFunction> functions_of(const std::vector<std::string>& texts) const;
+
   std::unique_ptr<State> state_;
 };
 

@@ -30,18 +30,8 @@ size_t number_of(const Shape& shape, const TupleIndex& index) {
   return number;
 }
 
-}  // namespace
-
-// ---- a scope ------------------------------------------------------------------------------------------------------
-
-Scope::Scope(Lowering& lowering, const Computation& computation)
-    : lowering_(lowering), computation_(computation), reads_(computation), lowered_(computation.size()) {
-  fusion_ = lowering.fusion_of(computation, reads_);
-  count_uses();
-}
-
 // Through what only passes values on.
-Leaf Scope::resolve(Leaf leaf) const {
+Leaf source_of(Leaf leaf) {
   while (true) {
     const Instruction& x = *leaf.value;
     if (x.op() == Op::tuple) {
@@ -54,10 +44,43 @@ Leaf Scope::resolve(Leaf leaf) const {
       size_t part = leaf.part;
       for (size_t i = 0; i < element; ++i) part += leaf_count(x.operand(0)->shape().element(i));
       leaf = {x.operand(0), part};
-    } else if (is_passed_on(x) || (is_view_op(x.op()) && is_seen_through(x))) {
+    } else if (is_passed_on(x)) {
       leaf = {x.operand(0), leaf.part};
     } else {
       return leaf;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<char> unchanged_state(const Instruction& loop) {
+  const Computation& body = *loop.callees()[1];
+  std::vector<char> unchanged;
+  for (size_t part = 0; part < leaf_count(loop.shape()); ++part) {
+    unchanged.push_back(source_of({body.root(), part}) == Leaf{body.parameter(0), part});
+  }
+  return unchanged;
+}
+
+// ---- a scope ------------------------------------------------------------------------------------------------------
+
+Scope::Scope(Lowering& lowering, const Computation& computation)
+    : lowering_(lowering), computation_(computation), reads_(computation), lowered_(computation.size()) {
+  fusion_ = lowering.fusion_of(computation, reads_);
+  count_uses();
+}
+
+Leaf Scope::resolve(Leaf leaf) const {
+  while (true) {
+    const Leaf source = source_of(leaf);
+    const Instruction& x = *source.value;
+    if (is_view_op(x.op()) && is_seen_through(x)) {
+      leaf = {x.operand(0), source.part};
+    } else if (x.op() == Op::while_ && lowering_.unchanged_state_of(x)[source.part] != 0) {
+      leaf = {x.operand(0), source.part};
+    } else {
+      return source;
     }
   }
 }

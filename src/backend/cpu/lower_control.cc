@@ -8,7 +8,8 @@ namespace gshard::cpu {
 void Scope::lower_while(const Instruction& x) {
   const Computation& condition = *x.callees()[0];
   const Computation& body = *x.callees()[1];
-  // The state: in the memory of its start where that dies here.
+  // The state: in the memory of its start where that dies here, or that no round changes.
+  const std::vector<char>& unchanged = lowering_.unchanged_state_of(x);
   std::vector<Buffer> state;
   std::vector<std::pair<Buffer, Buffer>> copies;
   for (size_t part = 0; part < leaf_count(x.shape()); ++part) {
@@ -18,6 +19,10 @@ void Scope::lower_while(const Instruction& x) {
       continue;
     }
     Buffer buffer = buffer_of(start);
+    if (unchanged[part] != 0) {
+      state.push_back(buffer);
+      continue;
+    }
     const bool is_taken = std::find(state.begin(), state.end(), buffer) != state.end();
     const auto wanted = wanted_.find({&x, part});
     const bool is_elsewhere =
@@ -38,11 +43,12 @@ void Scope::lower_while(const Instruction& x) {
   for (Buffer buffer : state) {
     touch(buffer);
     was_reserved.push_back(buffer < 0 ? 0 : lowering_.reserved[static_cast<size_t>(buffer)]);
-    if (buffer >= 0) lowering_.reserved[static_cast<size_t>(buffer)] = 1;
   }
+  const auto is_changed = [&](size_t part) { return state[part] >= 0 && unchanged[part] == 0; };
   Scope test(lowering_, condition);
   Scope round(lowering_, body);
   for (size_t part = 0; part < state.size(); ++part) {
+    if (is_changed(part)) lowering_.reserved[static_cast<size_t>(state[part])] = 1;
     test.keep({condition.parameter(0), part});
     test.bind({condition.parameter(0), part}, state[part]);
   }
@@ -51,20 +57,23 @@ void Scope::lower_while(const Instruction& x) {
   touch(predicate);
   for (size_t part = 0; part < state.size(); ++part) {
     // The condition has no claim on the state while the body runs.
-    if (state[part] >= 0) lowering_.live[static_cast<size_t>(state[part])] = 0;
+    if (is_changed(part)) lowering_.live[static_cast<size_t>(state[part])] = 0;
+    if (unchanged[part] != 0) round.keep({body.parameter(0), part});
     round.bind({body.parameter(0), part}, state[part]);
-    if (state[part] >= 0) round.want(round.result(part), state[part]);
+    if (is_changed(part)) round.want(round.result(part), state[part]);
   }
   Steps round_steps = round.run();
   round.bring_results_to(state, round_steps);
   ++lowering_.now;
   for (size_t part = 0; part < state.size(); ++part) {
     touch(state[part]);
-    if (state[part] >= 0) {
+    if (is_changed(part)) {
       lowering_.live[static_cast<size_t>(state[part])] = 0;
       lowering_.reserved[static_cast<size_t>(state[part])] = was_reserved[part];
+    } else if (state[part] >= 0) {
+      lowering_.live[static_cast<size_t>(state[part])] -= 2;  // what the condition and the body kept
     }
-    bind({&x, part}, state[part]);
+    if (unchanged[part] == 0) bind({&x, part}, state[part]);
   }
   add<WhileStep>(&x, std::move(test_steps), predicate, std::move(round_steps));
 }

@@ -26,6 +26,9 @@ inline size_t leaf_count(const Shape& shape) { return shape.is_tuple() ? static_
 
 class Lowering;
 
+// Leaf by leaf of a loop's state: whether every round passes it on as it is.
+std::vector<char> unchanged_state(const Instruction& loop);
+
 // One computation being lowered, once per place that it is called from.
 class Scope {
  public:
@@ -120,6 +123,11 @@ class Lowering {
     touch(to);
     steps.push_back(std::make_unique<CopyStep>(from, to, program.buffers[static_cast<size_t>(to)].bytes));
   }
+  const std::vector<char>& unchanged_state_of(const Instruction& loop) {
+    auto& unchanged = unchanged_[&loop];
+    if (unchanged.empty()) unchanged = unchanged_state(loop);
+    return unchanged;
+  }
   const Fusion* fusion_of(const Computation& computation, const Reads& reads) {
     auto& fusion = fusions_[&computation];
     if (fusion == nullptr) {
@@ -143,6 +151,7 @@ class Lowering {
 
   std::unordered_map<const Computation*, const Fusion*> fusions_;
   std::unordered_map<const Instruction*, size_t> channels_;
+  std::unordered_map<const Instruction*, std::vector<char>> unchanged_;
 };
 
 template <class F>
