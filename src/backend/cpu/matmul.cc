@@ -1,15 +1,11 @@
 #include "backend/cpu/matmul.h"
 
 #include <fmt/ranges.h>
+
 #include <algorithm>
-#include <dnnl.hpp>
 
-#include <numeric>
-
+#include "backend/cpu/onednn.h"
 #include "eval/strided.h"
-
-// oneDNN comes with OpenMP, whose threads would spin beside ours: each of our threads calls it alone.
-extern "C" void omp_set_num_threads(int threads);
 
 namespace gshard::cpu {
 namespace {
@@ -156,8 +152,6 @@ bool is_dense(int64_t rows, int64_t row_stride, int64_t columns, int64_t column_
   return rows == 1 || columns == 1 || row_stride == 1 || column_stride == 1;
 }
 
-memory::data_type type_of(DType type) { return type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32; }
-
 memory::desc descriptor(const MatrixLayout& layout) {
   // A dimension of size 1 may have any stride; one that looks dense keeps oneDNN on its fast paths.
   memory::dims strides(layout.strides.begin(), layout.strides.end());
@@ -167,12 +161,7 @@ memory::desc descriptor(const MatrixLayout& layout) {
     strides[d] = d + 1 == rank ? 1 : std::max<int64_t>(strides[d + 1] * layout.dims[d + 1], 1);
     if (d + 2 == rank) strides[d] = std::max<int64_t>(layout.dims[d + 1] * strides[d + 1], 1);
   }
-  return {memory::dims(layout.dims.begin(), layout.dims.end()), type_of(layout.type), strides};
-}
-
-const dnnl::engine& engine() {
-  static const dnnl::engine made(dnnl::engine::kind::cpu, 0);
-  return made;
+  return {memory::dims(layout.dims.begin(), layout.dims.end()), dnnl_type(layout.type), strides};
 }
 
 // ---- the choice of the matrices -------------------------------------------------------------------------------------
@@ -298,9 +287,9 @@ struct Matmul::State {
     piece.result = descriptor(result);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    omp_set_num_threads(1);
+    plan_alone();
     const dnnl::matmul::primitive_desc made(dnnl::matmul::desc(piece.lhs, piece.rhs, piece.result), attributes,
-                                            engine());
+                                            dnnl_engine());
     piece.scratch = made.scratchpad_desc().get_size();
     piece.primitive = dnnl::matmul(made);
     return piece;
@@ -312,19 +301,6 @@ namespace {
 // The bytes of one step along a dimension of an operand; 0 where the operand is the same for all of it.
 int64_t bytes_of_step(const MatrixLayout& layout, size_t d, bool is_absent) {
   return is_absent || layout.dims[d] == 1 ? 0 : layout.strides[d] * bytes_of(layout.type);
-}
-
-std::byte* scratch_of_thread(size_t bytes) {
-  struct Free {
-    void operator()(std::byte* at) const { std::free(at); }
-  };
-  thread_local std::unique_ptr<std::byte, Free> scratch;
-  thread_local size_t size = 0;
-  if (size < bytes) {
-    size = (bytes + 4095) / 4096 * 4096;
-    scratch.reset(static_cast<std::byte*>(std::aligned_alloc(4096, size)));
-  }
-  return scratch.get();
 }
 
 }  // namespace
@@ -375,8 +351,6 @@ void Matmul::run(const std::byte* lhs, const std::byte* rhs, std::byte* result, 
                  int64_t last_part) const {
   const State& s = *state_;
   const size_t rank = s.spec.result.dims.size();
-  omp_set_num_threads(1);
-  dnnl::stream stream(engine());
   const bool in_columns = s.split + 1 == rank;
   const bool in_rows = s.split + 2 == rank;
   for (int64_t part = first_part; part < last_part; ++part) {
@@ -386,17 +360,11 @@ void Matmul::run(const std::byte* lhs, const std::byte* rhs, std::byte* result, 
     const auto data = [&](const std::byte* base, const MatrixLayout& layout, bool is_absent) {
       return const_cast<std::byte*>(base + at * bytes_of_step(layout, s.split, is_absent));
     };
-    const dnnl::memory a(piece.lhs, engine(), data(lhs, s.spec.lhs, in_columns));
-    const dnnl::memory b(piece.rhs, engine(), data(rhs, s.spec.rhs, in_rows));
-    const dnnl::memory c(piece.result, engine(), data(result, s.spec.result, false));
-    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}};
-    if (piece.scratch > 0) {
-      const memory::desc scratch({static_cast<int64_t>(piece.scratch)}, memory::data_type::u8, memory::format_tag::x);
-      arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(scratch, engine(), scratch_of_thread(piece.scratch)));
-    }
-    piece.primitive.execute(stream, arguments);
+    const dnnl::memory a(piece.lhs, dnnl_engine(), data(lhs, s.spec.lhs, in_columns));
+    const dnnl::memory b(piece.rhs, dnnl_engine(), data(rhs, s.spec.rhs, in_rows));
+    const dnnl::memory c(piece.result, dnnl_engine(), data(result, s.spec.result, false));
+    execute_alone(piece.primitive, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}}, piece.scratch);
   }
-  stream.wait();
 }
 
 }  // namespace gshard::cpu
