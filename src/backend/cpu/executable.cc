@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "backend/cpu/crew.h"
+#include "backend/cpu/prepare_convolutions.h"
 #include "backend/cpu/prepare_dots.h"
 #include "backend/cpu/sink_into_loops.h"
 #include "base/memory_budget.h"
@@ -112,6 +113,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   state->module = module.clone();
   sink_into_loops(*state->module);
   prepare_dots(*state->module);
+  prepare_convolutions(*state->module);
   state->program = lower(*state->module, options.grid);
   assign_offsets(state->program);
   compile_kernels(state->jit, state->program, thread_count(options));

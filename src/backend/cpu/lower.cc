@@ -134,6 +134,18 @@ void Scope::lower_dot(const DotPlan& plan) {
   add<MatmulStep>(plan, MatmulStep::Buffers{lhs, rhs, result});
 }
 
+void Scope::lower_convolution(const Instruction& x, const ConvolutionSpec& spec) {
+  Convolution convolution(spec);
+  const Buffer lhs = buffer_of(resolve({x.operand(0)}));
+  const Buffer rhs = buffer_of(resolve({x.operand(1)}));
+  const Buffer result = output_for({&x}, {});
+  const Buffer workspace = lowering_.add_buffer({&x}, convolution.workspace_bytes());
+  ++lowering_.now;
+  for (Buffer buffer : {lhs, rhs, result, workspace}) touch(buffer);
+  for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
+  add<ConvolutionStep>(&x, std::move(convolution), ConvolutionStep::Buffers{lhs, rhs, result, workspace});
+}
+
 void Scope::lower_by_evaluator(const Instruction& x) {
   std::vector<Buffer> operands;
   for_each_input(x, [&](const Leaf& leaf) { operands.push_back(buffer_of(leaf)); });
@@ -161,6 +173,9 @@ void Scope::lower_node(const Instruction& x) {
       return;
     case Op::constant:
       return lower_constant(x);
+    case Op::convolution:
+      if (const auto spec = convolution_of(x)) return lower_convolution(x, *spec);
+      return lower_by_evaluator(x);
     case Op::while_:
       return lower_while(x);
     case Op::conditional:

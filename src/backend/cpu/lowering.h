@@ -60,6 +60,7 @@ class Scope {
   void lower_node(const Instruction& x);
   void lower_group(const Group& group);
   void lower_dot(const DotPlan& plan);
+  void lower_convolution(const Instruction& x, const ConvolutionSpec& spec);
   void lower_while(const Instruction& x);
   void lower_conditional(const Instruction& x);
   void lower_constant(const Instruction& x);

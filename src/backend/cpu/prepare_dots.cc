@@ -1,9 +1,9 @@
 #include "backend/cpu/prepare_dots.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "backend/cpu/matmul.h"
+#include "backend/cpu/replace.h"
 #include "eval/strided.h"
 #include "ops/build.h"
 
@@ -153,43 +153,15 @@ class DotPreparer {
   OperandDims rhs_;
 };
 
-void prepare(Computation& computation) {
-  std::unordered_map<const Instruction*, Instruction*> replaced;
-  const size_t count = computation.size();
-  for (size_t i = 0; i < count; ++i) {
-    Instruction& x = *computation.at(i);
-    if (x.op() != Op::dot) continue;
-    const size_t first = computation.size();
-    Instruction* replacement = DotPreparer(x).replacement();
-    if (replacement == nullptr) continue;
-    replaced.emplace(&x, replacement);
-    for (Instruction* before : x.control_predecessors()) replacement->mutable_control_predecessors().push_back(before);
-    for (size_t n = first; n < computation.size(); ++n) {
-      computation.at(n)->mutable_notes().metadata = x.notes().metadata;
-      computation.at(n)->set_text_position(x.text_line(), x.text_column());
-    }
-  }
-  if (replaced.empty()) return;
-  const auto renew = [&](Instruction*& x) {
-    if (const auto found = replaced.find(x); found != replaced.end()) x = found->second;
-  };
-  for (const auto& x : computation.instructions()) {
-    for (Instruction*& operand : x->mutable_operands()) renew(operand);
-    for (Instruction*& before : x->mutable_control_predecessors()) renew(before);
-  }
-  Instruction* root = computation.root();
-  renew(root);
-  computation.set_root(root);
-  computation.remove_if([&](const Instruction& x) { return replaced.contains(&x); });
-  computation.sort_topologically();
-}
-
 }  // namespace
 
 void prepare_dots(Module& module) {
   // Computations of reducers are added on the way.
   const size_t count = module.computations().size();
-  for (size_t c = 0; c < count; ++c) prepare(*module.computations()[c]);
+  for (size_t c = 0; c < count; ++c) {
+    replace(*module.computations()[c],
+            [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).replacement() : nullptr; });
+  }
   module.sort_computations();
 }
 

@@ -171,6 +171,15 @@ std::string MatmulStep::describe() const {
   return text;
 }
 
+void ConvolutionStep::run(Frame& frame) const {
+  const Convolution::Arrays arrays{
+      frame.at[static_cast<size_t>(buffers_.lhs)], frame.at[static_cast<size_t>(buffers_.rhs)],
+      frame.at[static_cast<size_t>(buffers_.result)], frame.at[static_cast<size_t>(buffers_.workspace)]};
+  convolution_.prepare(arrays);
+  frame.pool->run(convolution_.parts(), [&](int64_t part) { convolution_.run(arrays, part); });
+  convolution_.finish(arrays);
+}
+
 void EvaluateStep::run(Frame& frame) const {
   std::vector<Literal> operands;
   size_t next = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/convolution.h"
 #include "backend/cpu/fuse.h"
 #include "backend/cpu/jit.h"
 #include "backend/cpu/plan_dots.h"
@@ -99,6 +100,24 @@ class MatmulStep : public Step {
   Buffers buffers_;
   int64_t lhs_offset_;  // bytes
   int64_t rhs_offset_;
+};
+
+class ConvolutionStep : public Step {
+ public:
+  struct Buffers {
+    Buffer lhs;
+    Buffer rhs;
+    Buffer result;
+    Buffer workspace;
+  };
+  ConvolutionStep(const Instruction* what, Convolution convolution, const Buffers& buffers)
+      : Step(what), convolution_(std::move(convolution)), buffers_(buffers) {}
+  void run(Frame& frame) const override;
+  std::string describe() const override { return convolution_.describe(); }
+
+ private:
+  Convolution convolution_;
+  Buffers buffers_;
 };
 
 // Runs the evaluator's kernel on copies.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "backend/cpu/replace.h"
 #include "ops/build.h"
 
 namespace gshard::cpu {
@@ -141,23 +142,6 @@ class LoopSinker {
   Computation& test_;
   Computation& body_;
 };
-
-// What moved into loops, and the tuples that held it.
-void remove_unread(Computation& computation) {
-  std::vector<int> uses(computation.size());
-  for (const auto& x : computation.instructions()) {
-    for (const Instruction* operand : x->operands()) ++uses[operand->index()];
-  }
-  std::vector<char> dead(computation.size());
-  for (size_t i = computation.size(); i-- > 0;) {
-    const Instruction& x = *computation.at(i);
-    const bool is_name = x.op() == Op::tuple || x.op() == Op::transpose || x.op() == Op::get_tuple_element;
-    if (!is_name || uses[i] > 0 || &x == computation.root()) continue;
-    dead[i] = 1;
-    for (const Instruction* operand : x.operands()) --uses[operand->index()];
-  }
-  computation.remove_if([&](const Instruction& x) { return dead[x.index()] != 0; });
-}
 
 }  // namespace
 
