@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -29,6 +30,8 @@ Command add_partition(CLI::App& root);
 Command add_explain(CLI::App& root);
 Command add_check(CLI::App& root);
 Command add_machine(CLI::App& root);
+// The subcommands of `gshard corpus`.
+std::vector<Command> add_corpus(CLI::App& root);
 Command add_help(CLI::App& root);
 
 }  // namespace gshard

@@ -8,18 +8,18 @@
 namespace gshard {
 
 Command add_help(CLI::App& root) {
-  auto topic = std::make_shared<std::string>();
+  auto topic = std::make_shared<std::vector<std::string>>();
   CLI::App* app =
       add_subcommand(root, "help", "Show the help of gshard or of a subcommand", "Example:\n  gshard help run");
   app->add_option("SUBCOMMAND", *topic, "The subcommand to explain; without it, all of them are listed");
   return {app, [&root, topic] {
-            if (topic->empty()) {
-              put(help_of(root));
-              return 0;
+            const CLI::App* at = &root;
+            for (const std::string& name : *topic) {
+              const auto found = at->get_subcommands([&](const CLI::App* app) { return app->get_name() == name; });
+              if (found.empty()) throw unknown_subcommand(*at, name);
+              at = found[0];
             }
-            const auto found = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == *topic; });
-            if (found.empty()) throw unknown_subcommand(root, *topic);
-            put(help_of(*found[0]));
+            put(help_of(*at));
             return 0;
           }};
 }

@@ -13,7 +13,7 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, evaluates and partitions HLO modules.\n"
+    "gshard reads, prints, evaluates and partitions HLO modules, and prepares text to train translation on.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
@@ -31,9 +31,11 @@ int run(int argc, const char* const* argv) {
   root.footer(kFooter);
   root.set_version_flag("--version", "gshard " GSHARD_VERSION " (" GSHARD_COMMIT ")",
                         "Show the version and the commit");
-  const Command commands[] = {add_print(root),   add_verify(root),  add_stats(root),     add_run(root),
-                              add_bench(root),   add_profile(root), add_propagate(root), add_partition(root),
-                              add_explain(root), add_check(root),   add_machine(root),   add_help(root)};
+  std::vector<Command> commands = {add_print(root),   add_verify(root),  add_stats(root),     add_run(root),
+                                   add_bench(root),   add_profile(root), add_propagate(root), add_partition(root),
+                                   add_explain(root), add_check(root),   add_machine(root)};
+  for (Command& command : add_corpus(root)) commands.push_back(std::move(command));
+  commands.push_back(add_help(root));
   return parse_and_run(root, commands, argc, argv);
 }
 

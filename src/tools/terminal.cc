@@ -63,6 +63,12 @@ void put(std::string_view text) {
   }
 }
 
+void put_progress(const std::string& line) {
+  if (!spdlog::should_log(spdlog::level::warn)) return;
+  const std::string text = line + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 void put_error(const Error& error) {
   std::string report = error.report();
   // The place up to the word "error:" stays as it is; the caret, where there is one, is the last character.

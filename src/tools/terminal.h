@@ -20,6 +20,9 @@ std::string styled(Style style, std::string_view text, Stream stream);
 // any other failure throws Error(program).
 void put(std::string_view text);
 
+// A line on stderr about how far long work is, unless logs are to be quiet.
+void put_progress(const std::string& line);
+
 // Error::report() on stderr.
 void put_error(const Error& error);
 

@@ -63,10 +63,14 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-// "gshard help" or "gshard help run".
-std::string help_command(const CLI::App& app) {
-  return app.get_parent() == nullptr ? "gshard help" : "gshard help " + app.get_name();
+// "gshard", "gshard run" or "gshard corpus import", with `between` after the first word.
+std::string command_line(const CLI::App& app, const std::string& between = "") {
+  if (app.get_parent() == nullptr) return app.get_name() + between;
+  return command_line(*app.get_parent(), between) + " " + app.get_name();
 }
+
+// "gshard help" or "gshard help run".
+std::string help_command(const CLI::App& app) { return command_line(app, " help"); }
 
 // Whether somebody who typed `word` may well have meant `candidate`: few wrong letters, or a part of it.
 bool is_near(std::string_view word, std::string_view candidate) {
@@ -81,13 +85,13 @@ std::optional<Error> unexpected(const CLI::App& app) {
   if (words.empty()) return std::nullopt;
   const std::string word = words[0].substr(0, words[0].find('='));
   if (word.starts_with("-") && word.size() > 1) return unknown_word("option", word, option_names(app), app);
-  if (app.get_parent() == nullptr) return unknown_subcommand(app, word);
+  if (!subcommand_names(app).empty()) return unknown_subcommand(app, word);
   return Error::usage(fmt::format("unexpected argument '{}' (see '{}')", word, help_command(app)));
 }
 
 const CLI::App& chosen_app(const CLI::App& root) {
   const auto chosen = root.get_subcommands();
-  return chosen.empty() ? root : *chosen.front();
+  return chosen.empty() ? root : chosen_app(*chosen.front());
 }
 
 // What CLI11 says, as one line of ours.
@@ -110,8 +114,7 @@ void add_shared_options(CLI::App& app) {
 }  // namespace
 
 std::string help_of(const CLI::App& app) {
-  const std::string name = app.get_parent() == nullptr ? app.get_name() : "gshard " + app.get_name();
-  return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
+  return app.get_formatter()->make_help(&app, command_line(app), CLI::AppFormatMode::Normal);
 }
 
 Error unknown_word(std::string_view what, const std::string& typed, std::vector<std::string> candidates,
@@ -166,13 +169,14 @@ int parse_and_run(CLI::App& root, std::span<const Command> commands, int argc, c
   } catch (const CLI::ParseError& error) {
     throw usage_error(root, error);
   }
-  if (auto word = unexpected(root)) throw *word;
   const CLI::App& app = chosen_app(root);
-  if (auto word = unexpected(app)) throw *word;
+  for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
+    if (auto word = unexpected(*at)) throw *word;
+  }
   for (const Command& command : commands) {
     if (command.app == &app) return command.run();
   }
-  throw Error::usage("a subcommand is missing; 'gshard help' lists them");
+  throw Error::usage(fmt::format("a subcommand is missing; '{}' lists them", help_command(app)));
 }
 
 }  // namespace gshard

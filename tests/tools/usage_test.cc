@@ -30,7 +30,7 @@ TEST(Usage, HelpListsTheSubcommands) {
 class EverySubcommand : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand,
                          testing::Values("print", "verify", "stats", "run", "bench", "profile", "propagate",
-                                         "partition", "explain", "check", "help"),
+                                         "partition", "explain", "check", "corpus", "help"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EverySubcommand, HasHelpWithAnExample) {

@@ -1,0 +1,171 @@
+// gshard corpus stats: the size of each language and origin.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "tools/corpus.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+#include "train/token_file.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "Words are those of the training targets. 'sampled' is the share that training draws from a language\n"
+    "at temperature T: p ~ n^(1/T).\n"
+    "\n"
+    "Examples:\n"
+    "  gshard corpus stats corpus\n"
+    "  gshard corpus stats corpus --json | jq .train";
+
+struct TokenCounts {
+  int64_t source = 0;
+  int64_t target = 0;
+};
+
+// Of the training pairs; empty where the tokens have not been built, or of another text.
+std::map<Direction, TokenCounts> token_counts(const std::string& folder, const CorpusSummary& summary) {
+  const std::string path = token_path(folder, Part::train);
+  if (!std::filesystem::exists(path)) return {};
+  const TokenFile tokens(path);
+  if (tokens.corpus_sha256() != summary.sha256_of_all()) return {};
+  std::map<Direction, TokenCounts> counts;
+  for (const auto& range : tokens.directions()) {
+    TokenCounts& of = counts[range.direction];
+    for (int64_t pair = range.first; pair < range.first + range.count; ++pair) {
+      const TokenFile::Lengths lengths = tokens.lengths(pair);
+      of.source += lengths.source;
+      of.target += lengths.target;
+    }
+  }
+  return counts;
+}
+
+std::string per(int64_t whole, int64_t parts) {
+  return parts == 0 ? "" : fmt::format("{:.1f}", static_cast<double>(whole) / static_cast<double>(parts));
+}
+
+std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:.1f}%", 100 * part / whole) : ""; }
+
+std::vector<std::string> size_cells(const std::array<int64_t, kParts.size()>& pairs, int64_t words) {
+  std::vector<std::string> cells;
+  for (const int64_t count : pairs) cells.push_back(with_separators(count));
+  cells.push_back(with_separators(words));
+  cells.push_back(per(words, pairs[0]));
+  return cells;
+}
+
+std::vector<Column> size_columns(const std::string& first) {
+  return {{first},
+          {"train", Align::right},
+          {"dev", Align::right},
+          {"test", Align::right},
+          {"words", Align::right},
+          {"a pair", Align::right}};
+}
+
+std::string language_table(const CorpusSummary& summary, const std::map<Direction, TokenCounts>& tokens,
+                           double temperature) {
+  std::vector<Column> columns = size_columns("languages");
+  columns.insert(columns.end(), {{"share", Align::right}, {"sampled", Align::right}});
+  if (!tokens.empty())
+    columns.insert(columns.end(), {{"source tokens", Align::right}, {"target tokens", Align::right}});
+  Table table(columns);
+  const std::vector<DirectionCounts> directions = directions_of(summary);
+  const auto weight = [&](const DirectionCounts& d) {
+    return d.pairs[0] > 0 ? std::pow(static_cast<double>(d.pairs[0]), 1 / temperature) : 0;
+  };
+  double weights = 0;
+  for (const DirectionCounts& d : directions) weights += weight(d);
+  for (const DirectionCounts& d : directions) {
+    std::vector<std::string> cells = {d.direction.name()};
+    for (std::string& cell : size_cells(d.pairs, d.words)) cells.push_back(std::move(cell));
+    cells.push_back(share(static_cast<double>(d.pairs[0]), static_cast<double>(summary.pairs(Part::train))));
+    cells.push_back(share(weight(d), weights));
+    if (!tokens.empty()) {
+      const auto found = tokens.find(d.direction);
+      const TokenCounts counts = found == tokens.end() ? TokenCounts{} : found->second;
+      cells.push_back(with_separators(counts.source));
+      cells.push_back(with_separators(counts.target));
+    }
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+std::string origin_table(const CorpusSummary& summary) {
+  struct Sizes {
+    std::array<int64_t, kParts.size()> pairs{};
+    int64_t words = 0;
+    int64_t directions = 0;
+  };
+  std::map<std::string, Sizes> origins;
+  for (const OriginCounts& counts : summary.origins) {
+    Sizes& sizes = origins[counts.origin];
+    for (size_t i = 0; i < kParts.size(); ++i) sizes.pairs[i] += counts.pairs[i];
+    sizes.words += counts.words;
+    ++sizes.directions;
+  }
+  std::vector<Column> columns = size_columns("origin");
+  columns.push_back({"languages", Align::right});
+  Table table(columns);
+  for (const auto& [origin, sizes] : origins) {
+    std::vector<std::string> cells = {origin};
+    for (std::string& cell : size_cells(sizes.pairs, sizes.words)) cells.push_back(std::move(cell));
+    cells.push_back(with_separators(sizes.directions));
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+std::string json_of(const CorpusSummary& summary) {
+  using Json = nlohmann::ordered_json;
+  Json origins = Json::array();
+  for (const OriginCounts& o : summary.origins) {
+    origins.push_back({{"source", o.source_language},
+                       {"target", o.target_language},
+                       {"origin", o.origin},
+                       {"train", o.pairs[0]},
+                       {"dev", o.pairs[1]},
+                       {"test", o.pairs[2]},
+                       {"words", o.words}});
+  }
+  const Json json = {{"sha256", summary.sha256_of_all()}, {"train", summary.pairs(Part::train)},
+                     {"dev", summary.pairs(Part::dev)},   {"test", summary.pairs(Part::test)},
+                     {"test_sha256", summary.sha256[2]},  {"origins", origins}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int show(const std::string& folder, double temperature, bool as_json) {
+  if (!(temperature > 0)) throw Error::usage("--temperature must be above 0");
+  const CorpusSummary summary = read_corpus(folder);
+  if (as_json) {
+    put(json_of(summary));
+    return 0;
+  }
+  put(import_report(summary) + "\n" + language_table(summary, token_counts(folder, summary), temperature) + "\n" +
+      origin_table(summary));
+  return 0;
+}
+
+}  // namespace
+
+Command add_corpus_stats(CLI::App& corpus) {
+  auto folder = std::make_shared<std::string>();
+  auto temperature = std::make_shared<double>(5);
+  auto as_json = std::make_shared<bool>(false);
+  CLI::App* app = add_subcommand(corpus, "stats", "Show the size of each language and origin", kNotes);
+  app->add_option("DIR", *folder, "The folder of the corpus")->required();
+  app->add_option("--temperature", *temperature, "T of the sampling [5]")->type_name("T");
+  app->add_flag("--json", *as_json, "Write JSON");
+  return {app, [=] { return show(*folder, *temperature, *as_json); }};
+}
+
+}  // namespace gshard

@@ -1,0 +1,43 @@
+// A file that stands under its name only once it is whole.
+//
+//   OutputFile out("corpus/train.tsv");   // writes corpus/train.tsv.partial
+//   out.write("...\n");
+//   out.finish();                         // renames it; without this, the partial file is removed
+//
+// What stood under the name before stays there until finish().
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace gshard {
+
+class OutputFile {
+ public:
+  // Throws Error(program) with the path where it cannot be created; so do write() and finish() where they fail.
+  explicit OutputFile(std::string path);
+  OutputFile(OutputFile&& other) noexcept;
+  ~OutputFile();
+
+  const std::string& path() const { return path_; }
+  // Where the content stands until finish().
+  const std::string& partial_path() const { return partial_; }
+
+  void write(std::string_view bytes);
+  // Brings what was written to the partial file, where others may read it. Nothing is written after it.
+  void close();
+  void finish();
+
+ private:
+  [[noreturn]] void fail(std::string_view what) const;
+
+  std::string path_;
+  std::string partial_;
+  std::FILE* file_ = nullptr;
+};
+
+// Makes a folder and those above it. Throws Error(program) where that fails or something else has that name.
+void make_folder(const std::string& path);
+
+}  // namespace gshard

@@ -1,0 +1,117 @@
+// gshard corpus: the steps from a TSV to token files, and their wrong usage.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "run_tool.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string rows() {
+  std::string text;
+  const std::string words[] = {"haus house", "hund dog", "baum tree", "stein stone", "brot bread", "wein wine"};
+  uint32_t state = 1;
+  for (int i = 0; i < 400; ++i) {
+    std::string source, target;
+    for (int n = 0; n < 9; ++n) {
+      state = state * 1664525 + 1013904223;
+      const std::string& word = words[(state >> 16) % 6];
+      const size_t space = word.find(' ');
+      source += word.substr(0, space) + " ";
+      target += word.substr(space + 1) + " ";
+    }
+    text += "de\ten\t" + source + "\t" + target + "\n";
+  }
+  return text;
+}
+
+TEST(CorpusCommand, GoesFromATsvToTokens) {
+  const Folder folder;
+  folder.write("mine.tsv", rows());
+  const Outcome imported = folder.gshard("corpus import mine.tsv -o c");
+  EXPECT_EQ(imported.exit_code, 0) << imported.err;
+  EXPECT_THAT(imported.out, StartsWith("400 rows read, "));
+  EXPECT_THAT(imported.err, HasSubstr("mine.tsv: kept "));
+  const Outcome vocab = folder.gshard("corpus vocab c --size 295");
+  EXPECT_EQ(vocab.out, "295 pieces for both sides\n") << vocab.err;
+  const Outcome built = folder.gshard("corpus build c --quiet");
+  EXPECT_EQ(built.exit_code, 0);
+  EXPECT_EQ(built.err, "");
+  EXPECT_THAT(built.out, HasSubstr("source tokens"));
+  EXPECT_THAT(folder.gshard("corpus stats c").out, HasSubstr("de-en"));
+  EXPECT_THAT(folder.gshard("corpus stats c --json").out, HasSubstr("\"origin\": \"mine\""));
+}
+
+TEST(CorpusCommand, PlainFilesAndLanguagesWithoutDev) {
+  const Folder folder;
+  folder.write("x.de", "Guten Morgen\n");
+  folder.write("x.en", "Good morning\n");
+  const Outcome o = folder.gshard("corpus import --pair de:en x.de x.en -o c");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("no dev pairs for de-en; give some with --dev"));
+}
+
+struct Wrong {
+  const char* arguments;
+  int exit_code;
+  const char* error;  // its last line
+};
+void PrintTo(const Wrong& wrong, std::ostream* os) { *os << wrong.arguments; }
+
+class EveryWrongCorpus : public testing::TestWithParam<Wrong> {};
+
+TEST_P(EveryWrongCorpus, IsOneClearLine) {
+  const Folder folder;
+  folder.write("empty.tsv", "");
+  folder.write("latin1.tsv", "de\ten\tGr\xfc\xdf Gott\tHello there\n");
+  folder.write("three.tsv", "de\tHallo\thello\n");
+  folder.write("one.de", "eins\nzwei\n");
+  folder.write("one.en", "one\n");
+  folder.write("cut.tsv.gz", "\x1f\x8b\x08");
+  folder.write("utf16.tsv", "\xff\xfe and so on");
+  const Outcome o = folder.gshard(std::string("corpus ") + GetParam().arguments);
+  EXPECT_EQ(o.exit_code, GetParam().exit_code);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(o.err, GetParam().error + std::string("\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CorpusCommand, EveryWrongCorpus,
+    testing::Values(
+        Wrong{"", 2, "error: a subcommand is missing; 'gshard help corpus' lists them"},
+        Wrong{"bild c", 2, "error: unknown subcommand 'bild'; did you mean 'build'? (see 'gshard help corpus')"},
+        Wrong{"import a.tsv", 2, "error: --out is required (see 'gshard help corpus import')"},
+        Wrong{"import -o c", 2,
+              "error: nothing to import: give a TSV file, or --pair (see 'gshard help corpus import')"},
+        Wrong{"import none.tsv -o c", 3, "error: none.tsv: cannot open it: No such file or directory"},
+        Wrong{"import empty.tsv -o c", 3, "error: empty.tsv: it is empty"},
+        Wrong{"import cut.tsv.gz -o c", 3, "error: cut.tsv.gz: its gzip data ends in the middle; the file is cut off"},
+        Wrong{"import utf16.tsv -o c", 3,
+              "error: utf16.tsv: it is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 utf16.tsv > utf16.tsv.utf8"},
+        Wrong{"import latin1.tsv -o c", 3,
+              "latin1.tsv:1:1: error: this line is no UTF-8; convert the file first, as in 'iconv -f LATIN1 -t UTF-8'"},
+        Wrong{"import three.tsv -o c", 3,
+              "three.tsv:1:1: error: this line has not the columns source language, target language, source, target "
+              "[, origin [, document]] with tabs between them"},
+        Wrong{"import --pair de:en one.de one.en -o c", 3,
+              "error: one.de has 2 lines and one.en has 1; line by line they must be translations"},
+        Wrong{"import --pair deen one.de one.en -o c", 2,
+              "error: --pair: 'deen' is no pair of languages; write them as de:en"},
+        Wrong{"import empty.tsv -o c --keep scrpt", 2,
+              "error: unknown rule 'scrpt'; did you mean 'script'? (see 'gshard help corpus import')"},
+        Wrong{"import empty.tsv -o empty.tsv", 3, "error: empty.tsv: cannot make this folder: Not a directory"},
+        Wrong{"vocab .", 3,
+              "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
+        Wrong{"vocab . --size 100 --source-size 100", 2,
+              "error: --size is of a shared vocabulary; give it or the other two sizes"},
+        Wrong{"build .", 3,
+              "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
+        Wrong{"stats . --temperature 0", 2, "error: --temperature must be above 0"}));
+
+}  // namespace
+}  // namespace gshard
