@@ -24,7 +24,8 @@ constexpr const char* kSteps =
 std::vector<Command> add_corpus(CLI::App& root) {
   CLI::App* app = add_subcommand(root, "corpus", "Prepare text for training: import, vocab, build, stats", kSteps);
   app->require_subcommand(0, 1);
-  return {add_corpus_import(*app), add_corpus_vocab(*app), add_corpus_build(*app), add_corpus_stats(*app)};
+  return {add_corpus_fetch(*app), add_corpus_import(*app), add_corpus_vocab(*app), add_corpus_build(*app),
+          add_corpus_stats(*app)};
 }
 
 std::string import_report(const CorpusSummary& summary) {

@@ -1,0 +1,150 @@
+// gshard corpus fetch: real text, many languages to English, out of Debian's packages.
+#include <fmt/format.h>
+#include <spawn.h>
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/split.h"
+#include "tools/corpus.h"
+#include "tools/shipped_file.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+#include "train/fetched.h"
+
+extern char** environ;
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "Sources: lo (strings of LibreOffice), lohelp (its manual), firefox, ddtp (descriptions of Debian's\n"
+    "packages), wesnoth (a game; 278 MB); and example, the small text that comes with gshard and is also\n"
+    "taken where there is no apt or no network. Packages are downloaded and read, never installed: no\n"
+    "root, and apt's state is kept under DIR/fetch. What was interrupted goes on when run again.\n"
+    "Sentences are held out by a hash of the English, for all languages alike; DIR/manifest.json says\n"
+    "where each row is from. Licences are those of the packages: keep the text to yourself.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard corpus fetch --languages de,fr,ja -o corpus\n"
+    "  gshard corpus fetch --languages de,fr,ja -o new --manifest corpus/manifest.json";
+
+// What the script's exit codes mean.
+constexpr int kNoApt = 10;
+constexpr int kNoDownloads = 11;
+
+constexpr const char* kExample = "example";
+
+struct Options {
+  std::string folder;
+  std::string languages;
+  std::string sources = "lo,lohelp,firefox,ddtp";
+  std::string manifest;
+};
+
+// Runs a command and returns its exit code. It writes to our own streams.
+int run_command(const std::vector<std::string>& words) {
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  pid_t process = 0;
+  if (const int reason = ::posix_spawnp(&process, argv[0], nullptr, nullptr, argv.data(), environ); reason != 0) {
+    throw Error::program(fmt::format("cannot run {}: {}", words[0], std::strerror(reason)));
+  }
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) continue;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void check_languages(const Options& options) {
+  for (const std::string& language : split(options.languages, ',')) {
+    if (is_language_name(language)) continue;
+    throw Error::usage(fmt::format("--languages: '{}' is no name of a language; write them as de,fr,pt_BR", language));
+  }
+}
+
+// The text that comes with gshard, with the split that it has.
+CorpusSummary import_example(const Options& options) {
+  ImportPlan plan{options.folder, {}, {}, {}};
+  for (const Part part : kParts) {
+    plan.inputs.push_back({shipped_file(fmt::format("examples/corpus/{}.tsv.zst", name_of(part))), "", {}, part});
+  }
+  const CorpusSummary summary = import_corpus(plan, put_progress);
+  std::vector<std::string> missing = split(options.languages, ',');
+  for (const DirectionCounts& d : directions_of(summary)) std::erase(missing, d.direction.source);
+  if (!missing.empty()) spdlog::warn("the example text has no {}", fmt::join(missing, ", "));
+  return summary;
+}
+
+// Where nothing can be had, the example takes its place, but never the place of a corpus that is there.
+CorpusSummary import_example_instead(const Options& options, int code) {
+  const char* reason = code == kNoApt ? "without apt no packages can be fetched" : "nothing could be downloaded";
+  if (std::filesystem::exists(options.folder + "/corpus.json")) {
+    throw Error::program(fmt::format("{}; the corpus in {} stays as it is", reason, options.folder));
+  }
+  spdlog::warn("{}; taking the small example text (MPL-2.0) instead. 'gshard corpus import' takes text of your own",
+               reason);
+  return import_example(options);
+}
+
+std::string text_of(const ManifestChanges& changes) {
+  Table table({{"package"}, {"then"}, {"now"}, {"rows then", Align::right}, {"now", Align::right}});
+  for (const PackageChange& p : changes.packages) {
+    if (p.version_then == p.version_now && p.rows_then == p.rows_now) continue;
+    table.add({p.package, p.version_then, p.version_now.empty() ? "gone" : p.version_now, with_separators(p.rows_then),
+               with_separators(p.rows_now)});
+  }
+  std::string text = table.empty() ? "every package is as it was\n" : table.text();
+  for (const HeldOutChange& h : changes.held_out) {
+    text += fmt::format("{}: {} of {} sentences and {} of {} rows can no longer be had\n", name_of(h.part),
+                        with_separators(h.sentences_lost), with_separators(h.sentences_then),
+                        with_separators(h.rows_lost), with_separators(h.rows_then));
+  }
+  return text;
+}
+
+CorpusSummary fetch_packages(const Options& options) {
+  const std::string work = options.folder + "/fetch";
+  const int code = run_command({"python3", shipped_file("scripts/fetch_corpus.py"), work, "--languages",
+                                options.languages, "--sources", options.sources});
+  if (code == kNoApt || code == kNoDownloads) return import_example_instead(options, code);
+  if (code == 2) throw Error::usage("these languages and sources cannot be fetched (see 'gshard help corpus fetch')");
+  if (code != 0) throw Error::program("the text is not complete; run the same command again to go on");
+  const std::vector<FetchedPackage> packages = read_packages(work);
+  const CorpusSummary summary = import_corpus(import_plan_of(work, packages, options.folder), put_progress);
+  write_manifest(options.folder, packages, summary);
+  if (!options.manifest.empty()) put(text_of(compare_manifests(options.manifest, options.folder)));
+  return summary;
+}
+
+int fetch(const Options& options) {
+  check_languages(options);
+  const CorpusSummary summary = options.sources == kExample ? import_example(options) : fetch_packages(options);
+  put(import_report(summary));
+  warn_of_unmeasured(summary);
+  return 0;
+}
+
+}  // namespace
+
+Command add_corpus_fetch(CLI::App& corpus) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = add_subcommand(corpus, "fetch", "Fetch real text in many languages from Debian's packages", kNotes);
+  app->add_option("-o,--out", options->folder, "The folder of the corpus")->required()->type_name("DIR");
+  app->add_option("--languages", options->languages, "The languages to translate from, as de,fr,pt_BR")
+      ->required()
+      ->type_name("LIST");
+  app->add_option("--sources", options->sources, "Where the text is from [lo,lohelp,firefox,ddtp]")->type_name("LIST");
+  app->add_option("--manifest", options->manifest, "Say which rows of an earlier corpus can no longer be had")
+      ->type_name("FILE");
+  return {app, [options] { return fetch(*options); }};
+}
+
+}  // namespace gshard
