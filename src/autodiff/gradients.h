@@ -32,6 +32,13 @@ void gradient_tuple(Pullback& p);
 // gradients_call.cc
 void gradient_call(Pullback& p);
 
+// gradients_collective.cc
+void gradient_all_gather(Pullback& p);
+void gradient_all_reduce(Pullback& p);
+void gradient_all_to_all(Pullback& p);
+void gradient_collective_permute(Pullback& p);
+void gradient_reduce_scatter(Pullback& p);
+
 // gradients_conditional.cc
 void gradient_conditional(Pullback& p);
 
@@ -47,6 +54,9 @@ void gradient_scatter(Pullback& p);
 
 // gradients_loop.cc
 void gradient_while(Pullback& p);
+
+// gradients_manual.cc
+void gradient_manual_edge(Pullback& p);
 
 // gradients_order.cc
 void gradient_sort(Pullback& p);

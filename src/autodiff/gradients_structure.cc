@@ -51,6 +51,7 @@ void gradient_custom_call(Pullback& p) {
   const std::string& target = p.attrs<CustomCallAttrs>().custom_call_target;
   switch (known_call_of(call)) {
     case KnownCall::identity:
+      if (call.shape() != call.operand(0)->shape()) p.refuse("manual regions of Shardy have none");
       if (call.shape().is_array() && target == "Sharding") {
         return p.give(0, [&] { return annotated_by(p.cotangent(), call); });
       }
@@ -60,6 +61,7 @@ void gradient_custom_call(Pullback& p) {
     case KnownCall::topk:
       return gradient_topk(p);
     case KnownCall::edge:
+      return gradient_manual_edge(p);
     case KnownCall::none:
       break;
   }

@@ -79,5 +79,98 @@ TEST(PartitionedGradient, AnMoeLayerIsTheSameOnAllDevices) {
   }
 }
 
+// ---- manual regions
+// ---------------------------------------------------------------------------------------------------
+
+using Model = std::function<Value(Computation&, Values)>;
+
+std::unique_ptr<Module> differentiated(const std::vector<Shape>& parameters, const Model& model) {
+  auto module = std::make_unique<Module>("m");
+  define_entry(*module, "main", parameters, [&](Computation& in, Values p) {
+    const Value y = model(in, p);
+    Dims all;
+    for (size_t d = 0; d < y.rank(); ++d) all.push_back(static_cast<int64_t>(d));
+    return tuple(gradient(reduce(multiply(y, sine(y)), all, Reducer::add), p));
+  });
+  verify(*module);
+  return module;
+}
+
+// The gradient of a model with manual regions, on its devices, is that of what it means.
+void expect_same_gradient(const std::vector<Shape>& parameters, const Model& manual, const Model& meaning) {
+  const auto whole = differentiated(parameters, meaning);
+  const std::vector<Literal> arguments = random_arguments(*whole, 1);
+  const Literal expected = evaluate(*whole, arguments);
+  const Partitioned program = partition(*differentiated(parameters, manual));
+  const Literal got =
+      gather_results(program, expected.shape(), simulate(*program.module, scatter_arguments(program, arguments)));
+  for (size_t k = 0; k < expected.elements().size(); ++k) {
+    const auto x = expected.elements()[k].values<float>();
+    const auto y = got.elements()[k].values<float>();
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], y[i], 1e-4) << k << print(*program.module);
+  }
+}
+
+Shape f32(Dims dims) { return Shape(DType::f32, std::move(dims)); }
+
+CollectiveAttrs over(std::vector<std::vector<int64_t>> groups, Dims dimensions = {}) {
+  CollectiveAttrs attrs;
+  attrs.channel_id = 1;
+  attrs.use_global_device_ids = true;
+  attrs.replica_groups.groups = std::move(groups);
+  attrs.dimensions = std::move(dimensions);
+  return attrs;
+}
+
+const Mesh& mesh() {
+  static const Mesh* const kMesh = new Mesh({{"a", 2}, {"b", 2}});
+  return *kMesh;
+}
+
+TEST(PartitionedGradient, OfAProductThatDevicesAddUp) {
+  expect_same_gradient(
+      {f32({4, 6}), f32({6, 3})},
+      [](Computation&, Values p) {
+        const Value x = auto_to_manual(p[0], mesh(), {"a", "b"});
+        const Value w = auto_to_manual(p[1], mesh(), {"b", ""});
+        const Value y = all_reduce({einsum("ij,jk->ik", x, w)}, Reducer::add, over({{0, 1}, {2, 3}}));
+        return manual_to_auto(y, f32({4, 3}), mesh(), {"a", ""});
+      },
+      [](Computation&, Values p) { return einsum("ij,jk->ik", p[0], p[1]); });
+}
+
+TEST(PartitionedGradient, OfWhatDevicesGatherAndScatter) {
+  expect_same_gradient(
+      {f32({4, 6}), f32({6, 4})},
+      [](Computation&, Values p) {
+        const Value x = auto_to_manual(p[0], mesh(), {"a", "b"});
+        const Value w = auto_to_manual(p[1], mesh(), {"", ""});
+        const Value all = all_gather({x}, over({{0, 1}, {2, 3}}, {1}));
+        const Value y = reduce_scatter({einsum("ij,jk->ik", all, w)}, Reducer::add, over({{0, 1}, {2, 3}}, {1}));
+        return manual_to_auto(y, f32({4, 4}), mesh(), {"a", "b"});
+      },
+      [](Computation&, Values p) { return multiply(einsum("ij,jk->ik", p[0], p[1]), 2); });
+}
+
+TEST(PartitionedGradient, OfWhatDevicesExchange) {
+  expect_same_gradient(
+      {f32({8, 4})},
+      [](Computation&, Values p) {
+        const Value x = auto_to_manual(p[0], mesh(), {"", "b"});
+        const Value turned = all_to_all({multiply(x, x)}, over({{0, 1}, {2, 3}}, {0}));
+        CollectivePermuteAttrs attrs;
+        attrs.channel_id = 2;
+        attrs.source_target_pairs.pairs = {{0, 1}, {1, 0}, {2, 3}, {3, 2}};
+        const Value y = collective_permute({turned}, attrs);
+        // Device i has the rows of all columns that belong to the other one.
+        const Value rows = transpose(reshape(y, {2, 4, 2}), {1, 0, 2});
+        return manual_to_auto(reshape(rows, {4, 4}), f32({8, 4}), mesh(), {"b", ""});
+      },
+      [](Computation&, Values p) {
+        const Value y = multiply(p[0], p[0]);
+        return concatenate({slice_in_dim(y, 4, 8, 0), slice_in_dim(y, 0, 4, 0)}, 0);
+      });
+}
+
 }  // namespace
 }  // namespace gshard
