@@ -29,8 +29,13 @@ void gradient_identity(Pullback& p);
 void gradient_opt_barrier(Pullback& p);
 void gradient_tuple(Pullback& p);
 
+// gradients_batch_norm.cc
+void gradient_batch_norm_inference(Pullback& p);
+void gradient_batch_norm_training(Pullback& p);
+
 // gradients_call.cc
 void gradient_call(Pullback& p);
+void gradient_map(Pullback& p);
 
 // gradients_collective.cc
 void gradient_all_gather(Pullback& p);
@@ -44,6 +49,7 @@ void gradient_conditional(Pullback& p);
 
 // gradients_contraction.cc
 void gradient_dot(Pullback& p);
+void gradient_ragged_dot(Pullback& p);
 
 // gradients_convolution.cc
 void gradient_convolution(Pullback& p);
@@ -51,6 +57,11 @@ void gradient_convolution(Pullback& p);
 // gradients_indexing.cc
 void gradient_gather(Pullback& p);
 void gradient_scatter(Pullback& p);
+
+// gradients_linear_algebra.cc
+void gradient_cholesky(Pullback& p);
+void gradient_fft(Pullback& p);
+void gradient_triangular_solve(Pullback& p);
 
 // gradients_loop.cc
 void gradient_while(Pullback& p);

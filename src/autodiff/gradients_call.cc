@@ -8,6 +8,7 @@
 #include "autodiff/repeat.h"
 #include "autodiff/table.h"
 #include "ops/build.h"
+#include "ops/table.h"
 
 namespace gshard {
 namespace {
@@ -74,7 +75,34 @@ void recompute(Pullback& p) {
   }
 }
 
+// The body of a map, written for arrays.
+Value mapped_body(Pullback& p) {
+  const Computation& body = *p.instruction().callees()[0];
+  const Dims& dims = p.result().dims();
+  std::vector<Value> copies;
+  for (const auto& x : body.instructions()) {
+    if (x->op() == Op::parameter) {
+      copies.push_back(p.operand(static_cast<size_t>(x->attrs<ParameterAttrs>().number)));
+    } else if (x->op() == Op::constant) {
+      const Value number = constant(p.walk().computation(), x->attrs<ConstantAttrs>().value);
+      copies.push_back(broadcast(number, dims, {}));
+    } else {
+      if (!has(row_of(x->op()).traits, Traits::pointwise)) p.refuse("%" + x->name() + " in it is not pointwise");
+      std::vector<Value> operands;
+      for (const Instruction* operand : x->operands()) operands.push_back(copies[operand->index()]);
+      copies.push_back(append({x->op(), x->attributes(), {}, x->shape().with_dims(dims)}, operands));
+    }
+  }
+  return copies[body.root()->index()];
+}
+
 }  // namespace
+
+void gradient_map(Pullback& p) {
+  const size_t first = p.walk().computation().size();
+  const Value result = mapped_body(p);
+  walk_through(p.walk(), first, result, p.cotangents());
+}
 
 void gradient_call(Pullback& p) {
   if (is_recomputed(p.instruction())) return recompute(p);

@@ -19,6 +19,8 @@ best {
   value = select(is_more, x, y); place = select(is_more, i, j)
   ROOT both = (f64[], s32[]) tuple(value, place)
 }
+assign { x = f64[] parameter(0); ROOT y = f64[] parameter(1) }
+curve { x = f64[] parameter(0); y = f64[] parameter(1); k = f64[] constant(3); z = multiply(x, y); w = sine(z); ROOT v = multiply(w, k) }
 affine { x = f64[4] parameter(0); y = f64[4] parameter(1); z = multiply(x, y); ROOT w = add(z, x) }
 second { x = f64[4] parameter(0); ROOT y = f64[4] parameter(1) }
 nested { x = f64[4] parameter(0); y = call(x, x), to_apply=affine; ROOT z = (f64[4], f64[4]) tuple(y, x) }
@@ -129,6 +131,71 @@ constexpr GradientSample kSamples[] = {
     {"f64[4]", "t = f64[4] custom-call(a), custom_call_target=\"Sharding\", sharding={replicated}; multiply(t, t)"},
     {"f64[4]", "t = f64[4] custom-call(a), custom_call_target=\"MoveToHost\"; multiply(t, t)"},
     {"f64[4]", "f64[2,2] bitcast(a)"},
+    {"f64[4] f64[4]", "t = f64[4] map(a, b), dimensions={0}, to_apply=curve; multiply(t, a)"},
+    // Whole algorithms.
+    {"f64[2,3,3]",
+     "t = f64[2,3,3] transpose(a), dimensions={0,2,1}; u = f64[2,3,3] dot(a, t), lhs_batch_dims={0}, "
+     "lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}; i = s32[2,3,3] iota(), "
+     "iota_dimension=1; j = s32[2,3,3] iota(), iota_dimension=2; k = compare(i, j), direction=EQ; "
+     "l = f64[2,3,3] convert(k); s = add(u, l); cholesky(s), lower=true"},
+    {"f64[3,3]",
+     "t = f64[3,3] transpose(a), dimensions={1,0}; u = dot(a, t), lhs_contracting_dims={1}, "
+     "rhs_contracting_dims={0}; i = s32[3,3] iota(), iota_dimension=0; j = s32[3,3] iota(), "
+     "iota_dimension=1; k = compare(i, j), direction=EQ; l = f64[3,3] convert(k); s = add(u, l); "
+     "cholesky(s), lower=false"},
+    {"f64[2,3,3] f64[2,3,4]", "triangular-solve(a, b), left_side=true, lower=true, transpose_a=NO_TRANSPOSE"},
+    {"f64[3,3] f64[4,3]", "triangular-solve(a, b), left_side=false, lower=false, transpose_a=TRANSPOSE"},
+    {"f64[3,3] f64[3,4]",
+     "triangular-solve(a, b), left_side=true, lower=false, unit_diagonal=true, "
+     "transpose_a=ADJOINT"},
+    {"c128[3,3] c128[4,3]", "triangular-solve(a, b), left_side=false, lower=true, transpose_a=ADJOINT"},
+    {"c128[3,3] c128[3,4]", "triangular-solve(a, b), left_side=true, lower=true, transpose_a=TRANSPOSE"},
+    {"c128[3,4,5]", "fft(a), fft_type=FFT, fft_length={4,5}"},
+    {"c128[3,5]", "fft(a), fft_type=IFFT, fft_length={5}"},
+    {"f64[3,4,6]", "fft(a), fft_type=RFFT, fft_length={4,6}"},
+    {"f64[3,5]", "fft(a), fft_type=RFFT, fft_length={5}"},
+    {"c128[4,4]", "fft(a), fft_type=IRFFT, fft_length={4,6}"},
+    {"c128[2,3]", "fft(a), fft_type=IRFFT, fft_length={5}"},
+    {"f64[4,3,5] f64[3] f64[3]",
+     "t = batch-norm-training(a, b, c), epsilon=0.01, feature_index=1; "
+     "x = get-tuple-element(t), index=0; m = get-tuple-element(t), index=1; "
+     "v = get-tuple-element(t), index=2; r = multiply(m, v); s = f64[4,3,5] broadcast(r), "
+     "dimensions={1}; multiply(s, x)"},
+    {"f64[4,3] f64[3] f64[3] f64[3] f64[3]",
+     "v = multiply(e, e); "
+     "batch-norm-inference(a, b, c, d, v), epsilon=0.01, feature_index=1"},
+    {"f64[8,4] f64[3,4,5]",
+     "g = s32[3] constant({2, 0, 5}); ragged-dot(a, b, g), lhs_contracting_dims={1}, "
+     "rhs_contracting_dims={1}, lhs_ragged_dims={0}, rhs_group_dims={0}"},
+    {"f64[2,6,4] f64[2,5,4,3]",
+     "g = s32[2,3] constant({{2, 0, 4}, {1, 1, 1}}); ragged-dot(a, b, g), "
+     "lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={2}, lhs_ragged_dims={1}, rhs_group_dims={3}"},
+    // Places that lie outside, or are named twice.
+    {"f64[5,2]",
+     "i = s32[4] constant({-3, 2, 9, 2}); gather(a, i), offset_dims={1}, collapsed_slice_dims={0}, "
+     "start_index_map={0}, index_vector_dim=1, slice_sizes={1,2}"},
+    {"f64[5,6]",
+     "i = s32[2,2] constant({{-3, 4}, {4, 7}}); gather(a, i), offset_dims={1,2}, collapsed_slice_dims={}, "
+     "start_index_map={1,0}, index_vector_dim=1, slice_sizes={2,3}"},
+    {"f64[4,5]",
+     "n = s32[4,1] iota(), iota_dimension=0; i = s32[4,1] constant({{7}, {1}, {-1}, {0}}); "
+     "k = concatenate(n, i), dimensions={1}; gather(a, k), offset_dims={}, collapsed_slice_dims={0,1}, "
+     "start_index_map={0,1}, index_vector_dim=1, slice_sizes={1,1}"},
+    {"f64[5,2] f64[4,2]",
+     "i = s32[4] constant({-3, 2, 9, 2}); scatter(a, i, b), update_window_dims={1}, "
+     "inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=add"},
+    {"f64[5,2] f64[4,2]",
+     "i = s32[4] constant({-3, 2, 9, 2}); scatter(a, i, b), update_window_dims={1}, "
+     "inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, "
+     "to_apply=assign"},
+    {"f64[6,5] f64[2,2,3]",
+     "i = s32[2,2] constant({{1, 1}, {2, 2}}); scatter(a, i, b), update_window_dims={1,2}, "
+     "inserted_window_dims={}, scatter_dims_to_operand_dims={0,1}, index_vector_dim=1, "
+     "to_apply=assign"},
+    {"f64[6]", "i = s32[] constant(5); dynamic-slice(a, i), dynamic_slice_sizes={3}"},
+    {"f64[6] f64[3]", "i = s32[] constant(-2); dynamic-update-slice(a, b, i)"},
+    {"f64[3,5]", "t = (f64[3,2], s32[3,2]) custom-call(a), custom_call_target=\"TopK\"; get-tuple-element(t), index=0"},
     // Reductions.
     {"f64[3,4] f64[]", "reduce(a, b), dimensions={1}, to_apply=add"},
     {"f64[3,4]", "z = f64[] constant(-inf); reduce(a, z), dimensions={1}, to_apply=maximum"},
