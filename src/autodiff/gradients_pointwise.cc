@@ -26,6 +26,9 @@ void gradient_of_choice(Pullback& p, Direction direction) {
   p.give(1, [&] { return select(is_first, 0, p.cotangent()); });
 }
 
+// A complex number times a real one.
+Value scaled(Value z, Value factor) { return multiply(z, as_type(factor, z.type())); }
+
 Value truncated(Value x) { return select(compare(x, 0, Direction::LT), ceil(x), floor(x)); }
 
 }  // namespace
@@ -34,7 +37,7 @@ void gradient_abs(Pullback& p) {
   p.give(0, [&] {
     const Value x = p.operand(0);
     if (!is_complex(x.type())) return multiply(p.cotangent(), sign(x));
-    return multiply(as_type(p.cotangent(), x.type()), conjugate(sign(x)));
+    return scaled(conjugate(sign(x)), p.cotangent());
   });
 }
 
@@ -116,6 +119,16 @@ void gradient_reduce_precision(Pullback& p) {
 void gradient_remainder(Pullback& p) {
   p.give(0, p.cotangent());
   p.give(1, [&] { return negate(multiply(p.cotangent(), truncated(divide(p.operand(0), p.operand(1))))); });
+}
+
+// A complex number's is the direction of it, which turns: dz / |z| without its part along z.
+void gradient_sign(Pullback& p) {
+  const Value z = p.operand(0);
+  if (!is_complex(z.type())) return;
+  p.give(0, [&] {
+    const Value along = scaled(conjugate(p.result()), real(multiply(p.cotangent(), p.result())));
+    return divide(subtract(p.cotangent(), along), as_type(abs(z), z.type()));
+  });
 }
 
 void gradient_select(Pullback& p) {

@@ -20,5 +20,6 @@ void gradient_real(Pullback& p);
 void gradient_reduce_precision(Pullback& p);
 void gradient_remainder(Pullback& p);
 void gradient_select(Pullback& p);
+void gradient_sign(Pullback& p);
 
 }  // namespace gshard

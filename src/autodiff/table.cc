@@ -146,7 +146,7 @@ constexpr std::array kRows = {
     flat(Op::shift_left),
     flat(Op::shift_right_arithmetic),
     flat(Op::shift_right_logical),
-    flat(Op::sign),
+    differentiable(Op::sign, gradient_sign),
     unary(Op::sine, [](Value ct, Value x, Value) { return multiply(ct, cosine(x)); }),
     unary(Op::sinh, [](Value ct, Value x, Value) { return multiply(ct, cosh(x)); }),
     differentiable(Op::slice, gradient_slice),

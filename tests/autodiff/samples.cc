@@ -20,6 +20,11 @@ best {
   ROOT both = (f64[], s32[]) tuple(value, place)
 }
 assign { x = f64[] parameter(0); ROOT y = f64[] parameter(1) }
+odd { x = f64[] parameter(0); y = f64[] parameter(1); z = multiply(x, y); ROOT w = add(z, x) }
+is_equal { x = f64[] parameter(0); y = f64[] parameter(1); ROOT z = compare(x, y), direction=EQ }
+sine { x = f64[4] parameter(0); ROOT y = sine(x) }
+scalar { x = f64[] parameter(0); ROOT y = sine(x) }
+called { x = f64[] parameter(0); ROOT y = call(x), to_apply=scalar }
 curve { x = f64[] parameter(0); y = f64[] parameter(1); k = f64[] constant(3); z = multiply(x, y); w = sine(z); ROOT v = multiply(w, k) }
 affine { x = f64[4] parameter(0); y = f64[4] parameter(1); z = multiply(x, y); ROOT w = add(z, x) }
 second { x = f64[4] parameter(0); ROOT y = f64[4] parameter(1) }
@@ -78,6 +83,7 @@ constexpr GradientSample kSamples[] = {
     {"f64[6]", "reduce-precision(a), exponent_bits=11, mantissa_bits=52"},
     // Complex numbers.
     {"c128[6]", "f64[6] abs(a)"},
+    {"c128[6]", "sign(a)"},
     {"c128[6]", "f64[6] real(a)"},
     {"c128[6]", "f64[6] imag(a)"},
     {"f64[6] f64[6]", "c128[6] complex(a, b)"},
@@ -209,6 +215,37 @@ constexpr GradientSample kSamples[] = {
      "r = reduce(a, i, z, j), dimensions={1}, to_apply=best; get-tuple-element(r), index=0"},
 };
 
+constexpr RefusedSample kRefused[] = {
+    {{"f64[4]", "t = f32[4,2] bitcast-convert(a); f64[4,2] convert(t)"},
+     "%t = bitcast-convert has none: it reads numbers as bits of another type"},
+    {{"f64[4]", "f64[4] custom-call(a), custom_call_target=\"mine\""},
+     "what the target \"mine\" computes is not known"},
+    {{"f64[]", "o = f64[] constant(1); f64[4] rng(a, o), distribution=rng_uniform"}, "the draw is not a function"},
+    {{"f64[3,4]", "z = f64[] constant(0); reduce(a, z), dimensions={1}, to_apply=odd"},
+     "%odd is neither a sum, a product nor a choice among the elements"},
+    {{"f64[3] f64[]", "reduce(a, b), dimensions={0}, to_apply=maximum"}, "only the initial value of a sum has one"},
+    {{"f64[4]", "z = f64[] constant(1); reduce-window(a, z), window={size=2}, to_apply=multiply"},
+     "%multiply is neither a sum nor a choice by size"},
+    {{"f64[4] f64[]", "reduce-window(a, b), window={size=2}, to_apply=add"}, "the initial value of windows"},
+    {{"f64[4] f64[2]",
+      "z = f64[] constant(0); select-and-scatter(a, b, z), window={size=2 stride=2}, select=is_equal, "
+      "scatter=add"},
+     "it selects by other than size"},
+    {{"f64[5] f64[2]",
+      "i = s32[2] constant({1, 2}); scatter(a, i, b), update_window_dims={}, "
+      "inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=1, to_apply=multiply"},
+     "%multiply neither adds nor overwrites"},
+    {{"c128[4] c128[4]", "maximum(a, b)"}, "complex numbers have no order"},
+    {{"c128[2,2]", "cholesky(a), lower=true"}, "of complex matrices it is not taken"},
+    {{"f64[3,4] f64[4,5]",
+      "g = s32[2] constant({1, 3}); ragged-dot(a, b, g), lhs_contracting_dims={1}, "
+      "rhs_contracting_dims={0}, lhs_ragged_dims={1}, rhs_group_dims={}"},
+     "only that of ragged rows"},
+    {{"f64[4]", "s = ((f64[4]), f64[4], u32[]) async-start(a), calls=sine; async-done(s)"},
+     "halves of asynchronous ops"},
+    {{"f64[4]", "map(a), dimensions={0}, to_apply=called"}, "%y in it is not pointwise"},
+};
+
 }  // namespace
 
 std::unique_ptr<Module> module_of(const GradientSample& sample) {
@@ -225,5 +262,6 @@ std::unique_ptr<Module> module_of(const GradientSample& sample) {
 }
 
 std::span<const GradientSample> differentiable_samples() { return kSamples; }
+std::span<const RefusedSample> refused_samples() { return kRefused; }
 
 }  // namespace gshard

@@ -16,9 +16,15 @@ struct GradientSample {
   std::string_view instructions;  // separated by "; "
 };
 
+// One that has no gradient.
+struct RefusedSample : GradientSample {
+  std::string_view reason;  // part of the message
+};
+
 std::unique_ptr<Module> module_of(const GradientSample& sample);
 
 // Programs whose gradient is that of their differences.
 std::span<const GradientSample> differentiable_samples();
+std::span<const RefusedSample> refused_samples();
 
 }  // namespace gshard
