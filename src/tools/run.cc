@@ -7,13 +7,11 @@
 #include <memory>
 #include <optional>
 
-#include "backend/cpu/executable.h"
-#include "eval/evaluate.h"
+#include "runtime/executable.h"
 #include "runtime/memory.h"
 #include "runtime/npz.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
-#include "runtime/whole.h"
 #include "tools/arguments.h"
 #include "tools/program.h"
 #include "tools/sharding_options.h"
@@ -80,35 +78,28 @@ int64_t show(const Literal& result) {
   return non_finite;
 }
 
-// What is run: a whole program on one device, or a partitioned one on all of its mesh.
-struct Work {
-  const Module& whole;
-  std::optional<Partitioned> parts;
-};
-
-Literal run_on_evaluator(const Work& work, std::span<const Literal> arguments, const EvaluateOptions& evaluation) {
-  if (!work.parts) return evaluate(work.whole, arguments, evaluation);
-  return run_partitioned(*work.parts, work.whole.entry()->root()->shape(), arguments, evaluation);
+// The program that was asked for: whole, or partitioned over the devices that the options name.
+Executable executable_of(const Module& module, const RunOptions& options) {
+  const DeviceOptions on{options.backend == "cpu" ? Backend::cpu : Backend::reference};
+  if (!options.is_partitioned) return Executable(Devices(1, on), module);
+  Partitioned parts = partition(*prepare(module), partition_options(options.sharding));
+  return Executable(Devices(parts.mesh.device_count() * parts.replicas, on), std::move(parts));
 }
 
-Literal run_compiled(const Work& work, std::vector<Literal> arguments, const EvaluateOptions& evaluation) {
+Literal evaluated(const Module& module, std::vector<Literal> arguments, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto program = work.parts
-                           ? cpu::Executable::compile(*work.parts->module, {.grid = grid_of(*work.parts->module)})
-                           : cpu::Executable::compile(*prepare(work.whole));
+  const Executable program = executable_of(module, options);
   const double compiled = seconds_since(start);
-  for (const cpu::StepReport& step : program->steps()) spdlog::debug("{}", step.text);
+  std::vector<DeviceArray> arrays = program.put_all(std::move(arguments));
   const auto begin = std::chrono::steady_clock::now();
-  Literal result;
-  if (work.parts) {
-    const auto results = program->run_all(scatter_arguments(*work.parts, arguments), evaluation);
-    result = gather_results(*work.parts, work.whole.entry()->root()->shape(), results);
-  } else {
-    result = program->run(std::move(arguments), evaluation);
+  const std::vector<DeviceArray> results = program.run(std::move(arrays), evaluation_with(options.arguments));
+  if (const cpu::Executable* machine_code = program.compiled()) {
+    for (const cpu::StepReport& step : machine_code->steps()) spdlog::debug("{}", step.text);
+    spdlog::info("compiled in {:.3f} s, ran in {:.4f} s, values on the way take {} on each device", compiled,
+                 seconds_since(begin), human_bytes(machine_code->arena_bytes()));
   }
-  spdlog::info("compiled in {:.3f} s, ran in {:.4f} s, values on the way take {}{}", compiled, seconds_since(begin),
-               human_bytes(program->arena_bytes()), work.parts ? " on each device" : "");
-  return result;
+  spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
+  return program.get_all(results);
 }
 
 int run(const RunOptions& options, const CLI::App& app) {
@@ -118,15 +109,8 @@ int run(const RunOptions& options, const CLI::App& app) {
     const Module& module = wide != nullptr ? *wide : *program.module;
     std::optional<ResultWriter> out;
     if (!options.out.empty()) out.emplace(options.out);
-    const auto arguments = make_arguments(*program.module, module, options.arguments, app);
-    const EvaluateOptions evaluation = evaluation_with(options.arguments);
     if (options.backend == "cpu") check_constants(module, options.arguments);
-    const auto start = std::chrono::steady_clock::now();
-    Work work{module, {}};
-    if (options.is_partitioned) work.parts = partition(*prepare(module), partition_options(options.sharding));
-    const Literal result = options.backend == "cpu" ? run_compiled(work, arguments, evaluation)
-                                                    : run_on_evaluator(work, arguments, evaluation);
-    spdlog::info("evaluated in {:.3f} s, peak memory {}", seconds_since(start), human_bytes(peak_memory()));
+    const Literal result = evaluated(module, make_arguments(*program.module, module, options.arguments, app), options);
     if (out) out->write(result);
     if (const int64_t non_finite = show(result); non_finite > 0) {
       spdlog::warn("{} elements of the results are not finite", with_separators(non_finite));

@@ -18,7 +18,7 @@ struct Executable::State {
   std::unique_ptr<Module> module;
   Jit jit;
   Program program;
-  std::unique_ptr<Pool> pool;
+  std::shared_ptr<Pool> pool;
   IdleCrews crews;
 };
 
@@ -117,7 +117,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   state->program = lower(*state->module, options.grid);
   assign_offsets(state->program);
   compile_kernels(state->jit, state->program, thread_count(options));
-  state->pool = std::make_unique<Pool>(thread_count(options));
+  state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options));
   return std::unique_ptr<Executable>(new Executable(std::move(state)));
 }
 

@@ -23,9 +23,13 @@
 
 namespace gshard::cpu {
 
+class Pool;
+
 struct CompileOptions {
   // For compiling and running; 0 for as many as there are cores.
   int threads = 0;
+  // That run it; null for as many of its own as `threads` says.
+  std::shared_ptr<Pool> pool = nullptr;
   // Of the devices that run the program together. One is alone: its collectives have one participant.
   DeviceGrid grid = {};
 };
