@@ -20,7 +20,23 @@ void check_axes(const Axes& axes, Tensor x, const Here& here) {
   throw error_here(fmt::format("annotation: {} names for the dimensions of {}", axes.size(), x.shape()), here);
 }
 
+// Per dimension the axes that cut it.
+std::vector<std::string> axes_of(const Parameter& parameter, const MeshLayout& layout) {
+  if (parameter.role == Role::state) return layout.state_axes_of(parameter.axes, parameter.shape.dims());
+  return layout.axes_of(parameter.axes);
+}
+
 }  // namespace
+
+Dims part_sizes(const Parameter& parameter, const MeshLayout& layout) {
+  Dims sizes = parameter.shape.dims();
+  const std::vector<std::string> axes = axes_of(parameter, layout);
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    const int64_t parts = layout.parts_along(axes[d]);
+    sizes[d] = (sizes[d] + parts - 1) / parts;
+  }
+  return sizes;
+}
 
 Model::Model(std::string name, ModelOptions options)
     : options_(std::move(options)),
@@ -63,10 +79,7 @@ Tensor Model::annotate(Tensor x, const Axes& axes, const Here& here) const {
 
 Tensor Model::laid_as(const Parameter& parameter, Tensor x, const Here& here) const {
   if (layout().devices() == 1) return x;
-  const Axes& axes = parameter.axes;
-  const bool is_state = parameter.role == Role::state;
-  return mesh_split(x, layout().mesh(), is_state ? layout().state_axes_of(axes, x.dims()) : layout().axes_of(axes),
-                    here);
+  return mesh_split(x, layout().mesh(), axes_of(parameter, layout()), here);
 }
 
 void Model::update(const std::string& name, Tensor value, Here here) {

@@ -55,6 +55,9 @@ struct Parameter {
 // The first numbers of a parameter.
 Literal initial_value(const Parameter& parameter, uint64_t seed);
 
+// The sizes of the part of a parameter that each device holds.
+Dims part_sizes(const Parameter& parameter, const MeshLayout& layout);
+
 // The types of a model's numbers.
 struct Numerics {
   DType parameters = DType::f32;   // and the optimiser's state

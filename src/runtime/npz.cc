@@ -146,6 +146,24 @@ ReadArguments read_arguments(const std::string& path, const Module& module, std:
   return arguments;
 }
 
+std::map<std::string, Literal> read_arrays(const std::string& path, const std::map<std::string, Shape>& wanted) {
+  Arrays arrays(path);
+  std::map<std::string, Literal> read;
+  for (const auto& [name, shape] : wanted) {
+    if (!arrays.names().contains(name)) {
+      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
+    }
+    try {
+      read.emplace(name, to_literal(arrays.read(name), shape));
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
+    }
+  }
+  return read;
+}
+
+void ArrayWriter::add(const std::string& name, const Literal& array) { write_array(archive_, name, array); }
+
 void ResultWriter::write(const Literal& result) {
   for_each_leaf(result, [&](const std::string& name, const Literal& array) { write_array(archive_, name, array); });
   archive_.finish();

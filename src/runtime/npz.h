@@ -8,6 +8,7 @@
 // Results are called `result`, and the parts of a tuple `result.0`, `result.1.2`; tokens are left out.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,23 @@ class ResultWriter {
   explicit ResultWriter(const std::string& path) : archive_(path) {}
   // Once. Throws Error(program) where writing fails.
   void write(const Literal& result);
+
+ private:
+  ZipWriter archive_;
+};
+
+// Arrays under names of their own, of which `wanted` says the shapes; others are passed over. Throws Error(program) for
+// a file that cannot be read, and where an array is missing or does not fit.
+std::map<std::string, Literal> read_arrays(const std::string& path, const std::map<std::string, Shape>& wanted);
+
+// Writes such an archive, one array after another.
+class ArrayWriter {
+ public:
+  // Throws Error(program) where the file cannot be created.
+  explicit ArrayWriter(const std::string& path) : archive_(path) {}
+  void add(const std::string& name, const Literal& array);
+  // The file stands under its name only then.
+  void finish() { archive_.finish(); }
 
  private:
   ZipWriter archive_;

@@ -1,0 +1,132 @@
+#include "runtime/compiled_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ops/infer.h"
+#include "runtime/npz.h"
+#include "runtime/prepare.h"
+#include "text/verify.h"
+
+namespace gshard {
+namespace {
+
+Error unknown(const std::string& name, const ModelProgram& program) {
+  return Error::program(fmt::format("model {}: it has no '{}'", program.module->name(), name));
+}
+
+}  // namespace
+
+CompiledModel::CompiledModel(ModelProgram program, const PartitionOptions& options) : program_(std::move(program)) {
+  verify(*program_.module);
+  Partitioned parts = partition(*prepare(*program_.module), options);
+  boundary_ = parts;
+  const Devices devices(parts.mesh.device_count());
+  executable_.emplace(devices, std::move(parts));
+  is_updated_.resize(program_.parameters.size());
+  for (size_t r = 0; r < program_.results.size(); ++r) {
+    const auto found = std::ranges::find(program_.parameters, program_.results[r], &Parameter::name);
+    if (found == program_.parameters.end() || found->role == Role::input) continue;
+    updated_[r] = static_cast<size_t>(found - program_.parameters.begin());
+    is_updated_[updated_[r]] = true;
+  }
+  values_.resize(program_.parameters.size());
+}
+
+size_t CompiledModel::find(const std::string& name) const {
+  const auto found = std::ranges::find(program_.parameters, name, &Parameter::name);
+  if (found == program_.parameters.end() || found->role == Role::input) throw unknown(name, program_);
+  return static_cast<size_t>(found - program_.parameters.begin());
+}
+
+DeviceArray CompiledModel::put(size_t parameter, const Literal& value) const {
+  const Parameter& wanted = program_.parameters[parameter];
+  if (value.shape() == wanted.shape) return executable_->put(parameter, value);
+  throw Error::program(
+      fmt::format("model {}: '{}' is {}, given {}", program_.module->name(), wanted.name, wanted.shape, value.shape()));
+}
+
+void CompiledModel::initialize(uint64_t seed) {
+  for (const Parameter& parameter : program_.parameters) {
+    if (parameter.role != Role::input) set_value(parameter.name, initial_value(parameter, seed));
+  }
+}
+
+void CompiledModel::set_value(const std::string& name, const Literal& value) {
+  const size_t parameter = find(name);
+  values_[parameter] = put(parameter, value);
+}
+
+Literal CompiledModel::value(const std::string& name) const {
+  const size_t parameter = find(name);
+  if (values_[parameter].shards.empty()) {
+    throw Error::program(fmt::format("model {}: '{}' has no value; initialize() it", program_.module->name(), name));
+  }
+  Boundary one{boundary_.mesh, boundary_.replicas, {}, boundary_.parameters[parameter]};
+  std::vector<Literal> shards;
+  for (const Buffer& shard : values_[parameter].shards) shards.push_back(shard.to_literal());
+  return gather_results(one, program_.parameters[parameter].shape, shards);
+}
+
+void CompiledModel::save(const std::string& path) const {
+  ArrayWriter writer(path);
+  for (const Parameter& parameter : program_.parameters) {
+    if (parameter.role != Role::input) writer.add(parameter.name, value(parameter.name));
+  }
+  writer.finish();
+}
+
+void CompiledModel::load(const std::string& path) {
+  std::map<std::string, Shape> shapes;
+  for (const Parameter& parameter : program_.parameters) {
+    if (parameter.role != Role::input) shapes.emplace(parameter.name, parameter.shape);
+  }
+  for (const auto& [name, value] : read_arrays(path, shapes)) set_value(name, value);
+}
+
+void CompiledModel::check_inputs(const NamedArrays& inputs) const {
+  for (const auto& [name, value] : inputs) {
+    const auto found = std::ranges::find(program_.parameters, name, &Parameter::name);
+    if (found == program_.parameters.end() || found->role != Role::input) throw unknown(name, program_);
+  }
+  for (size_t p = 0; p < program_.parameters.size(); ++p) {
+    const Parameter& parameter = program_.parameters[p];
+    const bool missing = parameter.role == Role::input ? !inputs.contains(parameter.name) : values_[p].shards.empty();
+    if (!missing) continue;
+    throw Error::program(fmt::format("model {}: '{}' has no value", program_.module->name(), parameter.name));
+  }
+}
+
+std::vector<DeviceArray> CompiledModel::take_arguments(const NamedArrays& inputs) {
+  std::vector<DeviceArray> arguments;
+  for (size_t p = 0; p < program_.parameters.size(); ++p) {
+    const Parameter& parameter = program_.parameters[p];
+    if (parameter.role == Role::input) {
+      arguments.push_back(put(p, inputs.at(parameter.name)));
+    } else if (is_updated_[p]) {
+      // Nobody else holds it: the next value is written in its place.
+      arguments.push_back(std::exchange(values_[p], {}));
+    } else {
+      arguments.push_back(values_[p]);
+    }
+  }
+  return arguments;
+}
+
+NamedArrays CompiledModel::run(const NamedArrays& inputs) {
+  check_inputs(inputs);
+  std::vector<DeviceArray> results = executable_->run(take_arguments(inputs));
+  NamedArrays named;
+  for (size_t r = 0; r < program_.results.size(); ++r) {
+    if (const auto updated = updated_.find(r); updated != updated_.end()) {
+      values_[updated->second] = std::move(results[r]);
+    } else {
+      named.emplace(program_.results[r], executable_->get(r, results[r]));
+    }
+  }
+  return named;
+}
+
+}  // namespace gshard

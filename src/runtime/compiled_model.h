@@ -1,0 +1,65 @@
+// A model's program, compiled for the devices of its layout, with its weights and state on them.
+//
+//   CompiledModel training(train_step("lm", {.layout = MeshLayout::experts(4)}, loss));
+//   training.initialize(1);
+//   for (const Batch& batch : batches) {
+//     NamedArrays results = training.run({{"tokens", batch.tokens}, {"labels", batch.labels}});
+//     report(results.at("loss"));
+//   }
+//   training.save("lm.npz");
+//
+// Devices are threads of this process. Weights and state stay where they are from run to run, and what a run updates
+// it writes into the same memory.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "runtime/executable.h"
+
+namespace gshard {
+
+using NamedArrays = std::map<std::string, Literal>;
+
+class CompiledModel {
+ public:
+  // Partitions and compiles. Weights and state have no values yet.
+  explicit CompiledModel(ModelProgram program, const PartitionOptions& options = {});
+
+  const std::vector<Parameter>& parameters() const { return program_.parameters; }
+
+  // Weights and state as they begin.
+  void initialize(uint64_t seed);
+  // The whole of a weight or state; another value for it. Throw Error(program) where there is none of this name, or the
+  // shape is another.
+  Literal value(const std::string& name) const;
+  void set_value(const std::string& name, const Literal& value);
+
+  // All of them as an archive of numpy's; those of an archive, which must have each. Other arrays in it are passed
+  // over.
+  void save(const std::string& path) const;
+  void load(const std::string& path);
+
+  // One run with these inputs: the results that are no weights or state, whole. Throws Error(program) where an input is
+  // missing, unknown or of another shape. After an error on the way weights and state have no values.
+  NamedArrays run(const NamedArrays& inputs);
+
+ private:
+  size_t find(const std::string& name) const;
+  DeviceArray put(size_t parameter, const Literal& value) const;
+  std::vector<DeviceArray> take_arguments(const NamedArrays& inputs);
+  void check_inputs(const NamedArrays& inputs) const;
+
+  ModelProgram program_;
+  Boundary boundary_;
+  std::optional<Executable> executable_;
+  // By parameter: whether a result is its next value. By result: the parameter, if it is one's.
+  std::vector<bool> is_updated_;
+  std::map<size_t, size_t> updated_;
+  std::vector<DeviceArray> values_;  // by parameter; of no shards before there are any
+};
+
+}  // namespace gshard

@@ -1,0 +1,83 @@
+#include "runtime/compiled_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "model/train_step.h"
+#include "run.h"
+#include "small_model.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kInputs[] = {
+    "source", "source_segments", "source_positions", "target", "target_segments", "target_positions", "labels"};
+
+NamedArrays batch() {
+  NamedArrays arrays;
+  const std::vector<Literal> inputs = translation_inputs();
+  for (size_t i = 0; i < inputs.size(); ++i) arrays.emplace(kInputs[i], inputs[i]);
+  return arrays;
+}
+
+ModelProgram step_on(const MeshLayout& layout, const Numerics& numerics = Numerics::doubled()) {
+  const auto loss = [](Model& model) { return translation_model(model, {kBatch, kLength}, small_model()); };
+  const OptimizerOptions adam{.rule = Adam{}, .schedule = Schedule::constant(0.01)};
+  return train_step("step", {.layout = layout, .numerics = numerics}, loss, adam);
+}
+
+TEST(CompiledModel, TrainsAsTheEvaluatorDoes) {
+  const ModelProgram plain = step_on({});
+  std::vector<Literal> arguments = arguments_of(plain, translation_inputs());
+  CompiledModel one(step_on({}));
+  CompiledModel four(step_on(MeshLayout::mixed(2, 2)));
+  for (CompiledModel* model : {&one, &four}) model->initialize(1);
+  for (int step = 0; step < 3; ++step) {
+    const std::vector<Literal> expected = results_of(plain, arguments);
+    carry_over(plain, expected, arguments);
+    for (CompiledModel* model : {&one, &four}) {
+      const NamedArrays results = model->run(batch());
+      EXPECT_NEAR(elements_of(results.at("loss"))[0], named(plain, expected, "loss")[0], 1e-9);
+      const char* weight = "decoder/layer_1/moe/wi";
+      EXPECT_THAT(elements_of(model->value(weight)),
+                  testing::Pointwise(testing::DoubleNear(1e-8), named(plain, expected, weight)));
+    }
+  }
+}
+
+TEST(CompiledModel, GoesOnFromAFileOnOtherDevices) {
+  const std::string path = testing::TempDir() + "/compiled_model.npz";
+  CompiledModel before(step_on(MeshLayout::data(2)));
+  before.initialize(1);
+  before.run(batch());
+  before.save(path);
+  CompiledModel after(step_on(MeshLayout::tensor(2)));
+  after.load(path);
+  EXPECT_NEAR(elements_of(after.run(batch()).at("loss"))[0], elements_of(before.run(batch()).at("loss"))[0], 1e-9);
+  std::filesystem::remove(path);
+}
+
+TEST(CompiledModel, MixedPrecisionLearns) {
+  CompiledModel model(step_on(MeshLayout::experts(2), Numerics::mixed()));
+  model.initialize(1);
+  const double first = elements_of(model.run(batch()).at("loss"))[0];
+  double last = first;
+  for (int step = 0; step < 20; ++step) last = elements_of(model.run(batch()).at("loss"))[0];
+  EXPECT_LT(last, first - 0.2);
+}
+
+TEST(CompiledModel, ErrorsNameWhatIsMissing) {
+  CompiledModel model(step_on({}));
+  EXPECT_EQ(error_of([&] { model.run({}); }), "model step: 'step' has no value");
+  model.initialize(1);
+  EXPECT_EQ(error_of([&] { model.run({}); }), "model step: 'source' has no value");
+  EXPECT_EQ(error_of([&] { model.run({{"x", Literal(Shape(DType::f32))}}); }), "model step: it has no 'x'");
+  EXPECT_EQ(error_of([&] { model.set_value("step", Literal(Shape(DType::f32))); }),
+            "model step: 'step' is s32[], given f32[]");
+  EXPECT_EQ(error_of([&] { model.value("labels"); }), "model step: it has no 'labels'");
+}
+
+}  // namespace
+}  // namespace gshard
