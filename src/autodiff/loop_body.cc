@@ -5,6 +5,7 @@
 #include "autodiff/leaves.h"
 #include "autodiff/walk.h"
 #include "ops/build.h"
+#include "ops/table.h"
 
 namespace gshard {
 namespace {
@@ -30,7 +31,7 @@ const Instruction* put_as(const Instruction& x, size_t leaf) {
 }
 
 // Whether making it again is cheaper than to keep it.
-bool is_cheap(const Instruction& x) {
+bool is_free(const Instruction& x) {
   switch (x.op()) {
     case Op::constant:
     case Op::iota:
@@ -43,6 +44,11 @@ bool is_cheap(const Instruction& x) {
     default:
       return false;
   }
+}
+
+bool is_little_work(const Instruction& x) {
+  const Traits traits = row_of(x.op()).traits;
+  return has(traits, Traits::data_movement) || (has(traits, Traits::pointwise) && !has(traits, Traits::transcendental));
 }
 
 }  // namespace
@@ -92,7 +98,30 @@ bool LoopBody::is_forward(const Instruction& x) const {
   return program_.contains(&x) || (x.op() == Op::get_tuple_element && is_forward(*x.operand(0)));
 }
 
+bool LoopBody::is_constant(size_t leaf) const {
+  const Instruction* next = put_as(*round_->root(), leaf);
+  return next != nullptr && state_leaf(*next, *round_->parameter(0)) == leaf;
+}
+
+// Whether each round can make x from what is the same in all rounds and from the numbers that count them: the weights
+// of the round's layer, say.
+bool LoopBody::is_made_of_constants(const Instruction& x) const {
+  if (const auto leaf = state_leaf(x, *round_->parameter(0))) {
+    return is_constant(*leaf) || (x.shape().is_scalar() && is_integer(x.shape().type()));
+  }
+  const auto is_known = [&](const Instruction* operand) { return made_of_constants_.contains(operand); };
+  return x.op() != Op::parameter && std::all_of(x.operands().begin(), x.operands().end(), is_known);
+}
+
+bool LoopBody::is_cheap(const Instruction& x) const {
+  const bool is_state = x.op() == Op::parameter || state_leaf(x, *round_->parameter(0)).has_value();
+  return is_free(x) || (!is_state && made_of_constants_.contains(&x) && is_little_work(x));
+}
+
 void LoopBody::choose_kept() {
+  for (const auto& instruction : round_->instructions()) {
+    if (is_made_of_constants(*instruction)) made_of_constants_.insert(instruction.get());
+  }
   for (const Instruction* cotangent : cotangents_) {
     if (cotangent != nullptr) need(*cotangent);
   }
@@ -125,9 +154,7 @@ void LoopBody::keep(const Instruction& x, size_t leaf) {
     kept_shapes_.push_back(leaf_shape(x.shape(), leaf).without_layout());
     return;
   }
-  const Instruction* next = put_as(*round_->root(), *of_state);
-  const bool is_constant = next != nullptr && state_leaf(*next, state) == of_state;
-  if (is_constant) {
+  if (is_constant(*of_state)) {
     if (std::find(constant_.begin(), constant_.end(), *of_state) == constant_.end()) constant_.push_back(*of_state);
     return;
   }

@@ -49,13 +49,17 @@ class LoopBody {
   void need(const Instruction& x);
   void keep(const Instruction& x, size_t leaf);
   bool is_forward(const Instruction& x) const;
+  bool is_constant(size_t leaf) const;
+  bool is_made_of_constants(const Instruction& x) const;
+  bool is_cheap(const Instruction& x) const;
   Value read(Computation& in, const Instruction& x, const std::vector<Value>& of_state, Values kept) const;
 
   std::unique_ptr<Computation> round_;
   std::unordered_set<const Instruction*> program_;  // instructions of the round forwards
   std::vector<size_t> carried_;
-  std::vector<Instruction*> seeds_;                 // parameters: the cotangents of the carried leaves after the round
-  std::vector<Instruction*> cotangents_;            // of the carried leaves before it; null where zero
+  std::vector<Instruction*> seeds_;       // parameters: the cotangents of the carried leaves after the round
+  std::vector<Instruction*> cotangents_;  // of the carried leaves before it; null where zero
+  std::unordered_set<const Instruction*> made_of_constants_;
   std::unordered_set<const Instruction*> needed_;   // instructions of the round backwards
   std::unordered_set<const Instruction*> sources_;  // whose leaves are kept
   std::vector<Leaf> kept_;

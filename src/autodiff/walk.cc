@@ -56,6 +56,7 @@ void Walk::visit(Instruction& x) {
 
 // What was made for x from `first` on comes from its place, but for what was placed before.
 void Walk::place(size_t first, const Instruction& x) {
+  if (first == computation_.size()) return;
   is_placed_.resize(computation_.size());
   const auto metadata = transposed_metadata(x);
   for (size_t i = first; i < computation_.size(); ++i) {

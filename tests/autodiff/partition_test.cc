@@ -15,6 +15,8 @@
 namespace gshard {
 namespace {
 
+Shape f32(Dims dims) { return Shape(DType::f32, std::move(dims)); }
+
 constexpr int64_t G = 8, S = 16, E = 8, C = 4, M = 32, H = 64;
 
 // The layer of examples/moe_layer.cc.
@@ -79,8 +81,43 @@ TEST(PartitionedGradient, AnMoeLayerIsTheSameOnAllDevices) {
   }
 }
 
-// ---- manual regions
-// ---------------------------------------------------------------------------------------------------
+// ---- loops ----------------------------------------------------------------------------------------------------------
+
+// Layers in a loop, their weights stacked: tokens cut by batch, what a layer keeps of them too.
+TEST(PartitionedGradient, OfALoopOverLayers) {
+  constexpr int64_t kLayers = 6, kBatch = 16, kWidth = 8;
+  Module module("layers");
+  define_entry(module, "train", {f32({kBatch, kWidth}), f32({kLayers, kWidth, kWidth})},
+               [&](Computation& in, Values p) {
+                 const Value end = while_(
+                     tuple({constant(in, DType::s32, 0), split(p[0], 0, 4), p[1]}),
+                     [](Computation&, Values s) { return compare(get_tuple_element(s[0], 0), kLayers, Direction::LT); },
+                     [](Computation& body, Values s) {
+                       const std::vector<Value> e = unpack(s[0]);
+                       const Value zero = constant(body, DType::s32, 0);
+                       const Value layer = dynamic_slice(e[2], {e[0], zero, zero}, {1, kWidth, kWidth});
+                       const Value y = tanh(einsum("bi,ij->bj", e[1], reshape(layer, {kWidth, kWidth})));
+                       return tuple({add(e[0], 1), add(y, e[1]), e[2]});
+                     });
+                 const Value y = get_tuple_element(end, 1);
+                 return gradient(reduce(multiply(y, y), {0, 1}, Reducer::add), std::array{p[1]})[0];
+               });
+  verify(module);
+  simplify(module);
+  EXPECT_EQ(print(module).find("f32[6,1,8,8]"), std::string::npos) << "weights are not kept once more";
+  const Partitioned program = partition(module);
+  const std::vector<Literal> arguments = random_arguments(module, 1, {Signs::both});
+  const Literal whole = evaluate(module, arguments);
+  const Literal parts =
+      gather_results(program, whole.shape(), simulate(*program.module, scatter_arguments(program, arguments)));
+  for (size_t i = 0; i < whole.values<float>().size(); ++i) {
+    EXPECT_NEAR(whole.values<float>()[i], parts.values<float>()[i], 1e-3);
+  }
+  EXPECT_EQ(count(*program.module, Op::all_reduce), 1) << print(module) << print(*program.module);
+  EXPECT_EQ(count(*program.module, Op::all_gather), 0) << print(*program.module);
+}
+
+// ---- manual regions -------------------------------------------------------------------------------------------------
 
 using Model = std::function<Value(Computation&, Values)>;
 
@@ -110,8 +147,6 @@ void expect_same_gradient(const std::vector<Shape>& parameters, const Model& man
     for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], y[i], 1e-4) << k << print(*program.module);
   }
 }
-
-Shape f32(Dims dims) { return Shape(DType::f32, std::move(dims)); }
 
 CollectiveAttrs over(std::vector<std::vector<int64_t>> groups, Dims dimensions = {}) {
   CollectiveAttrs attrs;
