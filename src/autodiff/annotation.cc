@@ -43,17 +43,16 @@ bool says_the_same(const Instruction& x, const std::shared_ptr<const HloSharding
   return x.notes().sharding != nullptr && sharding != nullptr && *x.notes().sharding == *sharding;
 }
 
-Value annotated(Value x, const std::string& target, std::shared_ptr<const HloSharding> sharding,
-                std::shared_ptr<const FrontendAttributes> attributes) {
-  CustomCallAttrs call;
-  call.custom_call_target = target;
-  const Value made = append({Op::custom_call, call, {}, x.shape()}, std::array{x});
+}  // namespace
+
+Value annotation_call(std::string_view target, Value x, const Shape& shape,
+                      std::shared_ptr<const HloSharding> sharding) {
+  CustomCallAttrs attrs;
+  attrs.custom_call_target = target;
+  const Value made = append({Op::custom_call, attrs, {}, shape}, std::array{x});
   made->mutable_notes().sharding = std::move(sharding);
-  made->mutable_notes().frontend_attributes = std::move(attributes);
   return made;
 }
-
-}  // namespace
 
 Value annotated_as(Value value, const Instruction& x) {
   if (value.shape().is_array()) return annotated_as(value, x, 0);
@@ -73,13 +72,17 @@ Value annotated_as(Value value, const Instruction& x, size_t leaf) {
       says_the_same(*value.instruction(), sharding)) {
     return value;
   }
-  return annotated(value, "Sharding", sharding, attributes);
+  const Value made = annotation_call("Sharding", value, value.shape(), sharding);
+  made->mutable_notes().frontend_attributes = attributes;
+  return made;
 }
 
 Value annotated_by(Value cotangent, const Instruction& call) {
   if (says_the_same(*cotangent.instruction(), call.notes().sharding)) return cotangent;
-  return annotated(cotangent, call.attrs<CustomCallAttrs>().custom_call_target, call.notes().sharding,
-                   call.notes().frontend_attributes);
+  const Value made =
+      annotation_call(call.attrs<CustomCallAttrs>().custom_call_target, cotangent, cotangent.shape(), nullptr);
+  made->mutable_notes() = call.notes();
+  return made;
 }
 
 }  // namespace gshard

@@ -1,6 +1,9 @@
 // Annotations on the way back: what a model says of where a value lies, its gradient says of the cotangent.
 #pragma once
 
+#include <memory>
+#include <string_view>
+
 #include "ops/value.h"
 
 namespace gshard {
@@ -12,5 +15,9 @@ Value annotated_as(Value value, const Instruction& x);
 
 // custom-call(cotangent) of the same target and with the same notes as `call`, an annotation of one array.
 Value annotated_by(Value cotangent, const Instruction& call);
+
+// custom-call(x) of that target, type and sharding.
+Value annotation_call(std::string_view target, Value x, const Shape& shape,
+                      std::shared_ptr<const HloSharding> sharding);
 
 }  // namespace gshard

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "autodiff/gradients.h"
+#include "autodiff/gradients_pointwise.h"
 #include "autodiff/permutation.h"
 #include "ops/build.h"
 
@@ -39,10 +40,7 @@ Value triangle(Value x, Direction direction) {
 // The lower triangle, half of the diagonal.
 Value half_lower(Value x) { return multiply(add(triangle(x, Direction::GE), triangle(x, Direction::GT)), 0.5); }
 
-// op(A) of a triangular solve is A, its transpose, or its conjugate transpose.
-Value conjugated(Value x) { return is_complex(x.type()) ? complex(real(x), negate(imag(x))) : x; }
-
-// 1 / scale for the numbers that stand for two of a real transform, 1 for those that are their own conjugates.
+// 2 for the numbers that stand for two of a real transform, 1 for those that are their own conjugates.
 Value weights_of_half(Value half, int64_t length) {
   const Shape places = half.shape().with_type(DType::s32).without_layout();
   const Value place = iota(half.computation(), places, static_cast<int64_t>(half.rank()) - 1);
@@ -70,6 +68,7 @@ void gradient_cholesky(Pullback& p) {
   });
 }
 
+// The matrix is A, its transpose, or its conjugate transpose.
 void gradient_triangular_solve(Pullback& p) {
   const auto& attrs = p.attrs<TriangularSolveAttrs>();
   const bool is_straight = attrs.transpose_a == TransposeA::NO_TRANSPOSE;

@@ -1,7 +1,6 @@
 // Gradients of the edges of manual regions. A value that enters one whole is used by every device, so its cotangent is
 // the sum of theirs; of a value that leaves one in copies each device gets its share of the cotangent.
-#include <array>
-
+#include "autodiff/annotation.h"
 #include "autodiff/channel.h"
 #include "autodiff/gradients.h"
 #include "ops/build.h"
@@ -12,18 +11,12 @@ namespace {
 constexpr std::string_view kToManual = "SPMDFullToShardShape";
 constexpr std::string_view kToAutomatic = "SPMDShardToFullShape";
 
-Value noted(std::string_view target, Value x, const Shape& shape, const HloSharding& sharding) {
-  CustomCallAttrs attrs;
-  attrs.custom_call_target = target;
-  const Value made = append({Op::custom_call, attrs, {}, shape}, std::array{x});
-  made->mutable_notes().sharding = std::make_shared<const HloSharding>(sharding);
-  return made;
-}
+using SharedSharding = std::shared_ptr<const HloSharding>;
 
-HloSharding manual_everywhere() {
+SharedSharding manual_everywhere() {
   HloSharding sharding;
   sharding.kind = HloSharding::Kind::manual;
-  return sharding;
+  return std::make_shared<const HloSharding>(std::move(sharding));
 }
 
 // The devices in groups that hold copies of each other's parts.
@@ -46,22 +39,22 @@ ReplicaGroups replica_groups(const TileAssignment& groups) {
 }
 
 // How the value lies outside of the region: it is noted on the call that leaves it, and on what enters it.
-const HloSharding& outside_sharding(const Pullback& p, const Instruction& noted_on) {
+const SharedSharding& outside_sharding(const Pullback& p, const Instruction& noted_on) {
   const auto& sharding = noted_on.notes().sharding;
   const bool is_known = sharding != nullptr && sharding->subgroups.empty() &&
                         (sharding->kind == HloSharding::Kind::tiled || sharding->kind == HloSharding::Kind::replicated);
   if (!is_known) p.refuse("only regions that are manual over the whole mesh have one, and this says no tiling");
-  return *sharding;
+  return sharding;
 }
 
-Value enter(Value cotangent, const Shape& part, const HloSharding& sharding) {
-  const Value outside = noted("Sharding", cotangent, cotangent.shape(), sharding);
-  return noted(kToManual, outside, part, manual_everywhere());
+Value enter(Value cotangent, const Shape& part, const SharedSharding& sharding) {
+  const Value outside = annotation_call("Sharding", cotangent, cotangent.shape(), sharding);
+  return annotation_call(kToManual, outside, part, manual_everywhere());
 }
 
-Value leave(Value cotangent, const Shape& whole, const HloSharding& sharding) {
-  const Value inside = noted("Sharding", cotangent, cotangent.shape(), manual_everywhere());
-  return noted(kToAutomatic, inside, whole, sharding);
+Value leave(Value cotangent, const Shape& whole, const SharedSharding& sharding) {
+  const Value inside = annotation_call("Sharding", cotangent, cotangent.shape(), manual_everywhere());
+  return annotation_call(kToAutomatic, inside, whole, sharding);
 }
 
 }  // namespace
@@ -69,8 +62,8 @@ Value leave(Value cotangent, const Shape& whole, const HloSharding& sharding) {
 void gradient_manual_edge(Pullback& p) {
   Module& module = *p.walk().computation().parent();
   const bool enters = p.attrs<CustomCallAttrs>().custom_call_target == kToManual;
-  const HloSharding& sharding = outside_sharding(p, enters ? *p.instruction().operand(0) : p.instruction());
-  const TileAssignment copies = copies_in(sharding, module.header().num_partitions);
+  const SharedSharding& sharding = outside_sharding(p, enters ? *p.instruction().operand(0) : p.instruction());
+  const TileAssignment copies = copies_in(*sharding, module.header().num_partitions);
   const Shape shape = p.operand(0).shape().without_layout();
   p.give(0, [&] {
     if (!enters) {

@@ -6,8 +6,6 @@
 namespace gshard {
 namespace {
 
-Value conjugate(Value z) { return complex(real(z), negate(imag(z))); }
-
 // A real cotangent where the operand is complex, the real part of a complex one where it is real.
 Value as_type(Value cotangent, DType type) {
   if (is_complex(type) && !is_complex(cotangent.type())) {
@@ -33,11 +31,13 @@ Value truncated(Value x) { return select(compare(x, 0, Direction::LT), ceil(x), 
 
 }  // namespace
 
+Value conjugated(Value z) { return is_complex(z.type()) ? complex(real(z), negate(imag(z))) : z; }
+
 void gradient_abs(Pullback& p) {
   p.give(0, [&] {
     const Value x = p.operand(0);
     if (!is_complex(x.type())) return multiply(p.cotangent(), sign(x));
-    return scaled(conjugate(sign(x)), p.cotangent());
+    return scaled(conjugated(sign(x)), p.cotangent());
   });
 }
 
@@ -126,7 +126,7 @@ void gradient_sign(Pullback& p) {
   const Value z = p.operand(0);
   if (!is_complex(z.type())) return;
   p.give(0, [&] {
-    const Value along = scaled(conjugate(p.result()), real(multiply(p.cotangent(), p.result())));
+    const Value along = scaled(conjugated(p.result()), real(multiply(p.cotangent(), p.result())));
     return divide(subtract(p.cotangent(), along), as_type(abs(z), z.type()));
   });
 }

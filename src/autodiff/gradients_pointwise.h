@@ -5,6 +5,9 @@
 
 namespace gshard {
 
+// x - iy for x + iy; a real number itself.
+Value conjugated(Value z);
+
 void gradient_abs(Pullback& p);
 void gradient_atan2(Pullback& p);
 void gradient_clamp(Pullback& p);

@@ -149,6 +149,9 @@ void LoopBody::need(const Instruction& x) {
 void LoopBody::keep(const Instruction& x, size_t leaf) {
   const Instruction& state = *round_->parameter(0);
   std::optional<size_t> of_state = &x == &state ? std::optional(leaf) : state_leaf(x, state);
+  if (!leaf_shape(x.shape(), leaf).is_array()) {
+    throw Error::program("gradient: a loop cannot keep the token %" + x.name() + " for its rounds backwards");
+  }
   if (!of_state) {
     kept_.emplace_back(&x, leaf);
     kept_shapes_.push_back(leaf_shape(x.shape(), leaf).without_layout());

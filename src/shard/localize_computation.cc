@@ -80,6 +80,7 @@ Leaves ComputationLocalizer::visit(const Instruction& i) {
     case Op::get_tuple_element:
       return visit_tuple_element(i);
     case Op::opt_barrier:
+      return visit_barrier(i);
     case Op::domain:
       return leaves_of(*i.operand(0));
     case Op::after_all:
@@ -240,6 +241,18 @@ Leaves ComputationLocalizer::visit_after_all(const Instruction& i) {
   std::vector<Instruction*> tokens;
   for (const Held& token : gather_leaves(i)) tokens.push_back(token.value);
   return {{emitter_.computation().add(Op::after_all, i.shape(), tokens), Sharding{}}};
+}
+
+// The values stay as they are, and wait for each other: what is computed behind the barrier is not what was before.
+Leaves ComputationLocalizer::visit_barrier(const Instruction& i) {
+  std::vector<Instruction*> values;
+  std::vector<Sharding> shardings;
+  for (const Held& held : leaves_of(*i.operand(0))) {
+    values.push_back(held.value);
+    shardings.push_back(held.sharding);
+  }
+  Instruction* all = emitter_.pack(i.shape(), values);
+  return unpacked(emitter_.add(Op::opt_barrier, all->shape(), {all}), shardings);
 }
 
 Leaves ComputationLocalizer::visit_annotation(const Instruction& i) {

@@ -48,6 +48,7 @@ class ComputationLocalizer {
   Leaves visit_to_manual(const Instruction& i);
   Leaves visit_to_automatic(const Instruction& i);
   Leaves visit_after_all(const Instruction& i);
+  Leaves visit_barrier(const Instruction& i);
   Leaves visit_while(const Instruction& i);
   Leaves visit_conditional(const Instruction& i);
   Leaves visit_call(const Instruction& i);
@@ -79,7 +80,7 @@ class ComputationLocalizer {
   Emitter emitter_;
   UserTable users_;
   Choice choice_;
-  std::vector<Leaves> local_;  // by the index of the instruction
+  std::vector<Leaves> local_;         // by the index of the instruction
   const Instruction* now_ = nullptr;  // being visited
   std::unordered_map<const Instruction*, Leaves> resharded_;
 };

@@ -178,6 +178,25 @@ TEST(Gradient, CheckpointsAreComputedAgainBehindABarrier) {
   EXPECT_EQ(evaluate(*prepared, arguments), evaluate(*plain, arguments));
 }
 
+TEST(Gradient, AnnotationsOfCalleesAreKept) {
+  Module module("m");
+  Computation& callee = define(module, "layer", {f32({8, 4})}, [](Computation&, Values p) {
+    const Value x = split(p[0], 0, 4);
+    return split(multiply(x, x), 1, 4);
+  });
+  define_entry(module, "main", {f32({8, 4})},
+               [&](Computation&, Values p) { return tuple({gradient(total(call(callee, {p[0]})), p)[0]}); });
+  const auto prepared = prepare(module);
+  size_t rows = 0, columns = 0;
+  for (const auto& instruction : prepared->entry()->instructions()) {
+    if (instruction->notes().sharding == nullptr) continue;
+    rows += instruction->notes().sharding->tiles.dims[0] == 4 ? 1 : 0;
+    columns += instruction->notes().sharding->tiles.dims[1] == 4 ? 1 : 0;
+  }
+  EXPECT_EQ(rows, 2) << print(*prepared);     // the argument and its gradient
+  EXPECT_EQ(columns, 1) << print(*prepared);  // the cotangent of the result, which itself nobody reads
+}
+
 // ---- messages -------------------------------------------------------------------------------------------------------
 
 std::string message_of(const std::vector<Shape>& parameters, const Body& body) {

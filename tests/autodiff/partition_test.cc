@@ -7,6 +7,7 @@
 #include "ops/build.h"
 #include "ops/einsum.h"
 #include "ops/split.h"
+#include "runtime/prepare.h"
 #include "shard/partition.h"
 #include "text/print.h"
 #include "text/verify.h"
@@ -64,6 +65,33 @@ TEST(PartitionedGradient, AnMoeLayerHasOneAllToAllEachWayInEachPass) {
     EXPECT_EQ(count(*program.module, Op::all_to_all), 4) << print(*module) << print(*program.module);
     EXPECT_EQ(count(*program.module, Op::all_gather), 0) << print(*program.module);
     EXPECT_EQ(count(*program.module, Op::collective_permute), 0) << print(*program.module);
+  }
+}
+
+// Each of the layers is computed again, with all that it sends, and nothing merges that with the first time.
+TEST(PartitionedGradient, CheckpointsStay) {
+  Module module("layers");
+  const std::vector<Shape> types = {f32({G, S, M}), f32({M, E}), f32({E, M, H}), f32({E, H, M})};
+  Computation& layer =
+      define(module, "layer", types, [](Computation& in, Values p) { return add(p[0], moe_layer(in, p)); });
+  define_entry(module, "train", types, [&](Computation&, Values p) {
+    Value x = p[0];
+    for (int i = 0; i < 3; ++i) x = checkpoint(layer, {x, p[1], p[2], p[3]});
+    return tuple(gradient(reduce(multiply(x, x), {0, 1, 2}, Reducer::add), p));
+  });
+  const auto prepared = prepare(module);
+  const Partitioned program = partition(*prepared);
+  EXPECT_EQ(count(*program.module, Op::opt_barrier), 3);
+  const auto again = prepare(*program.module);
+  EXPECT_EQ(count(*again, Op::all_to_all), 3 * 6) << print(*again);
+  const std::vector<Literal> arguments = random_arguments(module, 1, {Signs::both});
+  const Literal whole = evaluate(module, arguments);
+  const Literal parts =
+      gather_results(program, whole.shape(), simulate(*program.module, scatter_arguments(program, arguments)));
+  for (size_t k = 0; k < whole.elements().size(); ++k) {
+    const auto expected = whole.elements()[k].values<float>();
+    const auto got = parts.elements()[k].values<float>();
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(expected[i], got[i], 1e-3 * (1 + std::abs(expected[i])));
   }
 }
 
