@@ -421,9 +421,10 @@ class Apt:
             os.makedirs(f'{root}/{folder}', exist_ok=True)
         self.lists, self.conf = f'{root}/state/lists', f'{root}/apt.conf'
         codes = ' '.join(f'"{code}";' for code in languages) or '"none";'
+        # What the system does after an update is not for lists of our own.
         text = (f'#clear Acquire::Languages;\nAcquire::Languages {{ {codes} }};\nDir::State "{root}/state";\n'
                 f'Dir::State::status "/var/lib/dpkg/status";\nDir::Cache "{root}/cache";\nAcquire::Retries "3";\n'
-                f'APT::Update::Error-Mode "any";\nAPT::Update::Post-Invoke-Success {{ }};\n#clear APT::Update::Post-Invoke-Success;\n')
+                f'APT::Update::Error-Mode "any";\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n')
         if os.geteuid() == 0:
             text += 'APT::Sandbox::User "root";\n'
         self.same = os.path.exists(self.conf) and open(self.conf, encoding='utf-8').read() == text
@@ -431,7 +432,14 @@ class Apt:
             file.write(text)
 
     def run(self, *words, cwd=None):
-        return subprocess.run((words[0], '-c', self.conf, *words[1:]), cwd=cwd, capture_output=True, text=True)
+        process = subprocess.Popen((words[0], '-c', self.conf, *words[1:]), cwd=cwd, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        while True:
+            try:
+                out, err = process.communicate(timeout=8)
+                return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+            except subprocess.TimeoutExpired:
+                say(f'{words[0]} {words[1]} is still at work')
 
     def update(self):
         stamp = f'{self.lists}/updated'
@@ -540,7 +548,7 @@ def fetch_english(apt, work, english):
 
 def fetch_packages(apt, work, jobs, languages):
     versions = apt.candidates([job['package'] for job in jobs]) if jobs else {}
-    results, running, failures = [], [], []
+    results, running, failures = [], {}, []
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
         for i, job in enumerate(jobs, 1):
             if job['package'] not in versions:
@@ -558,11 +566,11 @@ def fetch_packages(apt, work, jobs, languages):
                 failures.append(str(error))
                 say(f'error: {error}')
                 continue
-            running.append((job, pool.submit(extract, work, job, set(languages))))
-        for job, future in running:
+            running[pool.submit(extract, work, job, set(languages))] = job
+        for future in concurrent.futures.as_completed(running):
             results.append(future.result())
-            os.unlink(job['deb'])
-            say(f'{job["package"]}: {results[-1]["rows"]} rows')
+            os.unlink(running[future]['deb'])
+            say(f'{results[-1]["package"]}: {results[-1]["rows"]} rows')
     if failures and not results:
         stop(11, failures[0])
     if failures:
@@ -617,4 +625,7 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        stop(1, 'interrupted; run the same command again to go on')

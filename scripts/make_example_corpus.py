@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 SOURCES = {'lo', 'lohelp', 'firefox'}
-SHARE = {'train': 0.062, 'dev': 0.25, 'test': 0.4}  # of the English sentences
+SHARE = {'train': 0.2, 'dev': 0.3, 'test': 0.6}  # of the English sentences
 MOST_WORDS = 30
 
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kSteps =
     "The steps, one after another; all of them work on one folder:\n"
-    "  gshard corpus import mine.tsv.gz -o corpus\n"
+    "  gshard corpus import mine.tsv.gz -o corpus       or fetch\n"
     "  gshard corpus vocab corpus --size 8000\n"
     "  gshard corpus build corpus\n"
     "  gshard corpus stats corpus";
@@ -22,10 +22,10 @@ constexpr const char* kSteps =
 }  // namespace
 
 std::vector<Command> add_corpus(CLI::App& root) {
-  CLI::App* app = add_subcommand(root, "corpus", "Prepare text for training: import, vocab, build, stats", kSteps);
+  CLI::App* app = add_subcommand(root, "corpus", "Prepare text for training translation", kSteps);
   app->require_subcommand(0, 1);
-  return {add_corpus_fetch(*app), add_corpus_import(*app), add_corpus_vocab(*app), add_corpus_build(*app),
-          add_corpus_stats(*app)};
+  return {add_corpus_fetch(*app), add_corpus_import(*app), add_corpus_vocab(*app),
+          add_corpus_build(*app), add_corpus_stats(*app),  add_corpus_baselines(*app)};
 }
 
 std::string import_report(const CorpusSummary& summary) {

@@ -14,6 +14,7 @@ Command add_corpus_fetch(CLI::App& corpus);
 Command add_corpus_vocab(CLI::App& corpus);
 Command add_corpus_build(CLI::App& corpus);
 Command add_corpus_stats(CLI::App& corpus);
+Command add_corpus_baselines(CLI::App& corpus);
 
 // What import and fetch say when they are done: rows dropped by rule, rows kept by part.
 std::string import_report(const CorpusSummary& summary);

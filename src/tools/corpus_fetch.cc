@@ -98,8 +98,8 @@ std::string text_of(const ManifestChanges& changes) {
   Table table({{"package"}, {"then"}, {"now"}, {"rows then", Align::right}, {"now", Align::right}});
   for (const PackageChange& p : changes.packages) {
     if (p.version_then == p.version_now && p.rows_then == p.rows_now) continue;
-    table.add({p.package, p.version_then, p.version_now.empty() ? "gone" : p.version_now, with_separators(p.rows_then),
-               with_separators(p.rows_now)});
+    table.add({p.package, p.version_then, p.version_now.empty() ? "not fetched" : p.version_now,
+               with_separators(p.rows_then), with_separators(p.rows_now)});
   }
   std::string text = table.empty() ? "every package is as it was\n" : table.text();
   for (const HeldOutChange& h : changes.held_out) {

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,6 +15,7 @@
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
+#include "train/batch_reader.h"
 #include "train/token_file.h"
 
 namespace gshard {
@@ -23,6 +27,7 @@ constexpr const char* kNotes =
     "\n"
     "Examples:\n"
     "  gshard corpus stats corpus\n"
+    "  gshard corpus stats corpus --rows 96x64\n"
     "  gshard corpus stats corpus --json | jq .train";
 
 struct TokenCounts {
@@ -143,6 +148,39 @@ std::string json_of(const CorpusSummary& summary) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+// How rows of such lengths would be filled, found by filling some.
+std::string packing_text(const std::string& folder, const std::string& lengths, double temperature) {
+  constexpr int kBatches = 100;
+  BatchOptions options{.rows = 64, .temperature = temperature};
+  char end = 0;
+  if (std::sscanf(lengths.c_str(), "%" SCNd64 "x%" SCNd64 "%c", &options.source_length, &options.target_length, &end) !=
+      2) {
+    throw Error::usage(
+        fmt::format("--rows: '{}' are no lengths of a row; write source and target tokens as 96x64", lengths));
+  }
+  const std::string path = token_path(folder, Part::train);
+  if (!std::filesystem::exists(path)) {
+    throw Error::program(fmt::format("{0} has no tokens; 'gshard corpus build {0}' makes them", folder));
+  }
+  const TokenFile tokens(path);
+  BatchReader reader(tokens, options);
+  const auto start = std::chrono::steady_clock::now();
+  int64_t pairs = 0, count = 0;
+  for (int i = 0; i < kBatches; ++i) {
+    const Batch batch = reader.next();
+    pairs += batch.pairs;
+    count += batch.source_tokens + batch.target_tokens;
+  }
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  const Padding padding = reader.padding();
+  return fmt::format(
+      "rows of {} source and {} target tokens hold {:.1f} pairs; padding is {:.1f}% of sources and {:.1f}% of targets\n"
+      "{} of {} pairs are longer than a row; one thread prepares {} tokens a second\n",
+      options.source_length, options.target_length, static_cast<double>(pairs) / (kBatches * options.rows),
+      100 * padding.source, 100 * padding.target, with_separators(reader.long_pairs()), with_separators(tokens.pairs()),
+      human_count(static_cast<double>(count) / passed.count()));
+}
+
 int show(const std::string& folder, double temperature, bool as_json) {
   if (!(temperature > 0)) throw Error::usage("--temperature must be above 0");
   const CorpusSummary summary = read_corpus(folder);
@@ -161,11 +199,17 @@ Command add_corpus_stats(CLI::App& corpus) {
   auto folder = std::make_shared<std::string>();
   auto temperature = std::make_shared<double>(5);
   auto as_json = std::make_shared<bool>(false);
+  auto rows = std::make_shared<std::string>();
   CLI::App* app = add_subcommand(corpus, "stats", "Show the size of each language and origin", kNotes);
   app->add_option("DIR", *folder, "The folder of the corpus")->required();
   app->add_option("--temperature", *temperature, "T of the sampling [5]")->type_name("T");
   app->add_flag("--json", *as_json, "Write JSON");
-  return {app, [=] { return show(*folder, *temperature, *as_json); }};
+  app->add_option("--rows", *rows, "Say how well rows of such lengths are filled, as 96x64")->type_name("SxT");
+  return {app, [=] {
+            if (rows->empty()) return show(*folder, *temperature, *as_json);
+            put(packing_text(*folder, *rows, *temperature));
+            return 0;
+          }};
 }
 
 }  // namespace gshard

@@ -38,7 +38,7 @@ void write_manifest(const std::string& folder, const std::vector<FetchedPackage>
 struct PackageChange {
   std::string package;
   std::string version_then;
-  std::string version_now;  // empty: it is gone
+  std::string version_now;  // empty: it was not fetched
   int64_t rows_then = 0;    // kept
   int64_t rows_now = 0;
 };

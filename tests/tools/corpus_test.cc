@@ -56,6 +56,52 @@ TEST(CorpusCommand, PlainFilesAndLanguagesWithoutDev) {
   EXPECT_THAT(o.err, HasSubstr("no dev pairs for de-en; give some with --dev"));
 }
 
+// A folder of commands with python3 alone in it, so that there is no apt.
+constexpr const char* kWithoutApt =
+    "mkdir -p bin; ln -sf \"$(python3 -c 'import sys; print(sys.executable)')\" bin/python3; PATH=$PWD/bin ";
+
+TEST(CorpusCommand, WithoutAptTheExampleIsTaken) {
+  const Folder folder;
+  const Outcome o = folder.shell(std::string(kWithoutApt) + "$GSHARD corpus fetch --languages de,xx -o c");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("error: there is no apt-get here"));
+  EXPECT_THAT(o.err,
+              HasSubstr("taking the small example text (MPL-2.0) instead. 'gshard corpus import' takes text of"));
+  EXPECT_THAT(o.err, HasSubstr("the example text has no xx"));
+  EXPECT_THAT(folder.gshard("corpus stats c").out, HasSubstr("tr-en"));
+}
+
+TEST(CorpusCommand, WithoutAptACorpusThatIsThereStays) {
+  const Folder folder;
+  folder.write("mine.tsv", rows());
+  folder.gshard("corpus import mine.tsv -o c");
+  const std::string before = folder.read("c/train.tsv");
+  const Outcome o = folder.shell(std::string(kWithoutApt) + "$GSHARD corpus fetch --languages de -o c");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_THAT(o.err, HasSubstr("error: without apt no packages can be fetched; the corpus in c stays as it is\n"));
+  EXPECT_EQ(folder.read("c/train.tsv"), before);
+}
+
+TEST(CorpusCommand, APassOfRowsIsDescribed) {
+  const Folder folder;
+  folder.write("mine.tsv", rows());
+  folder.shell("$GSHARD corpus import mine.tsv -o c; $GSHARD corpus vocab c --size 295; $GSHARD corpus build c");
+  const Outcome o = folder.gshard("corpus stats c --rows 96x64");
+  EXPECT_THAT(o.out, StartsWith("rows of 96 source and 64 target tokens hold ")) << o.err;
+  EXPECT_EQ(folder.gshard("corpus stats c --rows 2x2").exit_code, 3);
+}
+
+TEST(CorpusCommand, BaselinesAreScored) {
+  const Folder folder;
+  folder.write("mine.tsv", rows());
+  folder.write("test.tsv", "de\ten\thaus hund baum stein brot\thouse dog tree stone bread\n");
+  EXPECT_EQ(folder.gshard("corpus import mine.tsv -o c --test test.tsv").exit_code, 0);
+  const Outcome o = folder.gshard("corpus baselines c");
+  EXPECT_THAT(o.out, HasSubstr("nearest BLEU")) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("de-en"));
+  EXPECT_THAT(o.out, HasSubstr("never with WMT or FLORES"));
+}
+
 struct Wrong {
   const char* arguments;
   int exit_code;
@@ -105,6 +151,15 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"import empty.tsv -o c --keep scrpt", 2,
               "error: unknown rule 'scrpt'; did you mean 'script'? (see 'gshard help corpus import')"},
         Wrong{"import empty.tsv -o empty.tsv", 3, "error: empty.tsv: cannot make this folder: Not a directory"},
+        Wrong{"fetch --languages de+fr -o c", 2,
+              "error: --languages: 'de+fr' is no name of a language; write them as de,fr,pt_BR"},
+        Wrong{"fetch --languages de -o c --sources books", 2,
+              "error: unknown source 'books'; there are lo, lohelp, firefox, wesnoth, ddtp\n"
+              "error: these languages and sources cannot be fetched (see 'gshard help corpus fetch')"},
+        Wrong{"stats . --rows 96", 2,
+              "error: --rows: '96' are no lengths of a row; write source and target tokens as 96x64"},
+        Wrong{"stats . --rows 96x64", 3, "error: . has no tokens; 'gshard corpus build .' makes them"},
+        Wrong{"baselines . --part train", 2, "error: --part: 'train' is none of dev, test"},
         Wrong{"vocab .", 3,
               "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
         Wrong{"vocab . --size 100 --source-size 100", 2,
