@@ -485,8 +485,12 @@ class Apt:
 
 # ---------------------------------------------------------------- the whole
 
+QUIET = False
+
+
 def say(line):
-    print(line, file=sys.stderr, flush=True)
+    if not QUIET or line.startswith('error:'):
+        print(line, file=sys.stderr, flush=True)
 
 
 def stop(code, line):
@@ -598,7 +602,10 @@ def main():
     parser.add_argument('work')
     parser.add_argument('--languages', required=True)
     parser.add_argument('--sources', default='lo,lohelp,firefox')
+    parser.add_argument('--quiet', action='store_true', help='errors alone')
     args = parser.parse_args()
+    global QUIET
+    QUIET = args.quiet
     languages, sources = args.languages.split(','), args.sources.split(',')
     unknown = [source for source in sources if source not in LICENCES]
     if unknown:

@@ -112,8 +112,11 @@ std::string text_of(const ManifestChanges& changes) {
 
 CorpusSummary fetch_packages(const Options& options) {
   const std::string work = options.folder + "/fetch";
-  const int code = run_command({"python3", shipped_file("scripts/fetch_corpus.py"), work, "--languages",
-                                options.languages, "--sources", options.sources});
+  std::vector<std::string> words = {
+      "python3",      shipped_file("scripts/fetch_corpus.py"), work, "--languages", options.languages, "--sources",
+      options.sources};
+  if (!spdlog::should_log(spdlog::level::warn)) words.emplace_back("--quiet");
+  const int code = run_command(words);
   if (code == kNoApt || code == kNoDownloads) return import_example_instead(options, code);
   if (code == 2) throw Error::usage("these languages and sources cannot be fetched (see 'gshard help corpus fetch')");
   if (code != 0) throw Error::program("the text is not complete; run the same command again to go on");
