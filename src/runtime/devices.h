@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "backend/cpu/precision.h"
 #include "runtime/buffer.h"
 
 namespace gshard {
@@ -22,6 +23,7 @@ enum class Backend : uint8_t {
 struct DeviceOptions {
   Backend backend = Backend::cpu;
   int threads = 0;  // that all devices share; 0 for as many as there are cores
+  cpu::MatmulPrecision precision = cpu::MatmulPrecision::f32;
 };
 
 // Copies stand for the same devices.
@@ -32,6 +34,7 @@ class Devices {
 
   int64_t count() const;
   Backend backend() const;
+  cpu::MatmulPrecision precision() const;
   const std::shared_ptr<cpu::Pool>& pool() const;
 
   // Memory to be written before it is read. What was dropped is given out again, so that a program that runs step by

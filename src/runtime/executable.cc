@@ -108,6 +108,7 @@ void Executable::State::compile() {
   if (devices.backend() == Backend::reference) return;
   cpu::CompileOptions options;
   options.pool = devices.pool();
+  options.precision = devices.precision();
   if (devices.count() > 1) options.grid = grid_of(*module);
   compiled = cpu::Executable::compile(*module, options);
   donors = compiled->donors();

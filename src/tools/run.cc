@@ -46,6 +46,7 @@ struct RunOptions {
   std::string out;
   bool f64 = false;
   std::string backend = "cpu";
+  std::string precision = "f32";
   ShardingArguments sharding;
   bool is_partitioned = false;
 };
@@ -80,7 +81,9 @@ int64_t show(const Literal& result) {
 
 // The program that was asked for: whole, or partitioned over the devices that the options name.
 Executable executable_of(const Module& module, const RunOptions& options) {
-  const DeviceOptions on{options.backend == "cpu" ? Backend::cpu : Backend::reference};
+  DeviceOptions on;
+  on.backend = options.backend == "cpu" ? Backend::cpu : Backend::reference;
+  on.precision = options.precision == "bf16" ? cpu::MatmulPrecision::bf16 : cpu::MatmulPrecision::f32;
   if (!options.is_partitioned) return Executable(Devices(1, on), module);
   Partitioned parts = partition(*prepare(module), partition_options(options.sharding));
   return Executable(Devices(parts.mesh.device_count() * parts.replicas, on), std::move(parts));
@@ -132,6 +135,10 @@ Command add_run(CLI::App& root) {
          "--backend", options->backend,
          "cpu: compiled loops and oneDNN (default); reference: the plain evaluator,\nwhich is what a program means")
       ->check(CLI::IsMember({"reference", "cpu"}));
+  app->add_option("--precision", options->precision,
+                  "In what products and convolutions of f32 multiply on the cpu backend: f32 (default),\nor bf16, "
+                  "which is faster; both add up in f32")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
   add_sharding_options(*app, options->sharding);
   return {app, [app, options] {

@@ -8,6 +8,7 @@
 #include "equals_evaluator.h"
 #include "eval/arguments.h"
 #include "ops/build.h"
+#include "runtime/compare.h"
 #include "shard/trials.h"
 #include "text/parse.h"
 #include "text/print.h"
@@ -129,6 +130,9 @@ TEST_P(CpuDots, EqualTheEvaluator) {
     const auto module = random_dot(seed, type, result);
     SCOPED_TRACE(seed);
     ASSERT_EQ(difference_from_evaluator(*module, random_arguments(*module, seed)), "") << print(*module);
+    for (const auto& step : cpu::Executable::compile(*module)->steps()) {
+      EXPECT_EQ(step.text.find("evaluator"), std::string::npos) << step.text;
+    }
   }
 }
 
@@ -199,6 +203,28 @@ TEST(CpuDots, ConversionsThatAreExactAreTheProducts) {
     ROOT n = bf16[32,32] convert(d)
   )"),
             std::vector<std::string>{"matmul [32,16] [16,32] bf16 -> bf16, written as n"});
+}
+
+TEST(CpuDots, PrecisionIsOfTheOperandsAlone) {
+  const auto module = parse_module(R"(HloModule m
+    ENTRY main {
+      a = f32[32,64] parameter(0)
+      b = f32[64,32] parameter(1)
+      ROOT d = f32[32,32] dot(a, b), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    })");
+  const auto rounded = parse_module(R"(HloModule m
+    ENTRY main {
+      a = f32[32,64] parameter(0)
+      b = f32[64,32] parameter(1)
+      narrow_a = bf16[32,64] convert(a)
+      narrow_b = bf16[64,32] convert(b)
+      ROOT d = f32[32,32] dot(narrow_a, narrow_b), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    })");
+  const auto arguments = random_arguments(*module, 1);
+  const auto program = cpu::Executable::compile(*module, {.precision = cpu::MatmulPrecision::bf16});
+  const Literal narrow = program->run(arguments);
+  EXPECT_EQ(compare(cpu::Executable::compile(*rounded)->run(arguments), narrow, 0).different, 0);
+  EXPECT_GT(compare(cpu::Executable::compile(*module)->run(arguments), narrow, 0).different, 0);
 }
 
 TEST(CpuDots, ThoseWithoutSumsAreLoops) {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/precision.h"
 #include "eval/collectives.h"
 #include "eval/evaluate.h"
 #include "ir/module.h"
@@ -32,6 +33,7 @@ struct CompileOptions {
   std::shared_ptr<Pool> pool = nullptr;
   // Of the devices that run the program together. One is alone: its collectives have one participant.
   DeviceGrid grid = {};
+  MatmulPrecision precision = MatmulPrecision::f32;
 };
 
 // Where a device finds its arguments and puts its results, leaf by leaf; null for tokens. Arguments are only read, but

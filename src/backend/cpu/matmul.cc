@@ -312,22 +312,21 @@ Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   const size_t rank = dims.size();
   double work = 2.0 * static_cast<double>(spec.lhs.dims[rank - 1]);
   for (int64_t d : dims) work *= static_cast<double>(d);
-  // The first batch dimension that is long enough, else rows, else columns.
+  const int64_t wanted = std::min<int64_t>(kMostParts, static_cast<int64_t>(work / kSmallProduct) + 1);
+  // The dimension with the most parts: batch rather than rows, rows rather than columns.
   s.split = rank - 2;
-  if (dims[rank - 2] < 2 * kLeastRows && dims[rank - 1] >= 2 * kLeastRows) s.split = rank - 1;
-  for (size_t d = rank - 2; d-- > 0;) {
-    if (dims[d] > 1) s.split = d;
+  s.step = dims[rank - 2];
+  for (size_t d = 0; d < rank; ++d) {
+    const int64_t least = d + 2 >= rank ? kLeastRows : 1;
+    int64_t step = std::max<int64_t>((dims[d] + wanted - 1) / wanted, least);
+    step = std::min((step + least - 1) / least * least, dims[d]);
+    const int64_t count = (dims[d] + step - 1) / step;
+    if (count <= s.count) continue;
+    s.split = d;
+    s.step = step;
+    s.count = count;
   }
   const int64_t size = dims[s.split];
-  s.step = size;
-  if (work >= kSmallProduct) {
-    const int64_t least = s.split + 2 >= rank ? kLeastRows : 1;
-    const auto wanted = std::min<int64_t>(kMostParts, static_cast<int64_t>(work / kSmallProduct) + 1);
-    s.step = std::max<int64_t>((size + wanted - 1) / wanted, least);
-    s.step = (s.step + least - 1) / least * least;
-  }
-  s.step = std::min(s.step, size);
-  s.count = (size + s.step - 1) / s.step;
   s.whole = s.piece_for(s.step);
   if (size % s.step != 0) s.last = s.piece_for(size % s.step);
 }

@@ -57,6 +57,31 @@ Value in_order(Value x, const Dims& order) {
 
 Value as_type(Value x, DType type) { return x.type() == type ? x : convert(x, type); }
 
+bool is_matmul_type(DType type) { return type == DType::f32 || type == DType::bf16; }
+
+bool is_loop_number(DType type) {
+  if (is_floating(type)) return bits_of(type) >= 16;
+  return is_integer(type) && bits_of(type) >= 8;
+}
+
+// f32 as bf16, or the bf16 that it was made of.
+Value rounded(Value x) {
+  const bool is_wide = x->op() == Op::convert && x->operand(0)->shape().type() == DType::bf16;
+  return is_wide ? Value(x->operand(0)) : convert(x, DType::bf16);
+}
+
+// The same product or convolution of operands that are rounded to bf16; null where it is not to be rounded.
+Instruction* with_rounded_operands(Instruction& x) {
+  if (x.op() != Op::dot && x.op() != Op::convolution) return nullptr;
+  for (const Shape* shape : {&x.shape(), &x.operand(0)->shape(), &x.operand(1)->shape()}) {
+    if (shape->type() != DType::f32) return nullptr;
+  }
+  const Value lhs = rounded(x.operand(0));
+  const Value rhs = rounded(x.operand(1));
+  if (x.op() == Op::dot) return dot(lhs, rhs, x.attrs<DotAttrs>(), DType::f32).instruction();
+  return convolution(lhs, rhs, x.attrs<ConvolutionAttrs>(), DType::f32).instruction();
+}
+
 class DotPreparer {
  public:
   explicit DotPreparer(Instruction& dot)
@@ -67,17 +92,21 @@ class DotPreparer {
 
   // What is to stand for the dot; null where it is good as it is.
   Instruction* replacement() const {
-    const bool is_number = is_floating(result().type()) || is_integer(result().type());
-    if (!is_number || result().element_count() == 0 || lhs().element_count() == 0) return nullptr;
+    for (const Shape* shape : {&lhs(), &rhs(), &result()}) {
+      if (!is_loop_number(shape->type()) || shape->element_count() == 0) return nullptr;
+    }
     if (size_of(lhs(), lhs_.contracting) == 1) return product().instruction();
     if (size_of(lhs(), lhs_.others) == 1 && size_of(rhs(), rhs_.others) == 1) return sum_of_products().instruction();
-    return with_ordered_operands();
+    return is_matmul_type(lhs().type()) ? with_ordered_operands() : loops().instruction();
   }
 
  private:
   const Shape& lhs() const { return dot_.operand(0)->shape(); }
   const Shape& rhs() const { return dot_.operand(1)->shape(); }
   const Shape& result() const { return dot_.shape(); }
+  DType sum_type() const {
+    return is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
+  }
 
   // Each number of the result is one product.
   Value product() const {
@@ -93,14 +122,30 @@ class DotPreparer {
 
   // Each number of the result is the sum over contracted dimensions of what two arrays of one shape hold.
   Value sum_of_products() const {
-    const DType type = is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
     const auto flat = [&](Instruction* x, const OperandDims& dims) {
       const Value ordered = in_order(x, joined(dims.batch, dims.contracting, dims.others));
-      return as_type(reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.contracting))), type);
+      return as_type(reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.contracting))), sum_type());
     };
     const Value products = multiply(flat(dot_.operand(0), lhs_), flat(dot_.operand(1), rhs_));
     const Value sum = reduce(products, counting(lhs_.batch.size(), lhs_.contracting.size()), Reducer::add);
     return as_type(reshape(sum, result().dims()), result().type());
+  }
+
+  // What oneDNN has no type for: sums along rows of both operands. Barriers keep what makes the operands from being
+  // computed anew for each number of the result.
+  Value loops() const {
+    const size_t batch = lhs_.batch.size();
+    const size_t rows = lhs_.others.size();
+    const size_t columns = rhs_.others.size();
+    const Dims contracted = counting(batch + rows + columns, lhs_.contracting.size());
+    const Dims sizes = joined(result().dims(), sizes_of(lhs(), lhs_.contracting));
+    const auto spread = [&](Instruction* x, const OperandDims& dims, size_t first) {
+      const Value rows_of_sums = in_order(x, joined(dims.batch, dims.others, dims.contracting));
+      const Dims places = joined(counting(0, batch), counting(first, dims.others.size()), contracted);
+      return broadcast(opt_barrier(as_type(rows_of_sums, sum_type())), sizes, places);
+    };
+    const Value products = multiply(spread(dot_.operand(0), lhs_, batch), spread(dot_.operand(1), rhs_, batch + rows));
+    return as_type(reduce(products, contracted, Reducer::add), result().type());
   }
 
   // One operand or both with batch dimensions first and contracted ones last, where that makes a matrix product of it.
@@ -154,6 +199,10 @@ class DotPreparer {
 };
 
 }  // namespace
+
+void round_operands(Module& module) {
+  for (const auto& computation : module.computations()) replace(*computation, with_rounded_operands);
+}
 
 void prepare_dots(Module& module) {
   // Computations of reducers are added on the way.

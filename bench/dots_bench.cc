@@ -1,0 +1,101 @@
+// Dots on the CPU backend beside the raw call of oneDNN on the same sizes, with one thread and with two.
+//
+// Names are what/type/batch/rows/columns/sums/threads; the counter is floating-point operations. `backend` is a whole
+// run of a program of one dot, from literal to literal.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <dnnl.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/executable.h"
+#include "eval/arguments.h"
+#include "text/parse.h"
+
+// oneDNN comes with OpenMP.
+extern "C" void omp_set_num_threads(int threads);
+
+namespace gshard {
+namespace {
+
+struct Product {
+  int64_t batch;
+  int64_t rows;
+  int64_t columns;
+  int64_t sums;
+  double flops() const { return 2.0 * static_cast<double>(batch * rows * columns * sums); }
+};
+
+void count(benchmark::State& state, const Product& p) {
+  state.counters["FLOP"] =
+      benchmark::Counter(p.flops(), benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1000);
+}
+
+void onednn(benchmark::State& state, const std::string& type, const Product& p) {
+  using dnnl::memory;
+  omp_set_num_threads(1);
+  const auto element = type == "f32" ? memory::data_type::f32 : memory::data_type::bf16;
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const auto desc = [&](int64_t m, int64_t n) {
+    return memory::desc({p.batch, m, n}, element, memory::format_tag::abc);
+  };
+  const dnnl::matmul::primitive_desc made(
+      dnnl::matmul::desc(desc(p.rows, p.sums), desc(p.sums, p.columns), desc(p.rows, p.columns)), engine);
+  const dnnl::matmul matmul(made);
+  dnnl::stream stream(engine);
+  const memory a(made.src_desc(), engine);
+  const memory b(made.weights_desc(), engine);
+  const memory c(made.dst_desc(), engine);
+  for (const memory& array : {a, b, c})
+    std::fill_n(static_cast<char*>(array.get_data_handle()), array.get_desc().get_size(), 0);
+  for (auto _ : state) {
+    matmul.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
+  }
+  count(state, p);
+}
+
+// `is_moved`: operands and result stand in memory as [rows, batch, ...], as heads of attention do.
+void backend(benchmark::State& state, const std::string& type, const Product& p, bool is_moved, int threads) {
+  const auto shape = [&](int64_t m, int64_t n) {
+    return is_moved ? fmt::format("{}[{},{},{}]", type, m, p.batch, n)
+                    : fmt::format("{}[{},{},{}]", type, p.batch, m, n);
+  };
+  const std::string product = fmt::format("{}[{},{},{}]", type, p.batch, p.rows, p.columns);
+  const std::string dims =
+      is_moved ? "lhs_batch_dims={1}, lhs_contracting_dims={2}, rhs_batch_dims={1}, rhs_contracting_dims={0}"
+               : "lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}";
+  const std::string move =
+      is_moved ? fmt::format("  ROOT t = {} transpose(d), dimensions={{1,0,2}}\n", shape(p.rows, p.columns)) : "";
+  const auto module = parse_module(fmt::format(
+      "HloModule m\nENTRY e {{\n  a = {} parameter(0)\n  b = {} parameter(1)\n  {}d = {} dot(a, b), {}\n{}}}\n",
+      shape(p.rows, p.sums), shape(p.sums, p.columns), is_moved ? "" : "ROOT ", product, dims, move));
+  const auto program = cpu::Executable::compile(*module, {.threads = threads});
+  const std::vector<Literal> arguments = random_arguments(*module, 1);
+  for (auto _ : state) benchmark::DoNotOptimize(program->run(arguments));
+  count(state, p);
+}
+
+const bool registered = [] {
+  // Feed-forward layers, attention (scores and values), the head, experts, and a decoding step.
+  const std::vector<Product> products = {{1, 4096, 1024, 256}, {1, 4096, 256, 1024}, {32, 256, 256, 64},
+                                         {32, 256, 64, 256},   {1, 1024, 8192, 256}, {8, 512, 1024, 256},
+                                         {1, 2048, 2048, 512}, {1, 8, 1024, 1024}};
+  for (const std::string type : {"f32", "bf16"}) {
+    for (const Product& p : products) {
+      const std::string sizes = fmt::format("{}/{}/{}/{}/{}", type, p.batch, p.rows, p.columns, p.sums);
+      benchmark::RegisterBenchmark(("dots/onednn/" + sizes + "/1").c_str(), onednn, type, p);
+      for (int threads : {1, 2}) {
+        benchmark::RegisterBenchmark(fmt::format("dots/backend/{}/{}", sizes, threads).c_str(), backend, type, p, false,
+                                     threads)
+            ->UseRealTime();
+      }
+      benchmark::RegisterBenchmark(("dots/moved/" + sizes + "/1").c_str(), backend, type, p, true, 1)->UseRealTime();
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace gshard
