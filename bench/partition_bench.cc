@@ -1,11 +1,15 @@
 // Propagating and partitioning: full-size train steps over more and more devices, and made modules of more and more
 // instructions. Linear in instructions and flat in devices is the aim; reading and printing are not counted.
 //
-// partition/mixtral/8 ... /16384   one axis up to 512 devices, two axes beyond; the model's own annotations
+// partition/mixtral/8 ... /16384   one axis up to 512 devices, two axes beyond; the model's own annotations, and its
+//                                  batch scaled with the devices
+// partition/same_batch/...         the same, where the batch is what it was for 8 devices
 // partition/made/1000 ... /100000  dots, pointwise ops and transposes over 8 devices
 // propagate/made/1000 ... /100000  the same, without writing the program of a device
 #include <benchmark/benchmark.h>
 
+#include <cctype>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,6 +17,7 @@
 #include "runtime/prepare.h"
 #include "shard/partition.h"
 #include "text/parse.h"
+#include "text/verify.h"
 
 namespace gshard {
 namespace {
@@ -27,34 +32,54 @@ std::vector<MeshAxis> mesh_for(int64_t devices) {
   return {{"fsdp", 512}, {"tensor", devices / 512}};
 }
 
-void real_module(benchmark::State& state, const std::string& name) {
+// The text for a batch that is `factor` times as large. Both models have a batch of 96, which stands in the text as a
+// size by itself, and in the number of experts chosen for all tokens.
+std::string with_batch(const std::string& text, int64_t factor) {
+  const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
+  std::string scaled;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at;
+    while (end < text.size() && is_digit(text[end])) ++end;
+    const std::string_view number(text.data() + at, end - at);
+    const bool is_size =
+        at > 0 && std::strchr("[,:{", text[at - 1]) != nullptr && std::strchr("],:}", text[end]) != nullptr;
+    if (is_size && (number == "96" || number == "393216")) {
+      scaled += std::to_string(std::stoll(std::string(number)) * factor);
+    } else {
+      scaled += number;
+    }
+    if (end < text.size()) scaled += text[end];
+    at = end + 1;
+  }
+  return scaled;
+}
+
+void real_module(benchmark::State& state, const std::string& name, int64_t batch_factor) {
   const std::filesystem::path path = std::filesystem::path(GSHARD_HLO_DIR) / name;
   if (!std::filesystem::exists(path)) return state.SkipWithError("the module is absent");
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
-  const auto module = prepared(text.str(), name);
+  const auto module = prepared(with_batch(text.str(), batch_factor), name);
+  verify(*module);
   PartitionOptions options;
   options.mesh = mesh_for(state.range(0));
   for (auto _ : state) benchmark::DoNotOptimize(partition(*module, options));
   state.counters["instructions"] = static_cast<double>(module->instruction_count());
 }
 
-BENCHMARK_CAPTURE(real_module, mixtral, "mixtral_8x7b_train.hlo")
-    ->Name("partition/mixtral")
-    ->Arg(8)
-    ->Arg(64)
-    ->Arg(512)
-    ->Arg(4096)
-    ->Arg(16384)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(real_module, llama, "llama3_8b_train.hlo")
-    ->Name("partition/llama")
-    ->Arg(8)
-    ->Arg(64)
-    ->Arg(512)
-    ->Arg(4096)
-    ->Arg(16384)
-    ->Unit(benchmark::kMillisecond);
+void scaled_batch(benchmark::State& state, const std::string& name) { real_module(state, name, state.range(0) / 8); }
+void same_batch(benchmark::State& state, const std::string& name) { real_module(state, name, 1); }
+
+void with_meshes(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t devices : {8, 64, 512, 4096, 16384}) benchmark->Arg(devices);
+  benchmark->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(scaled_batch, mixtral, "mixtral_8x7b_train.hlo")->Name("partition/mixtral")->Apply(with_meshes);
+BENCHMARK_CAPTURE(scaled_batch, llama, "llama3_8b_train.hlo")->Name("partition/llama")->Apply(with_meshes);
+BENCHMARK_CAPTURE(same_batch, mixtral, "mixtral_8x7b_train.hlo")
+    ->Name("partition/same_batch/mixtral")
+    ->Apply(with_meshes);
+BENCHMARK_CAPTURE(same_batch, llama, "llama3_8b_train.hlo")->Name("partition/same_batch/llama")->Apply(with_meshes);
 
 // Values are made of earlier ones that a linear congruence picks among the last few.
 std::string made_module(int64_t instructions) {

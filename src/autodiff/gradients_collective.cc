@@ -73,7 +73,9 @@ void gradient_all_to_all(Pullback& p) {
 void gradient_collective_permute(Pullback& p) {
   CollectivePermuteAttrs back = again<CollectivePermuteAttrs>(p);
   if (!back.slice_sizes.text.empty()) p.refuse("it writes parts of its operands in place");
-  for (auto& [source, target] : back.source_target_pairs.pairs) std::swap(source, target);
+  auto pairs = back.source_target_pairs.list();
+  for (auto& [source, target] : pairs) std::swap(source, target);
+  back.source_target_pairs = std::move(pairs);
   give_through(p, [&](const std::vector<Value>& given) { return collective_permute(given, back); });
 }
 

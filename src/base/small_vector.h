@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -31,10 +32,10 @@ class SmallVector {
   }
   SmallVector(std::span<const T> values) : SmallVector(values.begin(), values.end()) {}
   SmallVector(const std::vector<T>& values) : SmallVector(values.begin(), values.end()) {}
-  SmallVector(const SmallVector& other) { assign(other.begin(), other.end()); }
+  SmallVector(const SmallVector& other) { copy(other); }
   SmallVector(SmallVector&& other) noexcept { steal(other); }
   SmallVector& operator=(const SmallVector& other) {
-    if (this != &other) assign(other.begin(), other.end());
+    if (this != &other) copy(other);
     return *this;
   }
   SmallVector& operator=(SmallVector&& other) noexcept {
@@ -86,6 +87,7 @@ class SmallVector {
   template <class It>
   void assign(It first, It last) {
     clear();
+    if constexpr (std::forward_iterator<It>) reserve(static_cast<size_t>(std::distance(first, last)));
     for (; first != last; ++first) push_back(*first);
   }
   T* insert(const T* position, T value) {
@@ -101,7 +103,8 @@ class SmallVector {
     return at;
   }
   void append(std::span<const T> values) {
-    for (T value : values) push_back(value);
+    reserve(size_ + values.size());
+    for (const T& value : values) data_[size_++] = value;
   }
 
   bool operator==(const SmallVector& other) const {
@@ -112,6 +115,11 @@ class SmallVector {
   }
 
  private:
+  void copy(const SmallVector& other) {
+    reserve(other.size_);
+    std::copy_n(other.data_, other.size_, data_);
+    size_ = other.size_;
+  }
   void release() {
     if (data_ != inline_) delete[] data_;
   }

@@ -152,7 +152,7 @@ std::vector<Literal> permute(const Instruction& instruction, const DeviceGrid& g
   };
   std::vector<Literal> results(members.size());
   std::vector<bool> sent(members.size(), false);
-  for (const auto& [source, target] : attrs.source_target_pairs.pairs) {
+  for (const auto& [source, target] : attrs.source_target_pairs.list()) {
     const size_t to = position(target);
     const size_t from = position(source);
     if (to == members.size() || from == members.size()) continue;

@@ -38,7 +38,7 @@ Literal one_or_tuple(const Shape& result, std::span<const Literal> values) {
 
 // The value that this device receives: its own where a pair says so, zeros where no pair sends it any.
 Literal permuted(const Instruction& instruction, const Shape& result, std::span<const Literal> operands, int64_t id) {
-  for (const auto& [source, target] : instruction.attrs<CollectivePermuteAttrs>().source_target_pairs.pairs) {
+  for (const auto& [source, target] : instruction.attrs<CollectivePermuteAttrs>().source_target_pairs.list()) {
     if (target != id) continue;
     if (source == id) return one_or_tuple(result, operands);
     throw evaluation_error(instruction, "device " + std::to_string(id) + " receives from device " +

@@ -48,7 +48,7 @@ class Hasher {
   void add(const TileAssignment& t) { add(t.dims), add(t.reshape_dims), add(t.transpose_perm), add(t.devices); }
   void add(const ReplicaGroups& value) { add(value.groups), add(value.iota); }
   void add(const SourceTargetPairs& value) {
-    for (const auto& [source, target] : value.pairs) add(source), add(target);
+    for (const auto& [source, target] : value.list()) add(source), add(target);
   }
 
  private:
@@ -60,6 +60,31 @@ class Hasher {
 };
 
 }  // namespace
+
+std::vector<SourceTargetPairs::Pair> SourceTargetPairs::list() const {
+  std::vector<Pair> pairs = moves_;
+  for (auto repeat = repeats_.rbegin(); repeat != repeats_.rend(); ++repeat) {
+    const size_t once = pairs.size();
+    pairs.reserve(once * static_cast<size_t>(repeat->count));
+    for (int64_t time = 1; time < repeat->count; ++time) {
+      for (size_t i = 0; i < once; ++i) {
+        pairs.emplace_back(pairs[i].first + time * repeat->source_stride,
+                           pairs[i].second + time * repeat->target_stride);
+      }
+    }
+  }
+  if (device_order_ == nullptr) return pairs;
+  for (auto& [source, target] : pairs) {
+    source = (*device_order_)[static_cast<size_t>(source)];
+    target = (*device_order_)[static_cast<size_t>(target)];
+  }
+  return pairs;
+}
+
+bool SourceTargetPairs::operator==(const SourceTargetPairs& other) const {
+  if (moves_ == other.moves_ && repeats_ == other.repeats_ && device_order_ == other.device_order_) return true;
+  return list() == other.list();
+}
 
 uint64_t hash_of(const Attributes& attributes) {
   Hasher hasher;

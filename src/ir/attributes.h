@@ -181,10 +181,38 @@ struct ReplicaGroups {
   bool operator==(const ReplicaGroups&) const = default;
 };
 
-// source_target_pairs={{0,1},{1,0}}.
-struct SourceTargetPairs {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  bool operator==(const SourceTargetPairs&) const = default;
+// source_target_pairs={{0,1},{1,0}}. In memory as short as what it says: moves that all groups of devices do alike are
+// held once.
+//
+//   {{0,1},{2,3},{4,5},{6,7}}     moves {{0,1}}, repeated {4 times, 2 on, 2 on}
+//   {{0,0},{1,2},{2,1},{3,3}}     moves {{0,0}}, repeated {2 times, 1 on, 2 on}, {2 times, 2 on, 1 on}, major to minor
+class SourceTargetPairs {
+ public:
+  using Pair = std::pair<int64_t, int64_t>;
+  // All that follows is done `count` times, each as far beyond the last.
+  struct Repeat {
+    int64_t count = 1;
+    int64_t source_stride = 0;
+    int64_t target_stride = 0;
+    bool operator==(const Repeat&) const = default;
+  };
+
+  SourceTargetPairs() = default;
+  SourceTargetPairs(std::vector<Pair> pairs) : moves_(std::move(pairs)) {}
+  // Numbers are positions in `device_order`, or devices where it is null.
+  SourceTargetPairs(std::vector<Pair> moves, std::vector<Repeat> repeats,
+                    std::shared_ptr<const std::vector<int64_t>> device_order)
+      : moves_(std::move(moves)), repeats_(std::move(repeats)), device_order_(std::move(device_order)) {}
+
+  // All of them, as the text names them.
+  std::vector<Pair> list() const;
+  // Of the lists.
+  bool operator==(const SourceTargetPairs& other) const;
+
+ private:
+  std::vector<Pair> moves_;
+  std::vector<Repeat> repeats_;
+  std::shared_ptr<const std::vector<int64_t>> device_order_;
 };
 
 // ---- one struct per set of attributes ---------------------------------------------------------------------------

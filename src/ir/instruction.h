@@ -89,7 +89,9 @@ class Instruction {
     return *found;
   }
   void set_attributes(Attributes attributes) {
-    attributes_ = std::make_shared<const Attributes>(std::move(attributes));
+    attributes_ = std::holds_alternative<NoAttrs>(attributes)
+                      ? no_attributes()
+                      : std::make_shared<const Attributes>(std::move(attributes));
   }
   const std::shared_ptr<const Attributes>& shared_attributes() const { return attributes_; }
   void set_attributes(std::shared_ptr<const Attributes> attributes) { attributes_ = std::move(attributes); }

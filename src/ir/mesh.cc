@@ -8,8 +8,6 @@
 namespace gshard {
 namespace {
 
-constexpr size_t kMaxDigits = 64;
-
 // Prime factors, smallest first.
 std::vector<int64_t> prime_factors(int64_t n) {
   std::vector<int64_t> factors;
@@ -37,6 +35,10 @@ void check_permutation(const std::vector<int64_t>& order, int64_t count) {
 
 }  // namespace
 
+void Digits::throw_too_many() {
+  throw Error::program("a dimension is cut by more than " + std::to_string(kMost) + " prime factors of a mesh");
+}
+
 DigitSet set_of(const Digits& digits) {
   DigitSet set = 0;
   for (const Digit digit : digits) set |= digit_bit(digit);
@@ -56,7 +58,7 @@ Mesh::Mesh(std::vector<MeshAxis> axes, std::vector<int64_t> device_order)
     device_count_ = saturating_multiply(device_count_, axis.size);
     for (const int64_t prime : prime_factors(axis.size)) digits_.push_back({static_cast<int>(a), prime, 1});
   }
-  if (digits_.size() > kMaxDigits) throw Error::program("mesh: " + to_string() + " has more devices than 2^64");
+  if (digits_.size() > Digits::kMost) throw Error::program("mesh: " + to_string() + " has more devices than 2^31");
   for (size_t i = digits_.size(); i-- > 1;) digits_[i - 1].stride = digits_[i].stride * digits_[i].size;
   if (!device_order_.empty()) check_permutation(device_order_, device_count_);
 }
@@ -76,9 +78,7 @@ std::optional<size_t> Mesh::find_axis(std::string_view name) const {
   return std::nullopt;
 }
 
-DigitSet Mesh::all_digits() const {
-  return digits_.size() == kMaxDigits ? ~DigitSet{0} : digit_bit(static_cast<Digit>(digits_.size())) - 1;
-}
+DigitSet Mesh::all_digits() const { return digit_bit(static_cast<Digit>(digits_.size())) - 1; }
 
 int64_t Mesh::size_of(const Digits& digits) const {
   int64_t size = 1;

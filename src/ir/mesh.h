@@ -7,13 +7,17 @@
 // device order, for numberings that no list of axes describes, is as long as there are devices.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <compare>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/small_vector.h"
 
 namespace gshard {
 
@@ -25,7 +29,62 @@ struct MeshAxis {
 
 // Index of a digit in Mesh::digits().
 using Digit = uint8_t;
-using Digits = SmallVector<Digit, 8>;
+
+// Digits of one mesh, major to minor: what cuts one dimension. 32 bytes, in which what is not used is 0, so that lists
+// are copied and compared as a whole.
+class Digits {
+ public:
+  static constexpr size_t kMost = 31;
+  using value_type = Digit;
+  using iterator = Digit*;
+  using const_iterator = const Digit*;
+
+  Digits() = default;
+  Digits(std::initializer_list<Digit> digits) { append({digits.begin(), digits.size()}); }
+  explicit Digits(std::span<const Digit> digits) { append(digits); }
+  Digits(const Digit* first, const Digit* last) { append({first, last}); }
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Digit* data() const { return digits_; }
+  const Digit* begin() const { return digits_; }
+  const Digit* end() const { return digits_ + size_; }
+  Digit operator[](size_t i) const { return digits_[i]; }
+  Digit front() const { return digits_[0]; }
+  Digit back() const { return digits_[size_ - 1]; }
+
+  void clear() { *this = Digits(); }
+  // Cuts the list to its first `count` digits, of which it has as many.
+  void resize(size_t count) {
+    std::fill(digits_ + count, digits_ + size_, Digit{0});
+    size_ = static_cast<uint8_t>(count);
+  }
+  // Throw Error(program) where there would be more than kMost.
+  void push_back(Digit digit) {
+    if (size_ == kMost) throw_too_many();
+    digits_[size_++] = digit;
+  }
+  void append(std::span<const Digit> digits) {
+    if (digits.size() > kMost - size_) throw_too_many();
+    std::copy(digits.begin(), digits.end(), digits_ + size_);
+    size_ = static_cast<uint8_t>(size_ + digits.size());
+  }
+
+  bool operator==(const Digits& other) const { return words() == other.words(); }
+  // Lexicographical.
+  std::strong_ordering operator<=>(const Digits& other) const {
+    return std::lexicographical_compare_three_way(begin(), end(), other.begin(), other.end());
+  }
+  // All that there is, in four numbers: what a hash is made of.
+  std::array<uint64_t, 4> words() const { return std::bit_cast<std::array<uint64_t, 4>>(*this); }
+
+ private:
+  [[noreturn]] static void throw_too_many();
+
+  alignas(uint64_t) Digit digits_[kMost] = {};
+  uint8_t size_ = 0;
+};
+
 // A set of digits: bit i stands for digit i.
 using DigitSet = uint64_t;
 
@@ -43,7 +102,8 @@ class Mesh {
 
   Mesh() = default;  // one device, no axes
   // `device_order[i]` is the device at position i (row-major over the axes); empty where it is i. Throws
-  // Error(program) on sizes below 1, repeated names, more than 64 digits, or an order that is no permutation.
+  // Error(program) on sizes below 1, repeated names, more digits than Digits::kMost, or an order that is no
+  // permutation.
   explicit Mesh(std::vector<MeshAxis> axes, std::vector<int64_t> device_order = {});
 
   const std::vector<MeshAxis>& axes() const { return axes_; }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/small_vector.h"
 #include "ir/hlo_sharding.h"
 #include "ir/mesh.h"
 
@@ -20,12 +21,12 @@ namespace gshard {
 enum class Reducer : uint8_t { none, add, mul, max, min, and_, or_, xor_ };
 
 struct Sharding {
-  std::vector<Digits> dims;
+  SmallVector<Digits, 4> dims;
   DigitSet partial = 0;
   Reducer reducer = Reducer::none;
   DigitSet manual = 0;
 
-  static Sharding replicated(size_t rank) { return {std::vector<Digits>(rank), 0, Reducer::none, 0}; }
+  static Sharding replicated(size_t rank) { return {SmallVector<Digits, 4>(rank), 0, Reducer::none, 0}; }
 
   DigitSet cut() const;  // the digits that cut some dimension
   DigitSet used() const { return cut() | partial | manual; }

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/small_vector.h"
 #include "ir/mesh.h"
 
 namespace gshard {

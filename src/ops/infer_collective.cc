@@ -253,7 +253,7 @@ namespace {
 void check_pairs(const Instruction& i) {
   std::vector<int64_t> sources;
   std::vector<int64_t> targets;
-  for (const auto& [source, target] : i.attrs<CollectivePermuteAttrs>().source_target_pairs.pairs) {
+  for (const auto& [source, target] : i.attrs<CollectivePermuteAttrs>().source_target_pairs.list()) {
     require(source >= 0 && target >= 0, i, "source_target_pairs names the pair {{{},{}}}", source, target);
     sources.push_back(source);
     targets.push_back(target);

@@ -48,7 +48,7 @@ double messages_in(const Instruction& collective, int64_t devices) {
 // Devices that send to each other in a collective: pairs, or one group, of which there are others that differ likewise.
 std::vector<std::pair<int64_t, int64_t>> partners_in(const Instruction& collective, const DeviceGrid& grid) {
   if (collective.op() == Op::collective_permute) {
-    return collective.attrs<CollectivePermuteAttrs>().source_target_pairs.pairs;
+    return collective.attrs<CollectivePermuteAttrs>().source_target_pairs.list();
   }
   std::vector<std::pair<int64_t, int64_t>> pairs;
   const auto groups = groups_of(collective, grid);

@@ -70,7 +70,11 @@ Mesh with_replicas(const Mesh& mesh, int64_t replicas) {
 }  // namespace
 
 LocalModule::LocalModule(Module& into, const Mesh& mesh)
-    : into_(into), mesh_(mesh), with_replicas_(with_replicas(mesh, into.header().replica_count)) {}
+    : into_(into),
+      mesh_(mesh),
+      device_order_(mesh.device_order().empty() ? nullptr
+                                                : std::make_shared<const std::vector<int64_t>>(mesh.device_order())),
+      with_replicas_(with_replicas(mesh, into.header().replica_count)) {}
 
 TileAssignment LocalModule::groups_along(const Digits& digits) const {
   const size_t replica_digits = with_replicas_.digits().size() - mesh_.digits().size();
@@ -171,7 +175,7 @@ Instruction* Emitter::emit_position() {
 }
 
 Instruction* Emitter::index_along(const Digits& digits) {
-  Instruction*& index = indices_[std::vector<Digit>(digits.begin(), digits.end())];
+  Instruction*& index = indices_[digits];
   if (index == nullptr) index = emit_index(digits);
   return index;
 }
@@ -447,42 +451,42 @@ std::vector<int64_t> weighted_places(const Digits& digits, const Mesh& mesh,
   return sums;
 }
 
-namespace {
-
-Digits other_digits(const Digits& digits, const Mesh& mesh) {
-  Digits others;
-  for (size_t digit = 0; digit < mesh.digits().size(); ++digit) {
-    if ((set_of(digits) >> digit & 1) == 0) others.push_back(static_cast<Digit>(digit));
-  }
-  return others;
-}
-
-}  // namespace
-
 Instruction* Emitter::collective_permute(Instruction* value, const Digits& digits,
                                          std::span<const std::pair<int64_t, int64_t>> pairs) {
   const auto stride_of = [&](Digit digit) { return mesh_.digits()[digit].stride; };
   const std::vector<int64_t> offsets = weighted_places(digits, mesh_, stride_of);
-  const std::vector<int64_t> firsts = weighted_places(other_digits(digits, mesh_), mesh_, stride_of);
-  std::vector<std::pair<int64_t, int64_t>> moves;
+  std::vector<SourceTargetPairs::Pair> moves;
+  moves.reserve(pairs.size());
   for (const auto& [from, to] : pairs) {
     moves.emplace_back(offsets[static_cast<size_t>(from)], offsets[static_cast<size_t>(to)]);
   }
+  return permute(value, std::move(moves), repeats_along_others(digits));
+}
+
+Instruction* Emitter::change_places(Instruction* value, const Digits& digits, const Digits& to_digits) {
+  std::vector<SourceTargetPairs::Repeat> repeats = repeats_along_others(digits);
+  for (size_t k = 0; k < digits.size(); ++k) {
+    const Mesh::DigitRow& from = mesh_.digits()[digits[k]];
+    repeats.push_back({from.size, from.stride, mesh_.digits()[to_digits[k]].stride});
+  }
+  return permute(value, {{0, 0}}, std::move(repeats));
+}
+
+std::vector<SourceTargetPairs::Repeat> Emitter::repeats_along_others(const Digits& digits) const {
+  const DigitSet moved = set_of(digits);
+  std::vector<SourceTargetPairs::Repeat> repeats;
+  for (size_t digit = 0; digit < mesh_.digits().size(); ++digit) {
+    const Mesh::DigitRow& row = mesh_.digits()[digit];
+    if ((moved >> digit & 1) == 0) repeats.push_back({row.size, row.stride, row.stride});
+  }
+  return repeats;
+}
+
+Instruction* Emitter::permute(Instruction* value, std::vector<SourceTargetPairs::Pair> moves,
+                              std::vector<SourceTargetPairs::Repeat> repeats) {
   CollectivePermuteAttrs attrs;
   attrs.channel_id = program_.next_channel();
-  auto& all = attrs.source_target_pairs.pairs;
-  all.resize(firsts.size() * moves.size());
-  auto next = all.begin();
-  for (const int64_t first : firsts) {
-    for (const auto& [from, to] : moves) *next++ = {first + from, first + to};
-  }
-  const std::vector<int64_t>& order = mesh_.device_order();
-  if (!order.empty()) {
-    for (auto& [from, to] : all) {
-      from = order[static_cast<size_t>(from)];
-      to = order[static_cast<size_t>(to)];
-    }
-  }
+  attrs.source_target_pairs = {std::move(moves), std::move(repeats), program_.device_order()};
   return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));
 }
 
@@ -497,9 +501,11 @@ Instruction* Emitter::move_between(Instruction* value, const Mesh& from, const M
   };
   CollectivePermuteAttrs attrs;
   attrs.channel_id = program_.next_channel();
+  std::vector<SourceTargetPairs::Pair> pairs;
   for (int64_t position = 0; position < mesh_.device_count(); ++position) {
-    attrs.source_target_pairs.pairs.emplace_back(device_at(from, position), device_at(to, position));
+    pairs.emplace_back(device_at(from, position), device_at(to, position));
   }
+  attrs.source_target_pairs = std::move(pairs);
   return add(Op::collective_permute, value->shape().without_layout(), {value}, std::move(attrs));
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -33,6 +34,8 @@ class LocalModule {
   Module& module() { return into_; }
   const Mesh& mesh() const { return mesh_; }
   int64_t next_channel() { return next_channel_++; }
+  // Of the mesh; null where device i is at position i.
+  const std::shared_ptr<const std::vector<int64_t>>& device_order() const { return device_order_; }
   // The replica groups of a collective along some digits, in numbers of replicas x partitions.
   TileAssignment groups_along(const Digits& digits) const;
   // A copy of a computation over scalars (a reducer, a comparator) of the whole program.
@@ -43,6 +46,7 @@ class LocalModule {
  private:
   Module& into_;
   const Mesh& mesh_;
+  const std::shared_ptr<const std::vector<int64_t>> device_order_;
   const Mesh with_replicas_;  // replicas as the major axis
   int64_t next_channel_ = 1;
   std::unordered_map<const Computation*, Computation*> copied_;
@@ -110,6 +114,9 @@ class Emitter {
   // To each second index along `digits` what the first one has; zeros where nobody sends.
   Instruction* collective_permute(Instruction* value, const Digits& digits,
                                   std::span<const std::pair<int64_t, int64_t>> pairs);
+  // To the device at these places along `to_digits` what the one at the same places along `digits` has. They are the
+  // same digits in another order.
+  Instruction* change_places(Instruction* value, const Digits& digits, const Digits& to_digits);
   // This device's part of a dimension that all members hold whole; the dimension divides by their number.
   Instruction* local_slice(Instruction* value, size_t dim, const Digits& digits);
   // What the device at a position of one mesh holds goes to the device at that position of the other.
@@ -122,6 +129,9 @@ class Emitter {
   Instruction* pack(const Shape& shape, const std::vector<Instruction*>& leaves, size_t& next);
   Instruction* emit_position();
   Instruction* entry_of(std::span<const std::optional<int64_t>> values, Instruction* index);
+  Instruction* permute(Instruction* value, std::vector<SourceTargetPairs::Pair> moves,
+                       std::vector<SourceTargetPairs::Repeat> repeats);
+  std::vector<SourceTargetPairs::Repeat> repeats_along_others(const Digits& digits) const;
   CollectiveAttrs collective_attributes(const Digits& digits);
 
   Computation& into_;
@@ -131,7 +141,7 @@ class Emitter {
   Instruction* position_ = nullptr;
   // Small scalars that many pieces ask for, made once.
   std::map<std::pair<DType, int64_t>, Instruction*> scalars_;
-  std::map<std::vector<Digit>, Instruction*> indices_;
+  std::map<Digits, Instruction*> indices_;
   std::map<std::pair<Instruction*, int64_t>, Instruction*> starts_;
 };
 

@@ -140,7 +140,7 @@ double bytes_taken(const OpContext& op, const OpPlan& plan, const Mesh& mesh) {
   return bytes;
 }
 
-DigitSet set_of_all(const std::vector<Digits>& cut) {
+DigitSet set_of_all(std::span<const Digits> cut) {
   DigitSet all = 0;
   for (const Digits& digits : cut) all |= set_of(digits);
   return all;
@@ -215,7 +215,7 @@ class PlanSearch {
   // Each dimension that is cut goes around in turn, where that may be worth its rounds.
   void try_rings(const Way& way) {
     for (size_t tensor = 0; tensor < tensor_count(); ++tensor) {
-      const std::vector<Digits>& dims = sharding_of(tensor).dims;
+      const auto& dims = sharding_of(tensor).dims;
       for (size_t d = 0; d < dims.size(); ++d) {
         const auto rounds = static_cast<double>(mesh_.size_of(dims[d]));
         if (!dims[d].empty() && rounds * target_.machine.round_latency < best_cost_) try_ring(way, tensor, d);

@@ -34,7 +34,7 @@ struct Ring {
 // results, and so the resharding around it.
 struct OpPlan {
   const Way* way = nullptr;
-  std::vector<Digits> cut;  // of each factor of the way's rule, major to minor
+  SmallVector<Digits, 6> cut;  // of each factor of the way's rule, major to minor
   // The digits over which operands are partial and stay so, through an op that is linear in them.
   DigitSet passing = 0;
   Reducer passing_reducer = Reducer::none;

@@ -72,7 +72,7 @@ class Propagation {
 
   bool is_any_cut(const Constraint& constraint) const {
     return std::any_of(constraint.tensors.begin(), constraint.tensors.end(), [&](ValueClass tensor) {
-      const std::vector<Digits>& dims = shardings_[static_cast<size_t>(tensor)].sharding.dims;
+      const auto& dims = shardings_[static_cast<size_t>(tensor)].sharding.dims;
       return std::any_of(dims.begin(), dims.end(), [](const Digits& digits) { return !digits.empty(); });
     });
   }

@@ -292,11 +292,7 @@ std::optional<Step> permutation(const Dims& sizes, const Sharding& from, const S
 }
 
 Instruction* emit_permute(const Step& step, Instruction* value, Emitter& emitter) {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (const int64_t to : places_along(step.digits, step.to_digits, emitter.mesh())) {
-    pairs.emplace_back(static_cast<int64_t>(pairs.size()), to);
-  }
-  return emitter.collective_permute(value, step.digits, pairs);
+  return emitter.change_places(value, step.digits, step.to_digits);
 }
 
 Instruction* emit_make_partial(const Step& step, Instruction* value, Emitter& emitter) {

@@ -222,14 +222,16 @@ void read_value(Lexer& lexer, ReplicaGroups& value) {
 void read_value(Lexer& lexer, SourceTargetPairs& value) {
   lexer.expect('{', "before the source-target pairs");
   if (lexer.accept('}')) return;
+  std::vector<SourceTargetPairs::Pair> pairs;
   do {
     lexer.expect('{', "before a source-target pair");
     const int64_t source = lexer.integer("a source");
     lexer.expect(',', "between source and target");
-    value.pairs.emplace_back(source, lexer.integer("a target"));
+    pairs.emplace_back(source, lexer.integer("a target"));
     lexer.expect('}', "after a source-target pair");
   } while (lexer.accept(','));
   lexer.expect('}', "after the source-target pairs");
+  value = std::move(pairs);
 }
 
 // ---- containers; they stand after the overloads that they call

@@ -166,7 +166,7 @@ void ValueWriter::write(const ReplicaGroups& value) {
 
 void ValueWriter::write(const SourceTargetPairs& value) {
   out_ += '{';
-  write_list(out_, value.pairs, ",", [&](const std::pair<int64_t, int64_t>& pair) {
+  write_list(out_, value.list(), ",", [&](const std::pair<int64_t, int64_t>& pair) {
     out_ += '{';
     write(pair.first);
     out_ += ',';

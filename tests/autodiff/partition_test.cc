@@ -223,7 +223,7 @@ TEST(PartitionedGradient, OfWhatDevicesExchange) {
         const Value turned = all_to_all({multiply(x, x)}, over({{0, 1}, {2, 3}}, {0}));
         CollectivePermuteAttrs attrs;
         attrs.channel_id = 2;
-        attrs.source_target_pairs.pairs = {{0, 1}, {1, 0}, {2, 3}, {3, 2}};
+        attrs.source_target_pairs = {{{0, 1}, {1, 0}, {2, 3}, {3, 2}}};
         const Value y = collective_permute({turned}, attrs);
         // Device i has the rows of all columns that belong to the other one.
         const Value rows = transpose(reshape(y, {2, 4, 2}), {1, 0, 2});

@@ -21,6 +21,32 @@ HloSharding listed(Dims dims, std::vector<int64_t> devices) {
   return sharding;
 }
 
+Digits joined(Digits first, const Digits& second) {
+  first.append(second);
+  return first;
+}
+
+TEST(Digits, AreComparedAsWholeLists) {
+  Digits digits = {3, 1};
+  digits.push_back(4);
+  EXPECT_EQ(digits, (Digits{3, 1, 4}));
+  EXPECT_NE(digits, (Digits{3, 1}));
+  EXPECT_LT((Digits{3, 1}), digits);
+  EXPECT_LT(digits, (Digits{3, 2}));
+  digits.resize(2);
+  EXPECT_EQ(digits, (Digits{3, 1}));  // nothing is left of what was cut off
+  digits.clear();
+  EXPECT_EQ(digits, Digits{});
+}
+
+TEST(Digits, HaveAnEnd) {
+  Digits digits;
+  for (size_t i = 0; i < Digits::kMost; ++i) digits.push_back(static_cast<Digit>(i));
+  EXPECT_THROW(digits.push_back(0), Error);
+  EXPECT_THROW(digits.append(Digits{1}), Error);
+  EXPECT_EQ(digits.size(), Digits::kMost);
+}
+
 TEST(Mesh, AxesAreListsOfPrimeDigits) {
   const Mesh mesh({{"data", 12}, {"stage", 1}, {"model", 4}});
   ASSERT_EQ(mesh.digits().size(), 5u);
@@ -38,6 +64,8 @@ TEST(Mesh, RefusesWhatIsNoMesh) {
   EXPECT_THROW(Mesh({{"x", 2}, {"x", 2}}), Error);
   EXPECT_THROW(Mesh({{"x", 4}}, {0, 1, 2}), Error);
   EXPECT_THROW(Mesh({{"x", 4}}, {0, 1, 2, 2}), Error);
+  EXPECT_EQ(Mesh({{"x", int64_t{1} << 31}}).device_count(), int64_t{1} << 31);
+  EXPECT_THROW(Mesh({{"x", int64_t{1} << 32}}), Error);
 }
 
 TEST(Sharding, ReadsStridesOffListsAndIotas) {
@@ -92,7 +120,7 @@ TEST(Sharding, HloNotationKeepsEverySharding) {
         const auto d = static_cast<Digit>(digit);
         if (rest % 5 == 0) sharding.dims[0].push_back(d);
         if (rest % 5 == 1) sharding.dims[1].push_back(d);
-        if (rest % 5 == 2) sharding.dims[1].insert(sharding.dims[1].begin(), d);
+        if (rest % 5 == 2) sharding.dims[1] = joined({d}, sharding.dims[1]);
         if (rest % 5 == 3) sharding.manual |= digit_bit(d);
       }
       EXPECT_EQ(from_hlo(to_hlo(sharding, mesh), mesh, 2), sharding) << sharding.to_string(mesh);

@@ -172,7 +172,7 @@ TEST(Build, CollectivesAndTransfers) {
     const Value gathered = all_gather({x[0]}, pairs);
     const Value scattered = reduce_scatter({gathered}, Reducer::add, pairs);
     CollectivePermuteAttrs route;
-    route.source_target_pairs.pairs = {{0, 1}};
+    route.source_target_pairs = {{{0, 1}}};
     const Value moved = collective_permute_done(collective_permute_start({scattered}, route));
     const Value token = outfeed(moved, after_all(in, {}));
     Computation& twice =

@@ -443,7 +443,9 @@ bool start_earlier(Instruction& at) {
 template <class Change>
 bool change_pairs(Instruction& at, Change change) {
   CollectivePermuteAttrs attrs = at.attrs<CollectivePermuteAttrs>();
-  change(attrs.source_target_pairs.pairs);
+  auto pairs = attrs.source_target_pairs.list();
+  change(pairs);
+  attrs.source_target_pairs = pairs;
   at.set_attributes(attrs);
   return true;
 }

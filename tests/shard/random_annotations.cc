@@ -88,7 +88,7 @@ class Annotator {
     if (one_in(25)) return of_kind(dice_kind());
     if (shape.rank() == 0 || one_in(8)) return hlo;
     Sharding sharding = Sharding::replicated(shape.rank());
-    Digits digits;
+    std::vector<Digit> digits;
     for (size_t digit = 0; digit < mesh_.digits().size(); ++digit) digits.push_back(static_cast<Digit>(digit));
     if (one_in(3)) std::shuffle(digits.begin(), digits.end(), engine_);
     const bool together = one_in(2);

@@ -74,7 +74,7 @@ std::vector<int64_t> sources_of(const Instruction& instruction, const DeviceGrid
   const int64_t step = attrs.channel_id ? 1 : grid.partitions;  // between devices of neighbouring ids
   const int64_t others = attrs.channel_id ? grid.replicas : grid.partitions;
   const int64_t other_step = attrs.channel_id ? grid.partitions : 1;
-  for (const auto& [source, target] : attrs.source_target_pairs.pairs) {
+  for (const auto& [source, target] : attrs.source_target_pairs.list()) {
     if (source >= ids || target >= ids) continue;
     for (int64_t i = 0; i < others; ++i) {
       sources[static_cast<size_t>(target * step + i * other_step)] = source * step + i * other_step;
