@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "tools/command.h"
+#include "tools/model.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 #include "version.h"
@@ -13,7 +14,8 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, evaluates and partitions HLO modules, and prepares text to train translation on.\n"
+    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, and prepares text\n"
+    "to train translation on.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
@@ -33,7 +35,7 @@ int run(int argc, const char* const* argv) {
                         "Show the version and the commit");
   std::vector<Command> commands = {add_print(root),   add_verify(root),  add_stats(root),     add_run(root),
                                    add_bench(root),   add_profile(root), add_propagate(root), add_partition(root),
-                                   add_explain(root), add_check(root),   add_machine(root)};
+                                   add_explain(root), add_check(root),   add_machine(root),   add_model(root)};
   for (Command& command : add_corpus(root)) commands.push_back(std::move(command));
   commands.push_back(add_help(root));
   return parse_and_run(root, commands, argc, argv);

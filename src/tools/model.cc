@@ -1,0 +1,232 @@
+// gshard model: the models that gshard knows by name, and what a step of their training is on many devices.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <map>
+
+#include "model/preset.h"
+#include "ops/table.h"
+#include "runtime/memory.h"
+#include "runtime/prepare.h"
+#include "shard/partition.h"
+#include "tools/model.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/usage.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "'list' names the models. 'show' prints the parameters of one in groups, what each device holds of\n"
+    "them, and with --partition what a step of its training sends and how long it took to compile. No\n"
+    "number is allocated: the largest has a trillion.\n"
+    "\n"
+    "Experts, batches and groups of tokens are cut over all devices, as in the paper; with --tensor N,\n"
+    "N of each N devices share their heads, hidden units and vocabulary instead.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard model list\n"
+    "  gshard model show moe-2048e-36l --partition\n"
+    "  gshard model show moe-2048e-36l --devices 16384 --tensor 8 --partition";
+
+struct Options {
+  std::string action;
+  std::string name;
+  uint64_t devices = 0;  // 0: the preset's
+  uint64_t tensor = 1;
+  bool partition = false;
+};
+
+std::string heading(std::string_view text) { return "\n" + styled(Style::heading, text, Stream::out) + "\n"; }
+
+std::string line(std::string_view name, std::string_view text) { return fmt::format("{:<14}{}\n", name, text); }
+
+class Stopwatch {
+ public:
+  // Since it was made or last asked.
+  double seconds() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// ---- parameters in groups
+// ---------------------------------------------------------------------------------------------
+
+struct Group {
+  const char* name;
+  const char* within;  // the part of a name that its parameters have in common
+};
+
+// The first that fits.
+constexpr Group kGroups[] = {{"gates", "/moe/gate"},       {"norms", "/scale"},          {"experts", "/moe/"},
+                             {"feed-forward", "/ff/"},     {"attention", "/self/"},      {"attention", "/cross/"},
+                             {"embeddings", "/embedding"}, {"embeddings", "/positions"}, {"others", ""}};
+
+std::string group_of(const Parameter& parameter) {
+  if (parameter.role == Role::input) return "batch";
+  if (parameter.role == Role::state) return "state of the optimiser";
+  for (const Group& group : kGroups) {
+    if (parameter.name.find(group.within) != std::string::npos) return group.name;
+  }
+  return "others";
+}
+
+struct Total {
+  int64_t arrays = 0;
+  double numbers = 0;
+  double bytes = 0;
+  double bytes_per_device = 0;
+};
+
+std::string parameters_table(const ModelProgram& program, const MeshLayout& layout) {
+  std::map<std::string, Total> totals;
+  for (const Parameter& parameter : program.parameters) {
+    Total& total = totals[group_of(parameter)];
+    total.arrays += 1;
+    total.numbers += static_cast<double>(parameter.shape.element_count());
+    total.bytes += static_cast<double>(parameter.shape.byte_size());
+    const Shape part = parameter.shape.with_dims(part_sizes(parameter, layout));
+    total.bytes_per_device += static_cast<double>(part.byte_size());
+  }
+  Table table({{"parameters"},
+               {"arrays", Align::right},
+               {"numbers", Align::right},
+               {"bytes", Align::right},
+               {"per device", Align::right}});
+  for (const auto& [name, total] : totals) {
+    table.add({name, with_separators(total.arrays), human_count(total.numbers), human_bytes(total.bytes),
+               human_bytes(total.bytes_per_device)});
+  }
+  return "\n" + table.text();
+}
+
+// ---- partitioned
+// ------------------------------------------------------------------------------------------------------
+
+std::string collectives_table(const Module& module) {
+  std::map<Op, std::pair<int64_t, double>> counts;
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (!has(row_of(instruction->op()).traits, Traits::collective)) continue;
+      auto& [count, bytes] = counts[instruction->op()];
+      count += 1;
+      bytes += static_cast<double>(instruction->shape().byte_size());
+    }
+  }
+  Table table({{"collective"}, {"count", Align::right}, {"bytes per device", Align::right}});
+  for (const auto& [op, total] : counts) {
+    table.add({std::string(keyword_of(op)), with_separators(total.first), human_bytes(total.second)});
+  }
+  return heading("collectives of a step") + table.text();
+}
+
+// Values of the whole program that are large and that devices hold too much of.
+std::string held_table(const Partitioned& program) {
+  constexpr double kLarge = 64 << 20;
+  constexpr double kShare = 1.0 / 64;
+  struct Held {
+    int64_t count = 0;
+    double share = 0;
+  };
+  std::map<std::string, Held> held;
+  int64_t count = 0;
+  for (const TracedValue& traced : program.trace) {
+    const Shape& shape = traced.value->shape();
+    if (!shape.is_array() || static_cast<double>(shape.byte_size()) <= kLarge) continue;
+    const Shape part = shape.with_dims(shard_sizes(shape.dims(), traced.sharding, program.mesh));
+    const double share = static_cast<double>(part.byte_size()) / static_cast<double>(shape.byte_size());
+    if (share <= kShare) continue;
+    ++count;
+    Held& one = held[shape.to_string()];
+    one.count += 1;
+    one.share = std::max(one.share, share);
+  }
+  Table table({{"type"}, {"values", Align::right}, {"largest share", Align::right}});
+  for (const auto& [type, one] : held) {
+    table.add({type, with_separators(one.count), fmt::format("1/{:.0f}", 1 / one.share)});
+  }
+  const std::string title =
+      fmt::format("{} values over 64 MiB of which a device holds more than 1/64", with_separators(count));
+  return heading(title) + (count == 0 ? "" : table.text());
+}
+
+std::string partitioned_text(const ModelProgram& program, Stopwatch& watch) {
+  watch.seconds();
+  const std::unique_ptr<Module> prepared = prepare(*program.module);
+  const double preparing = watch.seconds();
+  const Partitioned parts = partition(*prepared);
+  const double partitioning = watch.seconds();
+  std::string text = line("partitioned", fmt::format("in {}, after simplifying it in {}", human_seconds(partitioning),
+                                                     human_seconds(preparing)));
+  text += line("", fmt::format("{} instructions, {} of memory", with_separators(parts.module->instruction_count()),
+                               human_bytes(static_cast<double>(peak_memory()))));
+  for (const std::string& warning : parts.warnings) text += line("warning", warning);
+  return text + collectives_table(*parts.module) + held_table(parts);
+}
+
+// -----------------------------------------------------------------------------------------------------------------------
+
+int list() {
+  Table table({{"model"}, {"what it is"}, {"devices", Align::right}, {"tokens of a batch", Align::right}});
+  for (const Preset& preset : presets()) {
+    table.add({preset.name, preset.description, with_separators(preset.devices),
+               with_separators(preset.batch.batch * preset.batch.length)});
+  }
+  put(table.text());
+  return 0;
+}
+
+MeshLayout layout_of(const Options& options, const Preset& preset) {
+  const auto devices = options.devices == 0 ? preset.devices : static_cast<int64_t>(options.devices);
+  const auto tensor = static_cast<int64_t>(options.tensor);
+  if (tensor < 1 || devices % tensor != 0) {
+    throw Error::usage(fmt::format("{} devices are no multiple of the {} that share a layer", devices, tensor));
+  }
+  return tensor == 1 ? MeshLayout::experts(devices) : MeshLayout::mixed(devices / tensor, tensor);
+}
+
+int show(const Options& options) {
+  const Preset& preset = preset_of(options.name);
+  const MeshLayout layout = layout_of(options, preset);
+  Stopwatch watch;
+  const ModelProgram program = train_step_of(preset, layout);
+  const double building = watch.seconds();
+  std::string text = line("model", preset.description);
+  text += line("weights", with_separators(weight_count(program)));
+  text += line("mesh", layout.mesh().to_string());
+  text += line("a step", fmt::format("{} instructions, built with its gradients in {}",
+                                     with_separators(program.module->instruction_count()), human_seconds(building)));
+  if (options.partition) {
+    put(text + partitioned_text(program, watch) + parameters_table(program, layout));
+  } else {
+    put(text + parameters_table(program, layout));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_model(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = add_subcommand(root, "model", "List the models known by name, or show one on many devices", kNotes);
+  app->add_option("ACTION", options->action, "'list' or 'show'")->required()->check(CLI::IsMember({"list", "show"}));
+  app->add_option("MODEL", options->name, "The model to show");
+  add_count_option(*app, "--devices", options->devices, "Cut it over this many devices (default: the paper's)");
+  add_count_option(*app, "--tensor", options->tensor, "Devices that share each head and hidden layer (default: 1)");
+  app->add_flag("--partition", options->partition, "Partition a step of its training");
+  return {app, [options] {
+            if (options->action == "list") return list();
+            if (options->name.empty()) throw Error::usage("model show: which? See 'gshard model list'");
+            return show(*options);
+          }};
+}
+
+}  // namespace gshard
