@@ -15,7 +15,8 @@ using dnnl::memory;
 // Products smaller than this are not worth a second thread.
 constexpr double kSmallProduct = 4e6;
 constexpr int64_t kMostParts = 16;
-constexpr int64_t kLeastRows = 32;
+constexpr int64_t kEnoughParts = 8;
+constexpr int64_t kLeastRows = 64;
 
 // ---- the dimensions of a dot --------------------------------------------------------------------------------------
 
@@ -313,18 +314,23 @@ Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   double work = 2.0 * static_cast<double>(spec.lhs.dims[rank - 1]);
   for (int64_t d : dims) work *= static_cast<double>(d);
   const int64_t wanted = std::min<int64_t>(kMostParts, static_cast<int64_t>(work / kSmallProduct) + 1);
-  // The dimension with the most parts: batch rather than rows, rows rather than columns.
   s.split = rank - 2;
   s.step = dims[rank - 2];
-  for (size_t d = 0; d < rank; ++d) {
+  const auto try_split = [&](size_t d) {
     const int64_t least = d + 2 >= rank ? kLeastRows : 1;
     int64_t step = std::max<int64_t>((dims[d] + wanted - 1) / wanted, least);
     step = std::min((step + least - 1) / least * least, dims[d]);
     const int64_t count = (dims[d] + step - 1) / step;
-    if (count <= s.count) continue;
+    if (count <= s.count) return;
     s.split = d;
     s.step = step;
     s.count = count;
+  };
+  for (size_t d = 0; d + 2 < rank; ++d) try_split(d);
+  // Each part reads the whole of one operand: better the smaller one.
+  const bool is_wide = dims[rank - 1] > dims[rank - 2];
+  for (const size_t d : {is_wide ? rank - 1 : rank - 2, is_wide ? rank - 2 : rank - 1}) {
+    if (s.count < std::min(wanted, kEnoughParts)) try_split(d);
   }
   const int64_t size = dims[s.split];
   s.whole = s.piece_for(s.step);
