@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -127,8 +128,16 @@ std::vector<std::string> symbols_of(const CorpusSummary& summary, bool tags_targ
   throw Error::usage(fmt::format("a vocabulary of {} cannot be made of this text: {}", size, reason));
 }
 
-std::string train_model(const std::vector<std::string>& lines, int32_t size, const std::vector<std::string>& symbols,
-                        const VocabularyPlan& plan) {
+// What one model is made of, and where it goes.
+struct Lesson {
+  const std::vector<std::string>& lines;
+  int32_t size;
+  std::vector<std::string> symbols;
+  std::string path;
+};
+
+std::string train_model(const Lesson& lesson, const VocabularyPlan& plan) {
+  const auto& [lines, size, symbols, path] = lesson;
   if (size < kSmallestVocabulary + static_cast<int32_t>(symbols.size())) {
     throw Error::usage(
         fmt::format("a vocabulary of {} is too small: 256 bytes, {} other symbols and the letters need {}", size,
@@ -154,6 +163,22 @@ std::string train_model(const std::vector<std::string>& lines, int32_t size, con
   const auto status = sentencepiece::SentencePieceTrainer::Train(options, &sentences, &model);
   if (!status.ok()) fail_for_size(size, status.error_message());
   return model;
+}
+
+// A model that stands in its place once `file` is finished.
+struct Learnt {
+  Vocabulary vocabulary;
+  OutputFile file;
+};
+
+Learnt learn(const Lesson& lesson, const VocabularyPlan& plan, const Progress& progress) {
+  progress(fmt::format("learning {} pieces from {} lines", lesson.size, lesson.lines.size()));
+  const Ticker ticker("learning pieces", progress);
+  const std::string model = train_model(lesson, plan);
+  Learnt learnt{Vocabulary::of_model(model, lesson.path), OutputFile(lesson.path)};
+  learnt.file.write(model);
+  learnt.file.close();
+  return learnt;
 }
 
 }  // namespace
@@ -186,33 +211,23 @@ Vocabularies make_vocabularies(const std::string& folder, const VocabularyPlan& 
   Sample sample = sample_lines(folder, summary, plan);
   const bool tags_target = targets_of(summary).size() > 1;
   const std::vector<std::string> symbols = symbols_of(summary, tags_target, plan.tags_source);
-  const auto learn = [&](const std::vector<std::string>& lines, int32_t size, const std::string& path,
-                         const std::vector<std::string>& tags) {
-    progress(fmt::format("learning {} pieces from {} lines", size, lines.size()));
-    const Ticker ticker("learning pieces", progress);
-    const std::string model = train_model(lines, size, tags, plan);
-    OutputFile out(path);
-    out.write(model);
-    out.close();
-    return std::pair(Vocabulary::of_model(model, path), std::move(out));
+  const auto describe = [&](const Vocabulary& source, const Vocabulary& target) {
+    const Vocabularies made{source, target, plan.shared, tags_target, plan.tags_source, summary.sha256_of_all()};
+    write_vocabulary_description(folder, made);
+    return made;
   };
   if (plan.shared) {
     std::vector<std::string> lines = std::move(sample.sources);
-    lines.insert(lines.end(), std::make_move_iterator(sample.targets.begin()),
-                 std::make_move_iterator(sample.targets.end()));
-    auto [vocabulary, file] = learn(lines, plan.source_size, shared_model_path(folder), symbols);
-    const Vocabularies made{vocabulary, vocabulary, true, tags_target, plan.tags_source, summary.sha256_of_all()};
-    file.finish();
-    write_vocabulary_description(folder, made);
-    return made;
+    std::move(sample.targets.begin(), sample.targets.end(), std::back_inserter(lines));
+    Learnt learnt = learn({lines, plan.source_size, symbols, shared_model_path(folder)}, plan, progress);
+    learnt.file.finish();
+    return describe(learnt.vocabulary, learnt.vocabulary);
   }
-  auto [source, source_file] = learn(sample.sources, plan.source_size, source_model_path(folder), symbols);
-  auto [target, target_file] = learn(sample.targets, plan.target_size, target_model_path(folder), {});
-  const Vocabularies made{source, target, false, tags_target, plan.tags_source, summary.sha256_of_all()};
-  source_file.finish();
-  target_file.finish();
-  write_vocabulary_description(folder, made);
-  return made;
+  Learnt source = learn({sample.sources, plan.source_size, symbols, source_model_path(folder)}, plan, progress);
+  Learnt target = learn({sample.targets, plan.target_size, {}, target_model_path(folder)}, plan, progress);
+  source.file.finish();
+  target.file.finish();
+  return describe(source.vocabulary, target.vocabulary);
 }
 
 }  // namespace gshard

@@ -68,6 +68,7 @@ TEST(CorpusCommand, WithoutAptTheExampleIsTaken) {
   EXPECT_THAT(o.err,
               HasSubstr("taking the small example text (MPL-2.0) instead. 'gshard corpus import' takes text of"));
   EXPECT_THAT(o.err, HasSubstr("the example text has no xx"));
+  EXPECT_THAT(o.out, HasSubstr("; 0 did not train because their sentence is held out")) << "the example leaks";
   EXPECT_THAT(folder.gshard("corpus stats c").out, HasSubstr("tr-en"));
 }
 
