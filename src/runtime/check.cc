@@ -91,10 +91,10 @@ class Checker {
     Trial results;
     results.exact = leaves_of(whole_.run_widened(wide, evaluation_));
     if (options_.types == CheckedTypes::declared) {
-      results.declared = leaves_of(whole_.run(arguments, evaluation_));
-      results.parts = simulated(report_.program, arguments);
+      results.declared = run_whole(arguments);
+      results.parts = run_parts(report_.program, arguments);
     } else {
-      results.parts = simulated(wide_program_, wide);
+      results.parts = run_parts(wide_program_, wide);
       if (options_.every_value || !is_equal(results)) go_through(wide, results);
     }
     return results;
@@ -122,8 +122,22 @@ class Checker {
     std::move(values.ties.begin(), values.ties.end(), std::back_inserter(report_.ties));
   }
 
-  std::vector<Literal> simulated(const Partitioned& program, std::span<const Literal> arguments) const {
-    return leaves_of(run_partitioned(program, module_.entry()->root()->shape(), arguments, evaluation_));
+  std::vector<Literal> run_whole(std::span<const Literal> arguments) {
+    if (options_.backend == Backend::reference) return leaves_of(whole_.run(arguments, evaluation_));
+    if (!whole_program_) whole_program_ = whole_.executable();
+    return run(*whole_program_, arguments);
+  }
+
+  std::vector<Literal> run_parts(const Partitioned& program, std::span<const Literal> arguments) {
+    if (options_.backend == Backend::reference) {
+      return leaves_of(run_partitioned(program, module_.entry()->root()->shape(), arguments, evaluation_));
+    }
+    if (!parts_) parts_.emplace(devices_of(program), program);
+    return run(*parts_, arguments);
+  }
+
+  std::vector<Literal> run(const Executable& program, std::span<const Literal> arguments) const {
+    return leaves_of(program.get_all(program.run(program.put_all(arguments), evaluation_)));
   }
 
   void add_outputs(const Trial& trial) {
@@ -215,6 +229,9 @@ class Checker {
   CheckReport report_;
   const WholeProgram whole_;
   Partitioned wide_program_;
+  // Compiled, with Backend::cpu: the partitioned program, and with CheckedTypes::declared the whole one.
+  std::optional<Executable> parts_;
+  std::optional<Executable> whole_program_;
   EvaluateOptions evaluation_;
   std::vector<bool> dependent_;  // by output
 };

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/compare.h"
+#include "runtime/devices.h"
 #include "runtime/replay.h"
 #include "shard/partition.h"
 
@@ -29,6 +30,9 @@ enum class Finding : uint8_t { none, different, non_finite, constant };
 struct CheckOptions {
   uint64_t seed = 0;
   CheckedTypes types = CheckedTypes::widened;
+  // What the devices run on, and with CheckedTypes::declared the whole program too. In f64 the evaluator is done before
+  // a program is compiled.
+  Backend backend = Backend::reference;
   double tolerance = 1e-9;
   // An output of which more than this share is NaN or infinite proves nothing.
   double most_non_finite = 0.01;

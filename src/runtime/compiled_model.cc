@@ -24,7 +24,7 @@ CompiledModel::CompiledModel(ModelProgram program, const PartitionOptions& optio
   Partitioned parts = partition(*prepare(*program_.module), options);
   boundary_ = parts;
   const Devices devices(parts.mesh.device_count());
-  executable_.emplace(devices, std::move(parts));
+  executable_.emplace(devices, parts);
   is_updated_.resize(program_.parameters.size());
   for (size_t r = 0; r < program_.results.size(); ++r) {
     const auto found = std::ranges::find(program_.parameters, program_.results[r], &Parameter::name);

@@ -75,8 +75,8 @@ struct Executable::State {
 
 // ---- compiling ----------------------------------------------------------------------------------------------------
 
-Executable::Executable(Devices devices, Partitioned program)
-    : state_(new State{std::move(devices), std::move(program.mesh), program.replicas, std::move(program.module)}) {
+Executable::Executable(Devices devices, const Partitioned& program)
+    : state_(new State{std::move(devices), program.mesh, program.replicas, program.module->clone()}) {
   const int64_t count = state_->mesh.device_count() * state_->replicas;
   if (count != state_->devices.count()) {
     throw Error::program(fmt::format("the program is for {} devices, there are {}", count, state_->devices.count()));

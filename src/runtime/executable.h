@@ -36,7 +36,7 @@ struct DeviceArray {
 class Executable {
  public:
   // A program for as many devices as there are. Throws Error(program) where it is for another number.
-  Executable(Devices devices, Partitioned program);
+  Executable(Devices devices, const Partitioned& program);
   // A whole program, verified, on one device.
   Executable(Devices devices, const Module& whole);
   ~Executable();

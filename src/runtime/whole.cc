@@ -39,6 +39,15 @@ Literal WholeProgram::run_widened(std::span<const Literal> arguments, const Eval
   return evaluate(*wide_, arguments, options);
 }
 
+Executable WholeProgram::executable() const {
+  if (on_all_) return Executable(devices_of(*on_all_), *on_all_);
+  return Executable(Devices(1), module_);
+}
+
+Devices devices_of(const Boundary& program, const DeviceOptions& options) {
+  return Devices(program.mesh.device_count() * program.replicas, options);
+}
+
 Partitioned widened(const Partitioned& program) {
   Partitioned wide;
   static_cast<Boundary&>(wide) = program;

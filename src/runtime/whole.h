@@ -11,6 +11,7 @@
 #include <span>
 
 #include "eval/evaluate.h"
+#include "runtime/executable.h"
 #include "shard/partition.h"
 
 namespace gshard {
@@ -25,6 +26,9 @@ class WholeProgram {
   Literal run(std::span<const Literal> arguments, const EvaluateOptions& options) const;
   Literal run_widened(std::span<const Literal> arguments, const EvaluateOptions& options) const;
 
+  // What run() evaluates, compiled.
+  Executable executable() const;
+
   bool runs_on_one_device() const { return !on_all_; }
   // The program of all devices where one cannot run it, with its trace.
   const Partitioned& on_all_devices() const { return *on_all_; }
@@ -37,6 +41,9 @@ class WholeProgram {
   std::optional<Partitioned> on_all_;
   std::optional<Partitioned> wide_on_all_;
 };
+
+// As many devices as a partitioned program is for.
+Devices devices_of(const Boundary& program, const DeviceOptions& options = {});
 
 // The same program with every float an f64.
 Partitioned widened(const Partitioned& program);

@@ -22,10 +22,10 @@ constexpr const char* kNotes =
     "The program is run whole on one device and partitioned on N virtual ones, on the same random\n"
     "arguments, and every output is compared. Both sides are evaluated in double precision (integers\n"
     "as declared), where a difference is a fault and not rounding: an element may be off by 1e-9 of\n"
-    "its magnitude, or of the root mean square of its output where that is larger. --native evaluates\n"
-    "the declared types instead; the partitioned program's root mean square error, against the whole\n"
-    "one in double precision, may then be four times that of the whole one (and four units in the\n"
-    "last place), and integers may be wrong four times as often.\n"
+    "its magnitude, or of the root mean square of its output where that is larger. --native runs the\n"
+    "declared types instead, compiled for the machine at hand; the partitioned program's root mean\n"
+    "square error, against the whole one in double precision, may then be four times that of the\n"
+    "whole one (and four units in the last place), and integers may be wrong four times as often.\n"
     "\n"
     "Where an output differs the first value on the way to it that does is named. Where the operands\n"
     "of that are equal up to rounding and it follows from those of the devices, a decision (top-k,\n"
@@ -47,6 +47,7 @@ struct Options {
   CheckOptions check;
   ShardingArguments sharding;
   ReplicationArguments replication;
+  std::string backend;  // empty where not given
   bool native = false;
   bool allow_non_finite = false;
   bool allow_constant = false;
@@ -168,6 +169,8 @@ int check_file(Options options) {
   return with_lines(program, [&] {
     options.check.partition = partition_options(options.sharding);
     if (options.native) options.check.types = CheckedTypes::declared;
+    const bool is_compiled = options.backend.empty() ? options.native : options.backend == "cpu";
+    options.check.backend = is_compiled ? Backend::cpu : Backend::reference;
     options.check.every_value = options.bisect;
     if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
@@ -196,6 +199,10 @@ Command add_check(CLI::App& root) {
   add_replication_options(*app, options->replication);
   add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
   app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
+  app->add_option("--backend", options->backend,
+                  "What the devices run on: cpu, compiled (default with --native),\nor reference, the evaluator "
+                  "(default else, where compiling would take longer)")
+      ->check(CLI::IsMember({"reference", "cpu"}));
   app->add_flag("--bisect", options->bisect,
                 "Compare every value on the way too, and name the first that\ndiffers even where no output does");
   app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");

@@ -12,6 +12,7 @@
 #include "runtime/npz.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
+#include "runtime/whole.h"
 #include "tools/arguments.h"
 #include "tools/program.h"
 #include "tools/sharding_options.h"
@@ -85,8 +86,8 @@ Executable executable_of(const Module& module, const RunOptions& options) {
   on.backend = options.backend == "cpu" ? Backend::cpu : Backend::reference;
   on.precision = options.precision == "bf16" ? cpu::MatmulPrecision::bf16 : cpu::MatmulPrecision::f32;
   if (!options.is_partitioned) return Executable(Devices(1, on), module);
-  Partitioned parts = partition(*prepare(module), partition_options(options.sharding));
-  return Executable(Devices(parts.mesh.device_count() * parts.replicas, on), std::move(parts));
+  const Partitioned parts = partition(*prepare(module), partition_options(options.sharding));
+  return Executable(devices_of(parts, on), parts);
 }
 
 Literal evaluated(const Module& module, std::vector<Literal> arguments, const RunOptions& options) {

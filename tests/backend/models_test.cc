@@ -6,6 +6,7 @@
 
 #include "equals_evaluator.h"
 #include "eval/arguments.h"
+#include "runtime/check.h"
 #include "runtime/file.h"
 #include "runtime/prepare.h"
 #include "text/parse.h"
@@ -38,6 +39,25 @@ TEST(CpuBackend, ScaledModelsEqualTheEvaluator) {
       wide_arguments.push_back(convert_leaves(arguments[i], wide->entry()->parameter(i)->shape()));
     }
     EXPECT_EQ(difference_from_evaluator(*wide, wide_arguments, 1e3), "");
+  }
+}
+
+// Partitioned, on as many threads as devices, in double precision as above.
+TEST(CpuBackend, PartitionedModelsEqualTheEvaluatorOnTheWhole) {
+  const fs::path folder = fs::path(GSHARD_HLO_DIR) / "scaled";
+  if (!fs::exists(folder)) GTEST_SKIP() << "no " << folder;
+  const std::vector<std::pair<std::string, int64_t>> cases = {
+      {"llama3_8b_train", 4}, {"mixtral_8x7b_train", 8}, {"mixtral_8x7b_generate", 2}, {"qwen3_14b_prefill", 8}};
+  for (const auto& [name, devices] : cases) {
+    SCOPED_TRACE(name);
+    const fs::path file = folder / (name + ".hlo");
+    const auto module = parse_module(read_text(file), file);
+    verify(*module);
+    CheckOptions options;
+    options.backend = Backend::cpu;
+    options.partition.devices = devices;
+    const CheckReport report = check(*module, options);
+    EXPECT_TRUE(report.passed()) << report.largest_error();
   }
 }
 

@@ -30,6 +30,10 @@ TEST(Check, EqualIsExitCode0AndOneLine) {
   EXPECT_THAT(o.out, HasSubstr("1 all-reduce"));
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(folder.gshard("check --native - <m.hlo").exit_code, 0);
+  for (const char* backend : {"cpu", "reference"}) {
+    EXPECT_EQ(folder.gshard(std::string("check m.hlo --backend ") + backend).exit_code, 0);
+    EXPECT_EQ(folder.gshard(std::string("check m.hlo --native --backend ") + backend).exit_code, 0);
+  }
 }
 
 TEST(Check, DifferentIsExitCode1) {
