@@ -54,6 +54,7 @@ struct Devices::State {
   int64_t count;
   Backend backend;
   cpu::MatmulPrecision precision;
+  bool check_nans;
   std::shared_ptr<cpu::Pool> pool;
   std::shared_ptr<Blocks> blocks = std::make_shared<Blocks>();
 };
@@ -62,13 +63,14 @@ Devices::Devices(int64_t count, const DeviceOptions& options) {
   check_virtual_devices(1, count);
   const bool is_cpu = options.backend == Backend::cpu;
   state_ =
-      std::make_shared<State>(State{count, options.backend, options.precision,
+      std::make_shared<State>(State{count, options.backend, options.precision, options.check_nans,
                                     is_cpu ? std::make_shared<cpu::Pool>(thread_count(options.threads)) : nullptr});
 }
 
 int64_t Devices::count() const { return state_->count; }
 Backend Devices::backend() const { return state_->backend; }
 cpu::MatmulPrecision Devices::precision() const { return state_->precision; }
+bool Devices::checks_nans() const { return state_->check_nans; }
 const std::shared_ptr<cpu::Pool>& Devices::pool() const { return state_->pool; }
 
 Buffer Devices::allocate(const Shape& shape) const {

@@ -24,6 +24,8 @@ struct DeviceOptions {
   Backend backend = Backend::cpu;
   int threads = 0;  // that all devices share; 0 for as many as there are cores
   cpu::MatmulPrecision precision = cpu::MatmulPrecision::f32;
+  // Programs on the CPU backend stop at the first instruction that makes a NaN, with an Error(program) that names it.
+  bool check_nans = false;
 };
 
 // Copies stand for the same devices.
@@ -35,6 +37,7 @@ class Devices {
   int64_t count() const;
   Backend backend() const;
   cpu::MatmulPrecision precision() const;
+  bool checks_nans() const;
   const std::shared_ptr<cpu::Pool>& pool() const;
 
   // Memory to be written before it is read. What was dropped is given out again, so that a program that runs step by

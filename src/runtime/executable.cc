@@ -109,6 +109,7 @@ void Executable::State::compile() {
   cpu::CompileOptions options;
   options.pool = devices.pool();
   options.precision = devices.precision();
+  options.check_nans = devices.checks_nans();
   if (devices.count() > 1) options.grid = grid_of(*module);
   compiled = cpu::Executable::compile(*module, options);
   donors = compiled->donors();

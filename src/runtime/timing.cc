@@ -7,7 +7,6 @@
 #include <unordered_map>
 
 #include "runtime/memory.h"
-#include "runtime/prepare.h"
 
 namespace gshard {
 namespace {
@@ -37,30 +36,36 @@ Literal own(const Literal& value) {
 
 class Runner {
  public:
-  Runner(const Module& module, Timing& timing, const std::vector<Literal>& arguments, const EvaluateOptions& evaluation)
-      : timing_(timing), arguments_(arguments), evaluation_(evaluation), is_donated_(arguments.size()) {
-    for (const InputOutputAlias& alias : module.header().input_output_alias) {
-      is_donated_[static_cast<size_t>(alias.parameter)] = 1;
-    }
-  }
+  Runner(Timing& timing, const std::vector<std::vector<Literal>>& arguments, const EvaluateOptions& evaluation)
+      : timing_(timing), arguments_(arguments), evaluation_(evaluation) {}
 
   // The seconds of one run. What it is given to overwrite is copied before.
   double run(cpu::Trace* trace = nullptr) const {
-    std::vector<Literal> arguments = arguments_;
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      if (is_donated_[i] != 0) arguments[i] = own(arguments[i]);
-    }
-    Literal result;
-    const double seconds = seconds_of([&] { result = timing_.program->run(std::move(arguments), evaluation_, trace); });
-    timing_.result_bytes = result.byte_size();
+    std::vector<std::vector<Literal>> arguments = arguments_;
+    for (auto& of_device : arguments) copy_donated(of_device);
+    std::vector<Literal> results;
+    const double seconds =
+        seconds_of([&] { results = timing_.program->run_all(std::move(arguments), evaluation_, trace); });
+    timing_.result_bytes = results[0].byte_size();
     return seconds;
   }
 
  private:
+  void copy_donated(std::vector<Literal>& arguments) const {
+    const std::vector<int>& donors = timing_.program->donors();
+    int leaf = 0;
+    for (Literal& argument : arguments) {
+      const int last = leaf + static_cast<int>(argument.shape().is_tuple() ? argument.shape().leaf_count() : 1);
+      const bool is_donated =
+          std::any_of(donors.begin(), donors.end(), [&](int donor) { return leaf <= donor && donor < last; });
+      if (is_donated) argument = own(argument);
+      leaf = last;
+    }
+  }
+
   Timing& timing_;
-  const std::vector<Literal>& arguments_;
+  const std::vector<std::vector<Literal>>& arguments_;
   const EvaluateOptions& evaluation_;
-  std::vector<char> is_donated_;
 };
 
 void add(Work& work, const cpu::StepReport& step, double seconds) {
@@ -75,12 +80,13 @@ void add(Work& work, const cpu::StepReport& step, double seconds) {
 
 double Timing::median() const { return seconds[seconds.size() / 2]; }
 
-Timing time_program(const Module& module, const std::vector<Literal>& arguments, const TimingOptions& options) {
+Timing time_program(const std::function<std::unique_ptr<cpu::Executable>()>& compile,
+                    const std::vector<std::vector<Literal>>& arguments, const TimingOptions& options) {
   Timing timing;
-  timing.compile_seconds = seconds_of([&] { timing.program = cpu::Executable::compile(*prepare(module)); });
+  timing.compile_seconds = seconds_of([&] { timing.program = compile(); });
   timing.steps = timing.program->steps();
-  for (const Literal& argument : arguments) timing.argument_bytes += argument.byte_size();
-  const Runner runner(module, timing, arguments, options.evaluation);
+  for (const Literal& argument : arguments[0]) timing.argument_bytes += argument.byte_size();
+  const Runner runner(timing, arguments, options.evaluation);
   const double first = runner.run();
   uint64_t repeat = options.repeat;
   if (repeat == 0) repeat = std::clamp(static_cast<uint64_t>(kSeconds / std::max(first, 1e-6)), kLeastRuns, kMostRuns);
@@ -123,11 +129,12 @@ std::string operation_of(const cpu::StepReport& step) {
   return fmt::format("{}{}", step.text.starts_with("kernel") ? "kernel " : "", keyword);
 }
 
-std::string place_of(const cpu::StepReport& step) {
-  if (step.what == nullptr) return "";
-  const std::string source = model_source_of(*step.what);
-  if (!source.empty() || step.what->text_line() == 0) return source;
-  return fmt::format("line {}", step.what->text_line());
+std::string place_of(const cpu::StepReport& step) { return step.what == nullptr ? "" : place_in_model(*step.what); }
+
+std::string place_in_model(const Instruction& instruction) {
+  const std::string source = model_source_of(instruction);
+  if (!source.empty() || instruction.text_line() == 0) return source;
+  return fmt::format("line {}", instruction.text_line());
 }
 
 }  // namespace gshard

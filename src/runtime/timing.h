@@ -1,6 +1,7 @@
 // How long a program takes on the CPU backend, and where.
 //
-//   Timing timing = time_program(module, arguments, {.repeat = 20});
+//   const auto compile = [&] { return cpu::Executable::compile(*prepare(module)); };
+//   Timing timing = time_program(compile, {arguments}, {.repeat = 20});
 //   timing.median()                                  // seconds of a run
 //   work_by(timing, operation_of)                    // the table of `gshard profile`
 #pragma once
@@ -35,15 +36,15 @@ struct Timing {
   double median() const;
 };
 
-// Compiles the module, which verify() accepts, and runs it on these arguments: once to warm up, then timed, then
-// traced.
-Timing time_program(const Module& module, const std::vector<Literal>& arguments, const TimingOptions& options = {});
+// Calls `compile` and runs what it made on the arguments of each device: once to warm up, then timed, then traced.
+Timing time_program(const std::function<std::unique_ptr<cpu::Executable>()>& compile,
+                    const std::vector<std::vector<Literal>>& arguments, const TimingOptions& options = {});
 
-// What some steps did in the traced run.
+// What some steps did in the traced run, on all devices.
 struct Work {
   std::string name;
   int64_t runs = 0;
-  double seconds = 0;  // on the thread that runs the steps
+  double seconds = 0;  // on the threads that run the steps, summed over the devices
   double flops = 0;
   double bf16_flops = 0;  // of dots and convolutions of bf16, among them
   double bytes = 0;
@@ -57,5 +58,6 @@ Work total_work(const Timing& timing);
 std::string operation_of(const cpu::StepReport& step);
 // Where in the model the step comes from, or in the text where that is not known; may be empty.
 std::string place_of(const cpu::StepReport& step);
+std::string place_in_model(const Instruction& instruction);
 
 }  // namespace gshard

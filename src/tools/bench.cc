@@ -6,11 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/peaks.h"
-#include "runtime/timing.h"
-#include "tools/arguments.h"
-#include "tools/program.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
+#include "tools/timed.h"
 #include "tools/usage.h"
 
 namespace gshard {
@@ -21,17 +19,17 @@ constexpr const char* kNotes =
     "time is the median. FLOPs are counted as 'gshard stats' does, loops as often as they ran; bytes\n"
     "are those of the arrays that each step reads and writes. Both stand beside what this machine was\n"
     "measured to do at most in the same minute: the products of large matrices, and copies beyond all\n"
-    "caches. What stays in a cache may exceed the peak of memory.\n"
+    "caches. What stays in a cache may exceed the peak of memory. With --devices, --mesh or --annotate\n"
+    "the program is partitioned, and its devices are threads that share the cores: what is counted is\n"
+    "the work of all, values are those of each.\n"
     "\n"
     "Examples:\n"
     "  gshard bench model.hlo\n"
+    "  gshard bench model.hlo --devices 8\n"
     "  gshard bench model.hlo --repeat 50 --json | jq .median_seconds";
 
-struct Options {
-  std::string file;
-  uint64_t repeat = 0;
+struct Options : TimedOptions {
   bool json = false;
-  GivenArguments arguments;
 };
 
 struct Figures {
@@ -92,10 +90,7 @@ void show_json(const Timing& timing, const Figures& f) {
 int run(const Options& options, const CLI::App& app) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
-    const Module& module = *program.module;
-    const std::vector<Literal> arguments = make_arguments(module, module, options.arguments, app);
-    check_constants(module, options.arguments);
-    const Timing timing = time_program(module, arguments, {options.repeat, evaluation_with(options.arguments)});
+    const Timing timing = time_on_backend(program, options, app);
     const Figures figures{total_work(timing), measure_peaks(), timing.median()};
     options.json ? show_json(timing, figures) : show(timing, figures);
     return 0;
@@ -107,9 +102,7 @@ int run(const Options& options, const CLI::App& app) {
 Command add_bench(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = add_subcommand(root, "bench", "Time a module on the CPU backend", kNotes);
-  app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
-  add_count_option(*app, "--repeat", options->repeat, "Timed runs (default: as many as fit into a second, 5 at least)");
-  add_argument_options(*app, options->arguments);
+  add_timed_options(*app, *options);
   app->add_flag("--json", options->json, "Write JSON");
   return {app, [app, options] { return run(*options, *app); }};
 }

@@ -6,11 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "runtime/timing.h"
-#include "tools/arguments.h"
-#include "tools/program.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
+#include "tools/timed.h"
 #include "tools/usage.h"
 
 namespace gshard {
@@ -20,18 +18,17 @@ constexpr const char* kNotes =
     "Runs the program on the CPU backend with a clock around every step, and shows where the time\n"
     "went: by operation, and by source line of the model (or of the text, where the model's is not\n"
     "known). A kernel computes several instructions in common loops; it is named by one that others\n"
-    "read. -o writes a trace for https://ui.perfetto.dev or chrome://tracing: a row per thread, a\n"
-    "slice per step, with its FLOPs and bytes.\n"
+    "read. Below stand the largest values on the way at the time when they take most. -o writes a\n"
+    "trace for https://ui.perfetto.dev or chrome://tracing: a row per device and thread, a slice per\n"
+    "step, with its FLOPs and bytes. With --devices, --mesh or --annotate the program is partitioned.\n"
     "\n"
     "Examples:\n"
     "  gshard profile model.hlo\n"
     "  gshard profile model.hlo -o trace.json --top 40";
 
-struct Options {
-  std::string file;
+struct Options : TimedOptions {
   std::string output;
   uint64_t top = 15;
-  GivenArguments arguments;
 };
 
 // ---- tables -------------------------------------------------------------------------------------------------------
@@ -64,6 +61,16 @@ std::string name_of(const cpu::StepReport& step) {
   return step.what == nullptr ? step.text : fmt::format("%{}", step.what->name());
 }
 
+std::string peak_table(const cpu::MemoryPeak& peak, size_t top) {
+  Table table({{"value"}, {"shape"}, {"size", Align::right}, {"where"}});
+  for (size_t i = 0; i < std::min(top, peak.values.size()); ++i) {
+    const cpu::MemoryPeak::Value& value = peak.values[i];
+    table.add({fmt::format("%{}", value.what->name()), value.shape.to_string(),
+               human_bytes(static_cast<double>(value.bytes)), place_in_model(*value.what)});
+  }
+  return table.text();
+}
+
 std::string report(const Timing& timing, size_t top) {
   const Work total = total_work(timing);
   std::string text =
@@ -71,21 +78,27 @@ std::string report(const Timing& timing, size_t top) {
                   human_seconds(total.seconds), with_separators(total.runs), human_seconds(timing.compile_seconds));
   text += heading("by operation") + table_of(work_by(timing, operation_of), "operation", top);
   text += heading("by line") + table_of(work_by(timing, place_of), "where", top);
-  return text + heading("by step") +
-         table_of(work_by(timing,
-                          [](const cpu::StepReport& step) {
-                            return fmt::format("{} {}", operation_of(step), name_of(step));
-                          }),
-                  "step", top);
+  const auto step_name = [](const cpu::StepReport& step) {
+    return fmt::format("{} {}", operation_of(step), name_of(step));
+  };
+  text += heading("by step") + table_of(work_by(timing, step_name), "step", top);
+  const cpu::MemoryPeak peak = timing.program->peak();
+  if (peak.values.empty()) return text;
+  return text +
+         heading(fmt::format("values on the way when they are most, {} of each device", human_bytes(peak.bytes))) +
+         peak_table(peak, top);
 }
 
 // ---- trace --------------------------------------------------------------------------------------------------------
 
 using Json = nlohmann::ordered_json;
 
+// A row of the trace: process and thread.
+using Row = std::pair<int64_t, int>;
+
 // A name that viewers show instead of a number.
-Json name_event(const char* what, int thread, const std::string& name) {
-  return {{"ph", "M"}, {"name", what}, {"pid", 0}, {"tid", thread}, {"args", {{"name", name}}}};
+Json name_event(const char* what, const Row& row, const std::string& name) {
+  return {{"ph", "M"}, {"name", what}, {"pid", row.first}, {"tid", row.second}, {"args", {{"name", name}}}};
 }
 
 Json event_of(const cpu::Slice& slice, const cpu::StepReport& step) {
@@ -98,20 +111,20 @@ Json event_of(const cpu::Slice& slice, const cpu::StepReport& step) {
   return {{"ph", "X"},
           {"name", place.empty() ? operation_of(step) : fmt::format("{} {}", operation_of(step), place)},
           {"cat", operation_of(step)},
-          {"pid", 0},
+          {"pid", slice.device},
           {"tid", slice.thread},
           {"ts", static_cast<double>(slice.begin) / 1e3},
           {"dur", static_cast<double>(slice.end - slice.begin) / 1e3},
           {"args", std::move(details)}};
 }
 
-std::string trace_text(const Timing& timing, const std::string& name) {
+std::string trace_text(const Timing& timing) {
   Json events = Json::array();
-  events.push_back(name_event("process_name", 0, name));
-  std::set<int> threads;
-  for (const cpu::Slice& slice : timing.trace) threads.insert(slice.thread);
-  for (int thread : threads) {
-    events.push_back(name_event("thread_name", thread, thread == 0 ? "device 0" : fmt::format("worker {}", thread)));
+  std::set<Row> rows;
+  for (const cpu::Slice& slice : timing.trace) rows.insert({slice.device, slice.thread});
+  for (const Row& row : rows) {
+    if (row.second == 0) events.push_back(name_event("process_name", row, fmt::format("device {}", row.first)));
+    events.push_back(name_event("thread_name", row, row.second == 0 ? "steps" : fmt::format("worker {}", row.second)));
   }
   for (const cpu::Slice& slice : timing.trace) events.push_back(event_of(slice, timing.steps[slice.step]));
   const Json trace = {{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}};
@@ -121,11 +134,8 @@ std::string trace_text(const Timing& timing, const std::string& name) {
 int run(const Options& options, const CLI::App& app) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
-    const Module& module = *program.module;
-    const std::vector<Literal> arguments = make_arguments(module, module, options.arguments, app);
-    check_constants(module, options.arguments);
-    const Timing timing = time_program(module, arguments, {0, evaluation_with(options.arguments)});
-    if (!options.output.empty()) put_result(options.output, trace_text(timing, module.name()));
+    const Timing timing = time_on_backend(program, options, app);
+    if (!options.output.empty()) put_result(options.output, trace_text(timing));
     if (options.output != "-") put(report(timing, options.top));
     return 0;
   });
@@ -136,11 +146,10 @@ int run(const Options& options, const CLI::App& app) {
 Command add_profile(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = add_subcommand(root, "profile", "Show where the time of a module goes on the CPU backend", kNotes);
-  app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
+  add_timed_options(*app, *options);
   app->add_option("-o,--out", options->output, "Write a trace of one run ('-' is standard output)")
       ->type_name("TRACE.json");
   add_count_option(*app, "--top", options->top, "Rows of each table (default 15)");
-  add_argument_options(*app, options->arguments);
   return {app, [app, options] { return run(*options, *app); }};
 }
 

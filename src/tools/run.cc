@@ -48,6 +48,7 @@ struct RunOptions {
   bool f64 = false;
   std::string backend = "cpu";
   std::string precision = "f32";
+  bool check_nans = false;
   ShardingArguments sharding;
   bool is_partitioned = false;
 };
@@ -85,6 +86,7 @@ Executable executable_of(const Module& module, const RunOptions& options) {
   DeviceOptions on;
   on.backend = options.backend == "cpu" ? Backend::cpu : Backend::reference;
   on.precision = options.precision == "bf16" ? cpu::MatmulPrecision::bf16 : cpu::MatmulPrecision::f32;
+  on.check_nans = options.check_nans;
   if (!options.is_partitioned) return Executable(Devices(1, on), module);
   const Partitioned parts = partition(*prepare(module), partition_options(options.sharding));
   return Executable(devices_of(parts, on), parts);
@@ -107,6 +109,7 @@ Literal evaluated(const Module& module, std::vector<Literal> arguments, const Ru
 }
 
 int run(const RunOptions& options, const CLI::App& app) {
+  if (options.check_nans && options.backend != "cpu") throw Error::usage("--check-nans needs --backend cpu");
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> wide = options.f64 ? widen_floats(*program.module) : nullptr;
@@ -140,10 +143,12 @@ Command add_run(CLI::App& root) {
                   "In what products and convolutions of f32 multiply on the cpu backend: f32 (default),\nor bf16, "
                   "which is faster; both add up in f32")
       ->check(CLI::IsMember({"f32", "bf16"}));
+  app->add_flag("--check-nans", options->check_nans,
+                "Stop at the first instruction that makes a NaN, and name it (slower:\nevery instruction by itself)");
   app->add_flag("--f64", options->f64, "Evaluate all floats in double precision");
   add_sharding_options(*app, options->sharding);
   return {app, [app, options] {
-            options->is_partitioned = app->count("--devices") + app->count("--mesh") + app->count("--annotate") > 0;
+            options->is_partitioned = asks_for_devices(*app);
             return run(*options, *app);
           }};
 }

@@ -27,6 +27,10 @@ void add_sharding_options(CLI::App& app, ShardingArguments& arguments) {
       ->type_name("NAME|FILE");
 }
 
+bool asks_for_devices(const CLI::App& app) {
+  return app.count("--devices") + app.count("--mesh") + app.count("--annotate") > 0;
+}
+
 PartitionOptions partition_options(const ShardingArguments& arguments) {
   PartitionOptions options;
   if (arguments.devices > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {

@@ -25,6 +25,9 @@ struct ShardingArguments {
 // Declares --devices, --mesh, --annotate and --machine.
 void add_sharding_options(CLI::App& app, ShardingArguments& arguments);
 
+// Whether one of them asks for a partitioned program.
+bool asks_for_devices(const CLI::App& app);
+
 // Throws Error(usage) where they cannot be read.
 PartitionOptions partition_options(const ShardingArguments& arguments);
 

@@ -98,7 +98,7 @@ TEST(Profile, TheTraceHoldsEveryStep) {
     EXPECT_EQ(event["args"]["flops"], kProduct);
   }
   EXPECT_EQ(products, 3);
-  EXPECT_TRUE(rows.contains("device 0"));
+  EXPECT_TRUE(rows.contains("steps"));
   ASSERT_NE(loop, nullptr);
   // The loop holds its steps.
   for (const auto& event : trace["traceEvents"]) {
@@ -107,6 +107,34 @@ TEST(Profile, TheTraceHoldsEveryStep) {
     EXPECT_LE(event["ts"].get<double>() + event["dur"].get<double>(),
               (*loop)["ts"].get<double>() + (*loop)["dur"].get<double>() + 1e-6);
   }
+}
+
+TEST(Profile, OfSeveralDevicesHasARowForEach) {
+  const Folder folder;
+  folder.write("m.hlo", kLoop);
+  const Outcome o = folder.gshard("profile m.hlo --mesh x=2 --annotate 'x=x,_' -o trace.json");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  const auto trace = nlohmann::json::parse(folder.read("trace.json"));
+  std::set<std::string> devices;
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["name"] == "process_name") devices.insert(event["args"]["name"]);
+  }
+  EXPECT_EQ(devices, (std::set<std::string>{"device 0", "device 1"}));
+}
+
+TEST(Profile, ShowsTheLargestValuesAtThePeak) {
+  const Folder folder;
+  folder.write("m.hlo", R"(HloModule m
+ENTRY e {
+  x = f32[300,200] parameter(0)
+  y = f32[300,300] dot(x, x), lhs_contracting_dims={1}, rhs_contracting_dims={1}, metadata={op_name="y" source_file="model.py" source_line=7}
+  ROOT z = f32[300,200] dot(y, x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+)");
+  const Outcome o = folder.gshard("profile m.hlo");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("values on the way when they are most, 352 KiB of each device"));
+  EXPECT_THAT(o.out, ContainsRegex("\n  %y +f32\\[300,300\\] +352 KiB +model.py:7\n"));
 }
 
 TEST(Profile, LeftOutConstantsAreAnError) {

@@ -118,6 +118,48 @@ TEST(Run, LeftOutConstantsAreAnErrorUnlessMadeUp) {
   EXPECT_EQ(folder.gshard("run m.hlo --make-up-constants").exit_code, 0);
 }
 
+constexpr const char* kRoots = R"(HloModule roots
+
+ENTRY %main (x: f32[2,4]) -> f32[2,4] {
+  %x = f32[2,4]{1,0} parameter(0)
+  %two = f32[] constant(2)
+  %twos = f32[2,4]{1,0} broadcast(%two), dimensions={}
+  %less = f32[2,4]{1,0} subtract(%x, %twos)
+  %root = f32[2,4]{1,0} sqrt(%less), metadata={op_name="root" source_file="model.py" source_line=12}
+  ROOT %y = f32[2,4]{1,0} add(%root, %x)
+}
+)";
+
+TEST(Run, TheFirstInstructionThatMakesANaNIsNamed) {
+  const Folder folder;
+  folder.write("m.hlo", kRoots);
+  EXPECT_EQ(folder.gshard("run m.hlo").exit_code, 0);
+  const Outcome o = folder.gshard("run m.hlo --check-nans");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_THAT(o.err, HasSubstr("%root = sqrt"));
+  EXPECT_THAT(o.err, HasSubstr("made the first NaN at [0,0] of f32[2,4]"));
+  EXPECT_THAT(o.err, HasSubstr("model.py:12"));
+  const Outcome parts = folder.gshard("run m.hlo --check-nans --mesh x=2 --annotate 'x=x,_'");
+  EXPECT_EQ(parts.exit_code, 3);
+  EXPECT_THAT(parts.err, ContainsRegex("made the first NaN .* on device [01]"));
+  EXPECT_EQ(folder.gshard("run m.hlo --check-nans --backend reference").exit_code, 2);
+}
+
+TEST(Run, NaNsOfConstantsThatAreNotTakenAreFine) {
+  const Folder folder;
+  folder.write("m.hlo", R"(HloModule m
+ENTRY %main (x: f32[4]) -> f32[4] {
+  %x = f32[4]{0} parameter(0)
+  %nan = f32[] constant(nan)
+  %nans = f32[4]{0} broadcast(%nan), dimensions={}
+  %is_finite = pred[4]{0} is-finite(%x)
+  ROOT %y = f32[4]{0} select(%is_finite, %x, %nans)
+}
+)");
+  const Outcome o = folder.gshard("run m.hlo --check-nans");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+}
+
 TEST(Run, ATerabyteIsAnErrorOfMemory) {
   const Folder folder;
   folder.write("m.hlo", R"(HloModule huge

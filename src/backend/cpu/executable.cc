@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <thread>
 #include <unordered_map>
 
@@ -96,6 +97,31 @@ Trace trace_of(std::span<const Timeline> timelines, const Steps& steps) {
   return trace;
 }
 
+MemoryPeak peak_of(const Program& program) {
+  std::map<int64_t, int64_t> changes;  // of the bytes held, by time
+  const auto is_held = [](const BufferInfo& b) { return b.kind == BufferInfo::Kind::arena && b.last_use >= 0; };
+  for (const BufferInfo& b : program.buffers) {
+    if (!is_held(b)) continue;
+    changes[b.first_use] += b.bytes;
+    changes[b.last_use + 1] -= b.bytes;
+  }
+  MemoryPeak peak;
+  int64_t time = 0;
+  int64_t held = 0;
+  for (const auto& [at, change] : changes) {
+    held += change;
+    if (held <= peak.bytes) continue;
+    peak.bytes = held;
+    time = at;
+  }
+  for (const BufferInfo& b : program.buffers) {
+    if (!is_held(b) || b.first_use > time || time > b.last_use || b.leaf.value == nullptr) continue;
+    peak.values.push_back({b.leaf.value, b.leaf.shape(), b.bytes});
+  }
+  std::stable_sort(peak.values.begin(), peak.values.end(), [](auto& a, auto& b) { return a.bytes > b.bytes; });
+  return peak;
+}
+
 void check_room(const Program& program, int64_t limit) {
   const int64_t bytes = saturating_multiply(program.arena_bytes, program.grid.count());
   if (bytes <= limit) return;
@@ -115,7 +141,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   if (options.precision == MatmulPrecision::bf16) round_operands(*state->module);
   prepare_dots(*state->module);
   prepare_convolutions(*state->module);
-  state->program = lower(*state->module, options.grid);
+  state->program = lower(*state->module, options.grid, options.check_nans ? NanChecks::on : NanChecks::off);
   assign_offsets(state->program);
   compile_kernels(state->jit, state->program, thread_count(options));
   state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options));
@@ -123,6 +149,8 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
 }
 
 int64_t Executable::arena_bytes() const { return state_->program.arena_bytes; }
+
+MemoryPeak Executable::peak() const { return peak_of(state_->program); }
 
 std::vector<StepReport> Executable::steps() const {
   const Costs costs(*state_->module);

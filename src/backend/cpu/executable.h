@@ -34,6 +34,9 @@ struct CompileOptions {
   // Of the devices that run the program together. One is alone: its collectives have one participant.
   DeviceGrid grid = {};
   MatmulPrecision precision = MatmulPrecision::f32;
+  // run() throws Error(program) where an instruction makes the first NaN, and names it. Nothing is fused, which is
+  // slow.
+  bool check_nans = false;
 };
 
 // Where a device finds its arguments and puts its results, leaf by leaf; null for tokens. Arguments are only read, but
@@ -52,6 +55,18 @@ struct StepReport {
   double flops = 0;
   double bf16_flops = 0;
   double bytes = 0;
+};
+
+// The values that live when the arena holds most, the largest first. Where one is overwritten by another that takes its
+// place, the first is named.
+struct MemoryPeak {
+  struct Value {
+    const Instruction* what;
+    Shape shape;
+    int64_t bytes;
+  };
+  int64_t bytes = 0;
+  std::vector<Value> values;
 };
 
 // What one thread did for one step in a run. A step of loops or branches holds those of its steps.
@@ -88,6 +103,8 @@ class Executable {
   const std::vector<int>& donors() const;
   // Of each device.
   int64_t arena_bytes() const;
+  // When most is held on the way.
+  MemoryPeak peak() const;
   // What it does, step by step.
   std::vector<StepReport> steps() const;
 

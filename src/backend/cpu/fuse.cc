@@ -235,9 +235,9 @@ class Fuser {
 
 }  // namespace
 
-Fusion::Fusion(const Computation& computation, const Reads& reads) {
+Fusion::Fusion(const Computation& computation, const Reads& reads, Merging merging) {
   Fuser fuser(computation, reads);
-  fuser.run();
+  if (merging == Merging::where_faster) fuser.run();
   groups_ = fuser.take_groups(group_of_);
 }
 

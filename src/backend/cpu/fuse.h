@@ -20,7 +20,8 @@ struct Group {
 // instructions. What dots see through or write by their plans is in no group.
 class Fusion {
  public:
-  Fusion(const Computation& computation, const Reads& reads);
+  enum class Merging : uint8_t { where_faster, never };
+  Fusion(const Computation& computation, const Reads& reads, Merging merging = Merging::where_faster);
 
   const std::vector<Group>& groups() const { return groups_; }
   // The group that computes an instruction; null where none does.

@@ -6,6 +6,7 @@
 
 #include "backend/cpu/loop_ops.h"
 #include "backend/cpu/lowering.h"
+#include "backend/cpu/nan_check.h"
 #include "ops/custom_call.h"
 
 namespace gshard::cpu {
@@ -196,7 +197,7 @@ void Scope::lower(const Instruction& x) {
     for (const Instruction* read : reads_.read_by(x)) lower(*read);
     for (const Instruction* before : x.control_predecessors()) lower(*before);
     if (!is_name) lower_node(x);
-    return;
+    return check_fresh();
   }
   for (const Instruction* member : group->members) lowered_[member->index()] = 1;
   for (const Instruction* member : group->members) {
@@ -205,6 +206,15 @@ void Scope::lower(const Instruction& x) {
     }
   }
   lower_group(*group);
+  check_fresh();
+}
+
+// Looks for NaN in what the last steps computed. Of -start forms nothing is there yet.
+void Scope::check_fresh() {
+  for (const Leaf& leaf : std::exchange(fresh_, {})) {
+    if (leaf.value->op() == Op::constant || is_start(leaf.value->op()) || !can_be_nan(leaf.shape().type())) continue;
+    add<NanCheckStep>(leaf, buffer_of(leaf), lowering_.program.grid);
+  }
 }
 
 Steps Scope::run() {
@@ -296,6 +306,8 @@ Program Lowering::lower(const Module& module, const DeviceGrid& grid) {
   return std::move(program);
 }
 
-Program lower(const Module& module, const DeviceGrid& grid) { return Lowering().lower(module, grid); }
+Program lower(const Module& module, const DeviceGrid& grid, NanChecks checks) {
+  return Lowering(checks).lower(module, grid);
+}
 
 }  // namespace gshard::cpu

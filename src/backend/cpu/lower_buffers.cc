@@ -10,6 +10,7 @@ namespace gshard::cpu {
 
 void Scope::bind(const Leaf& leaf, Buffer buffer) {
   bound_[leaf] = buffer;
+  if (lowering_.checks_nans() && buffer >= 0) fresh_.push_back(leaf);
   if (buffer >= 0 && uses_[leaf] > 0) ++lowering_.live[static_cast<size_t>(buffer)];
 }
 

@@ -11,10 +11,6 @@ size_t first_result(const Instruction& start) {
   return start.op() == Op::all_reduce_start ? 0 : leaf_count(start.shape().element(0));
 }
 
-bool is_start(Op op) {
-  return op == Op::all_gather_start || op == Op::all_reduce_start || op == Op::collective_permute_start;
-}
-
 bool is_done(Op op) {
   return op == Op::all_gather_done || op == Op::all_reduce_done || op == Op::collective_permute_done;
 }
@@ -25,6 +21,10 @@ bool may_be_in_place(Collective::Kind kind) {
 }
 
 }  // namespace
+
+bool is_start(Op op) {
+  return op == Op::all_gather_start || op == Op::all_reduce_start || op == Op::collective_permute_start;
+}
 
 void Scope::lower_between_devices(const Instruction& x) {
   if (moves_between_devices(x.op())) return lower_collective(x);

@@ -24,6 +24,9 @@ using LeafMap = std::unordered_map<Leaf, T, LeafHash>;
 
 inline size_t leaf_count(const Shape& shape) { return shape.is_tuple() ? static_cast<size_t>(shape.leaf_count()) : 1; }
 
+// Whether an op starts a collective whose results come with its -done form.
+bool is_start(Op op);
+
 class Lowering;
 
 // Leaf by leaf of a loop's state: whether every round passes it on as it is.
@@ -80,6 +83,7 @@ class Scope {
   void add(Args&&... args);
   void touch(Buffer buffer);
   void copy(Buffer from, Buffer to);
+  void check_fresh();
   std::vector<Leaf> reusable_inputs(const Group& group, size_t argument) const;
 
   Lowering& lowering_;
@@ -90,12 +94,15 @@ class Scope {
   LeafMap<int> uses_;
   LeafMap<Buffer> wanted_;
   std::vector<char> lowered_;
+  std::vector<Leaf> fresh_;  // bound and not yet looked at for NaN
   Steps steps_;
 };
 
 class Lowering {
  public:
+  explicit Lowering(NanChecks checks) : checks_(checks) {}
   Program lower(const Module& module, const DeviceGrid& grid);
+  bool checks_nans() const { return checks_ == NanChecks::on; }
   // Of an instruction, among the collectives of the program.
   size_t channel_of(const Instruction& collective);
 
@@ -132,7 +139,8 @@ class Lowering {
   const Fusion* fusion_of(const Computation& computation, const Reads& reads) {
     auto& fusion = fusions_[&computation];
     if (fusion == nullptr) {
-      program.fusions.push_back(std::make_unique<Fusion>(computation, reads));
+      program.fusions.push_back(std::make_unique<Fusion>(
+          computation, reads, checks_nans() ? Fusion::Merging::never : Fusion::Merging::where_faster));
       fusion = program.fusions.back().get();
     }
     return fusion;
@@ -147,6 +155,7 @@ class Lowering {
   std::vector<char> writable;
 
  private:
+  const NanChecks checks_;
   void bind_arguments(const Module& module, Scope& scope);
   void bind_results(const Module& module, Scope& scope);
 

@@ -208,9 +208,12 @@ struct Program {
   std::vector<std::unique_ptr<Fusion>> fusions;  // own the groups
 };
 
+// Whether each instruction is a step of its own, which is followed by one that looks for NaN.
+enum class NanChecks : uint8_t { off, on };
+
 // Lowers the entry of a module without calls and fusions, for the devices of a grid. On one device collectives are
 // over one participant.
-Program lower(const Module& module, const DeviceGrid& grid);
+Program lower(const Module& module, const DeviceGrid& grid, NanChecks checks = NanChecks::off);
 
 // Gives every arena buffer its offset: buffers whose times overlap never share bytes.
 void assign_offsets(Program& program);
