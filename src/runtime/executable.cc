@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "eval/simulate.h"
+#include "ir/literal_leaves.h"
 #include "runtime/prepare.h"
 #include "shard/boundary_values.h"
 
@@ -27,19 +28,6 @@ Shape parameters_of(const Module& module) {
   std::vector<Shape> shapes;
   for (const Instruction* parameter : module.entry()->parameters()) shapes.push_back(parameter->shape());
   return Shape::tuple(std::move(shapes));
-}
-
-void add_leaves(Literal value, std::vector<Literal>& leaves) {
-  if (!value.shape().is_tuple()) return leaves.push_back(std::move(value));
-  for (Literal& element : std::move(value).take_elements()) add_leaves(std::move(element), leaves);
-}
-
-// A value with the tuples of `like`, of the next leaves.
-Literal rebuilt(const Shape& like, std::span<Literal> leaves, size_t& next) {
-  if (!like.is_tuple()) return std::move(leaves[next++]);
-  std::vector<Literal> elements;
-  for (const Shape& element : like.elements()) elements.push_back(rebuilt(element, leaves, next));
-  return Literal::tuple(std::move(elements));
 }
 
 std::vector<BoundaryValue> whole_values(const std::vector<Shape>& leaves) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "eval/simulate.h"
+#include "ir/literal_leaves.h"
 #include "runtime/device_values.h"
 #include "runtime/instruction_names.h"
 #include "runtime/relay.h"
@@ -25,11 +26,6 @@ constexpr size_t kMostTies = 4;
 struct Enough {};
 
 // ---- leaves ---------------------------------------------------------------------------------------------------------
-
-void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
-  if (!value.shape().is_tuple()) leaves.push_back(value);
-  for (const Literal& element : value.elements()) add_leaves(element, leaves);
-}
 
 Literal leaf_of(const Literal& value, size_t leaf) {
   std::vector<Literal> leaves;

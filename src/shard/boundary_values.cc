@@ -1,6 +1,7 @@
 #include "shard/boundary_values.h"
 
 #include "eval/simulate.h"
+#include "ir/literal_leaves.h"
 #include "shard/boundary.h"
 #include "shard/placement.h"
 
@@ -9,19 +10,6 @@ namespace {
 
 Mesh mesh_of(const BoundaryValue& value, const Mesh& mesh) {
   return mesh_of(Placement{value.sharding, value.device_order, value.device}, mesh);
-}
-
-void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
-  if (!value.shape().is_tuple()) leaves.push_back(value);
-  for (const Literal& element : value.elements()) add_leaves(element, leaves);
-}
-
-// The tuple structure of `shape` with the next leaves.
-Literal rebuilt(const Shape& shape, std::span<const Literal> leaves, size_t& next) {
-  if (!shape.is_tuple()) return leaves[next++];
-  std::vector<Literal> elements;
-  for (const Shape& element : shape.elements()) elements.push_back(rebuilt(element, leaves, next));
-  return Literal::tuple(std::move(elements));
 }
 
 }  // namespace

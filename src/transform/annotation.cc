@@ -15,13 +15,6 @@ bool says_sharding(const FrontendAttributes& attributes) {
                      [](const auto& pair) { return pair.first == "xla.sdy.sharding"; });
 }
 
-size_t leaf_count(const Shape& shape) {
-  if (!shape.is_tuple()) return 1;
-  size_t count = 0;
-  for (const Shape& element : shape.elements()) count += leaf_count(element);
-  return count;
-}
-
 }  // namespace
 
 bool is_annotated(const Instruction& instruction) {
@@ -55,8 +48,8 @@ HloSharding element_sharding(const Shape& tuple, const HloSharding& sharding, si
   HloSharding unknown;
   unknown.kind = HloSharding::Kind::unknown;
   size_t first = 0;
-  for (size_t before = 0; before < i; ++before) first += leaf_count(tuple.element(before));
-  const size_t count = leaf_count(tuple.element(i));
+  for (size_t before = 0; before < i; ++before) first += static_cast<size_t>(tuple.element(before).leaf_count());
+  const auto count = static_cast<size_t>(tuple.element(i).leaf_count());
   if (first + count > sharding.elements.size()) return unknown;
   if (!tuple.element(i).is_tuple()) return sharding.elements[first];
   HloSharding part = sharding;

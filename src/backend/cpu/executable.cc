@@ -12,6 +12,7 @@
 #include "backend/cpu/prepare_dots.h"
 #include "backend/cpu/sink_into_loops.h"
 #include "base/memory_budget.h"
+#include "ir/literal_leaves.h"
 
 namespace gshard::cpu {
 
@@ -40,14 +41,6 @@ void compile_kernels(Jit& jit, Program& program, int threads) {
   });
   const std::vector<KernelFunction> functions = jit.compile(kernels, threads);
   for (size_t i = 0; i < steps.size(); ++i) steps[i]->set_function(functions[i]);
-}
-
-void add_leaves(Literal value, std::vector<Literal>& leaves) {
-  if (!value.shape().is_tuple()) {
-    leaves.push_back(std::move(value));
-    return;
-  }
-  for (Literal& element : std::move(value).take_elements()) add_leaves(std::move(element), leaves);
 }
 
 void check_arguments(const Computation& entry, const std::vector<Literal>& arguments) {
