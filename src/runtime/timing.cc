@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "runtime/memory.h"
+#include "runtime/place_in_model.h"
 
 namespace gshard {
 namespace {
@@ -130,11 +131,5 @@ std::string operation_of(const cpu::StepReport& step) {
 }
 
 std::string place_of(const cpu::StepReport& step) { return step.what == nullptr ? "" : place_in_model(*step.what); }
-
-std::string place_in_model(const Instruction& instruction) {
-  const std::string source = model_source_of(instruction);
-  if (!source.empty() || instruction.text_line() == 0) return source;
-  return fmt::format("line {}", instruction.text_line());
-}
 
 }  // namespace gshard

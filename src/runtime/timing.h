@@ -56,8 +56,7 @@ Work total_work(const Timing& timing);
 
 // "dot", "kernel add" for loops that end in an addition, "copy".
 std::string operation_of(const cpu::StepReport& step);
-// Where in the model the step comes from, or in the text where that is not known; may be empty.
+// The place_in_model() of the step; empty where it has none.
 std::string place_of(const cpu::StepReport& step);
-std::string place_in_model(const Instruction& instruction);
 
 }  // namespace gshard

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ops/table.h"
+#include "runtime/place_in_model.h"
 #include "runtime/prepare.h"
 #include "shard/lineage.h"
 #include "shard/picture.h"
@@ -51,15 +52,8 @@ struct Options {
 std::string name_of(const Instruction& i) { return fmt::format("%{} = {}", i.name(), keyword_of(i.op())); }
 
 std::string name_and_source(const Instruction& i) {
-  const std::string source = model_source_of(i);
-  if (!source.empty()) return fmt::format("{} ({})", name_of(i), source);
-  return i.text_line() > 0 ? fmt::format("{} (line {})", name_of(i), i.text_line()) : name_of(i);
-}
-
-std::string source_of(const Instruction& i) {
-  const std::string source = model_source_of(i);
-  if (!source.empty() || i.text_line() == 0) return source;
-  return fmt::format("line {}", i.text_line());
+  const std::string place = place_in_model(i);
+  return place.empty() ? name_of(i) : fmt::format("{} ({})", name_of(i), place);
 }
 
 // ---- values ---------------------------------------------------------------------------------------------------------
@@ -108,7 +102,7 @@ std::string lineage_table(const std::vector<LineageStep>& steps, const Propagate
     const Instruction& value = propagated.values.representative(step.value);
     table.add({fmt::format("%{} {}", value.name(), propagated.values.shape_of(step.value).to_string()),
                std::to_string(step.dim), step.through == nullptr ? "its annotation" : name_of(*step.through),
-               source_of(step.through == nullptr ? value : *step.through)});
+               place_in_model(step.through == nullptr ? value : *step.through)});
   }
   return table.text();
 }
@@ -159,7 +153,7 @@ Json json_of(const Leaf& leaf, const Propagated& propagated) {
         steps.push_back({{"value", value.name()},
                          {"dimension", step.dim},
                          {"through", step.through == nullptr ? Json(nullptr) : Json(step.through->name())},
-                         {"source", source_of(step.through == nullptr ? value : *step.through)}});
+                         {"source", place_in_model(step.through == nullptr ? value : *step.through)}});
       }
       axes.push_back({{"axis", propagated.mesh.name_of(Digits{digit})}, {"from", std::move(steps)}});
     }

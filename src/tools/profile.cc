@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "runtime/place_in_model.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/timed.h"

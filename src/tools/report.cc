@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ir/op.h"
+#include "runtime/place_in_model.h"
 #include "shard/value_table.h"
 #include "tools/table.h"
 
@@ -29,10 +30,9 @@ const Shape& shape_of_leaf(const Shape& shape, size_t leaf) {
   return shape_of_leaf(shape.element(element), leaf - range.first);
 }
 
-std::string place_of(const Instruction& i) {
-  const std::string source = model_source_of(i);
-  if (!source.empty()) return fmt::format(" ({})", source);
-  return i.text_line() > 0 ? fmt::format(" (line {})", i.text_line()) : "";
+std::string place_in_brackets(const Instruction& i) {
+  const std::string place = place_in_model(i);
+  return place.empty() ? "" : fmt::format(" ({})", place);
 }
 
 constexpr size_t kMostListed = 20;
@@ -99,11 +99,12 @@ Json json_of(const Estimate& estimate) {
 }
 
 std::string text_of(const LiveValue& live) {
-  std::string text = fmt::format("%{} {}{}", live.value->name(),
-                                 shape_of_leaf(live.value->shape(), live.leaf).to_string(), place_of(*live.value));
+  std::string text =
+      fmt::format("%{} {}{}", live.value->name(), shape_of_leaf(live.value->shape(), live.leaf).to_string(),
+                  place_in_brackets(*live.value));
   if (live.maker == nullptr || live.maker == live.value) return text;
   return text + fmt::format(", as %{} = {}{} wants it", live.maker->name(), keyword_of(live.maker->op()),
-                            place_of(*live.maker));
+                            place_in_brackets(*live.maker));
 }
 
 std::string shortage_text(const Estimate& shortage, const Machine& machine) {
