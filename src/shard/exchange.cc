@@ -2,13 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.h"
+
 namespace gshard {
-namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-}  // namespace
-
 int64_t ShiftCut::results_of(int64_t i) const {
   return std::clamp<int64_t>(result_size - i * result_part, 0, result_part);
 }

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/ceil_div.h"
 #include "shard/ring.h"
 
 namespace gshard {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 bool can_be_cut(const Factor& factor) {
   return factor.kind == FactorKind::parallel || factor.kind == FactorKind::shift || factor.kind == FactorKind::flat ||

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ceil_div.h"
+
 namespace gshard {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 Digits prefix(const Digits& digits, size_t count) { return Digits(digits.begin(), digits.begin() + count); }
 Digits suffix(const Digits& digits, size_t from) { return Digits(digits.begin() + from, digits.end()); }

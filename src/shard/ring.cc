@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.h"
+
 namespace gshard {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 // Of its time, what sending costs that is hidden behind computing, or the other way round: both want memory, and others
 // want the links.

@@ -1,4 +1,5 @@
 // Dots in a ring: loops whose rounds multiply one part each, while a collective-permute sends parts or sums on.
+#include "base/ceil_div.h"
 #include "shard/counted_loop.h"
 #include "shard/ring.h"
 #include "shard/ways.h"
@@ -7,8 +8,6 @@ namespace gshard {
 namespace {
 
 using State = std::vector<Instruction*>;
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 // Everything goes from each device to the one before it. Round t on device i is about part i + t where operands go
 // around, and about part i + t + 1 where sums do, which end in round n - 1 at their own devices.

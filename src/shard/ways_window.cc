@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/ceil_div.h"
 #include "ops/reducer.h"
 #include "shard/exchange.h"
 #include "shard/localize_attributes.h"
@@ -16,8 +17,6 @@
 
 namespace gshard {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }  // of any sign
 
 // One dimension of an op as a window.
 struct WindowedPair {
