@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "scratch_folder.h"
+
 namespace gshard {
 
 struct Outcome {
@@ -16,24 +18,12 @@ struct Outcome {
   std::string err;
 };
 
-class Folder {
+class Folder : public ScratchFolder {
  public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path(const std::string& name) const { return path_ + "/" + name; }
-  void write(const std::string& name, const std::string& text) const;
-  std::string read(const std::string& name) const;
-
   // "gshard ARGUMENTS", which may hold redirections.
   Outcome gshard(const std::string& arguments) const;
   // Any shell commands; $GSHARD is the tool.
   Outcome shell(const std::string& commands) const;
-
- private:
-  std::string path_;
 };
 
 // A module that doubles a vector, in canonical text.
