@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "corpus/corpus.h"
+#include "corpus/import.h"
 #include "tools/command.h"
-#include "train/corpus.h"
-#include "train/import.h"
 
 namespace gshard {
 

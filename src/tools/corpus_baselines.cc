@@ -5,12 +5,12 @@
 #include <map>
 
 #include "base/error.h"
+#include "score/baselines.h"
+#include "score/bootstrap.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-#include "train/baselines.h"
-#include "train/bootstrap.h"
 
 namespace gshard {
 namespace {

@@ -4,11 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <thread>
 
+#include "corpus/build_tokens.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-#include "train/build_tokens.h"
 
 namespace gshard {
 namespace {

@@ -12,12 +12,12 @@
 
 #include "base/error.h"
 #include "base/split.h"
+#include "corpus/fetched.h"
 #include "tools/corpus.h"
 #include "tools/shipped_file.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-#include "train/fetched.h"
 
 extern char** environ;
 

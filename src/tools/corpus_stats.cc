@@ -11,12 +11,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "corpus/batch_reader.h"
+#include "corpus/token_file.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-#include "train/batch_reader.h"
-#include "train/token_file.h"
 
 namespace gshard {
 namespace {

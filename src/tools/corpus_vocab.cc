@@ -5,11 +5,11 @@
 #include <thread>
 
 #include "base/error.h"
+#include "corpus/make_vocabulary.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-#include "train/make_vocabulary.h"
 
 namespace gshard {
 namespace {

@@ -1,0 +1,96 @@
+#include "corpus/sampler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace gshard {
+namespace {
+
+constexpr int kRounds = 4;
+
+// Streams of random bits that must have nothing to do with each other.
+enum class Stream : uint64_t { direction = 1, order };
+
+uint64_t key_of(uint64_t seed, Stream stream, uint64_t direction, uint64_t round) {
+  return random_bits(random_bits(seed, static_cast<uint64_t>(stream)) ^ direction, round);
+}
+
+}  // namespace
+
+Permutation::Permutation(uint64_t key, uint64_t size) : key_(key), size_(size) {
+  GSHARD_CHECK(size > 0);
+  half_bits_ = std::max(1, (static_cast<int>(std::bit_width(size - 1)) + 1) / 2);
+}
+
+// A Feistel network over the next power of four; places beyond the size are sent on until they come back.
+uint64_t Permutation::operator()(uint64_t place) const {
+  const uint64_t mask = (uint64_t{1} << half_bits_) - 1;
+  do {
+    uint64_t left = place >> half_bits_;
+    uint64_t right = place & mask;
+    for (uint64_t round = 0; round < kRounds; ++round) {
+      const uint64_t mixed = left ^ (random_bits(key_ + round, right) & mask);
+      left = right;
+      right = mixed;
+    }
+    place = left << half_bits_ | right;
+  } while (place >= size_);
+  return place;
+}
+
+Sampler::Sampler(const TokenFile& tokens, const SamplerOptions& options) : tokens_(tokens), options_(options) {
+  double total = 0;
+  for (const auto& range : tokens.directions()) {
+    int64_t usable = 0;
+    for (int64_t pair = range.first; pair < range.first + range.count; ++pair) usable += fits(pair) ? 1 : 0;
+    long_pairs_ += range.count - usable;
+    if (options.long_pairs == LongPairs::cut) usable = range.count;
+    if (usable > 0) total += std::pow(static_cast<double>(usable), 1 / options.temperature);
+    bounds_.push_back(total);
+  }
+  if (total == 0) {
+    throw Error::program(
+        fmt::format("{}: none of its {} pairs has at most {} source and {} target tokens; allow longer rows",
+                    tokens.path(), tokens.pairs(), options.longest.source, options.longest.target));
+  }
+  position_.taken.resize(bounds_.size());
+}
+
+bool Sampler::fits(int64_t pair) const {
+  const TokenFile::Lengths lengths = tokens_.lengths(pair);
+  return lengths.source <= options_.longest.source && lengths.target <= options_.longest.target;
+}
+
+TokenFile::Lengths Sampler::lengths(int64_t pair) const {
+  const TokenFile::Lengths lengths = tokens_.lengths(pair);
+  return {std::min(lengths.source, options_.longest.source), std::min(lengths.target, options_.longest.target)};
+}
+
+int64_t Sampler::next() {
+  const uint64_t bits = random_bits(key_of(options_.seed, Stream::direction, 0, 0), position_.draws++);
+  // Rounding must not reach the end, behind which there is no direction.
+  const double at = std::min(unit_interval(bits) * bounds_.back(), std::nextafter(bounds_.back(), 0));
+  const auto found = std::upper_bound(bounds_.begin(), bounds_.end(), at);
+  const auto direction = static_cast<size_t>(found - bounds_.begin());
+  const auto& range = tokens_.directions()[direction];
+  const auto count = static_cast<uint64_t>(range.count);
+  while (true) {
+    const uint64_t taken = position_.taken[direction]++;
+    const Permutation order(key_of(options_.seed, Stream::order, direction, taken / count), count);
+    const int64_t pair = range.first + static_cast<int64_t>(order(taken % count));
+    if (options_.long_pairs == LongPairs::cut || fits(pair)) return pair;
+  }
+}
+
+void Sampler::go_to(const Position& position) {
+  GSHARD_CHECK(position.taken.size() == bounds_.size());
+  position_ = position;
+}
+
+}  // namespace gshard

@@ -1,0 +1,162 @@
+// Scores: as sacrebleu's, to the last digits that it prints; intervals; the nearest neighbour.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/split.h"
+#include "corpus/text_lines.h"
+#include "score/bleu.h"
+#include "score/bootstrap.h"
+#include "score/chrf.h"
+#include "score/nearest_neighbour.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::ElementsAre;
+
+struct Golden {
+  std::string hypothesis;
+  std::string reference;
+  double bleu;
+  double chrf;
+};
+
+std::string unescaped(const std::string& text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '\\';
+    if (escape) ++i;
+    result += escape && text[i] == 't' ? '\t' : text[i];
+  }
+  return result;
+}
+
+// tests/peers/golden_scores.py wrote it; the last row is all of them as one corpus.
+std::vector<Golden> goldens() {
+  std::vector<Golden> cases;
+  TextLines lines(GSHARD_TEST_DIR "/golden/scores.tsv");
+  for (std::string line; lines.next(line);) {
+    const std::vector<std::string> columns = split(line, '\t');
+    cases.push_back({unescaped(columns[0]), unescaped(columns[1]), std::stod(columns[2]), std::stod(columns[3])});
+  }
+  return cases;
+}
+
+TEST(Scores, OfSentencesAreSacrebleus) {
+  std::vector<Golden> cases = goldens();
+  cases.pop_back();
+  EXPECT_GT(cases.size(), 80U);
+  for (const Golden& c : cases) {
+    EXPECT_NEAR(bleu(bleu_counts(c.hypothesis, c.reference)), c.bleu, 1e-7) << c.hypothesis << " | " << c.reference;
+    EXPECT_NEAR(chrf(chrf_counts(c.hypothesis, c.reference)), c.chrf, 1e-7) << c.hypothesis << " | " << c.reference;
+  }
+}
+
+TEST(Scores, OfACorpusAreSacrebleus) {
+  std::vector<Golden> cases = goldens();
+  const Golden whole = cases.back();
+  cases.pop_back();
+  BleuCounts bleu_sum;
+  ChrfCounts chrf_sum;
+  for (const Golden& c : cases) {
+    bleu_sum.add(bleu_counts(c.hypothesis, c.reference));
+    chrf_sum.add(chrf_counts(c.hypothesis, c.reference));
+  }
+  EXPECT_NEAR(bleu(bleu_sum), whole.bleu, 1e-7);
+  EXPECT_NEAR(chrf(chrf_sum), whole.chrf, 1e-7);
+}
+
+TEST(Scores, OfNothingAreZero) {
+  EXPECT_EQ(bleu({}), 0);
+  EXPECT_EQ(chrf({}), 0);
+}
+
+TEST(Tokens13a, PunctuationStandsAloneButNotInNumbers) {
+  EXPECT_THAT(tokenize_13a("It's 1,000.5 (or so), 3-4."),
+              ElementsAre("It's", "1,000.5", "(", "or", "so", ")", ",", "3", "-", "4", "."));
+  EXPECT_THAT(tokenize_13a("&quot;a&quot;"), ElementsAre("\"", "a", "\""));
+  EXPECT_THAT(tokenize_13a(""), ElementsAre());
+}
+
+// Rows of which so many of ten are right.
+std::vector<BleuCounts> rows_with(int right) {
+  std::vector<BleuCounts> rows;
+  for (int i = 0; i < 200; ++i) {
+    const bool good = i * 7 % 10 < right;
+    rows.push_back(bleu_counts(good ? "a b c d e f" : "u v w x y z", "a b c d e f"));
+  }
+  return rows;
+}
+
+std::vector<std::string> keys(size_t count, size_t clusters) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) names.push_back(std::to_string(i % clusters));
+  return names;
+}
+
+TEST(Bootstrap, TheIntervalHoldsTheScoreAndIsReproducible) {
+  const Clusters clusters(keys(200, 200));
+  const ScoredInterval scored = bleu_with_interval(clusters, rows_with(5), 1);
+  EXPECT_LT(scored.interval.low, scored.score);
+  EXPECT_GT(scored.interval.high, scored.score);
+  const ScoredInterval again = bleu_with_interval(clusters, rows_with(5), 1);
+  EXPECT_EQ(scored.interval.low, again.interval.low);
+  EXPECT_NE(scored.interval.low, bleu_with_interval(clusters, rows_with(5), 2).interval.low);
+}
+
+TEST(Bootstrap, TheIntervalOfAShareIsTheBinomials) {
+  // Unigram precision alone: 95 % of resamples of 200 rows lie within 1.96 standard deviations.
+  const Clusters clusters(keys(200, 200));
+  const auto rows = rows_with(5);
+  const Interval interval = bootstrap(clusters, 1, [&](const std::vector<int64_t>& times) {
+    double right = 0;
+    for (size_t i = 0; i < rows.size(); ++i) right += static_cast<double>(times[i]) * (rows[i].matches[0] > 0 ? 1 : 0);
+    return right / 200;
+  });
+  EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 * std::sqrt(0.25 / 200), 0.02);
+}
+
+TEST(Bootstrap, RowsOfACommonSentenceWidenIt) {
+  const Clusters apart(keys(200, 200));
+  const Clusters together(keys(200, 20));
+  EXPECT_EQ(together.size(), 20U);
+  const auto width = [](const ScoredInterval& s) { return s.interval.high - s.interval.low; };
+  EXPECT_GT(width(bleu_with_interval(together, rows_with(5), 1)),
+            1.5 * width(bleu_with_interval(apart, rows_with(5), 1)));
+}
+
+TEST(Bootstrap, DifferencesArePaired) {
+  const Clusters clusters(keys(200, 200));
+  const ScoredInterval none = bleu_difference(clusters, rows_with(5), rows_with(5), 1);
+  EXPECT_EQ(none.score, 0);
+  EXPECT_EQ(none.interval.low, 0);
+  EXPECT_EQ(none.interval.high, 0);
+  const ScoredInterval better = bleu_difference(clusters, rows_with(6), rows_with(5), 1);
+  EXPECT_GT(better.interval.low, 0) << "the same rows are better in every resample";
+}
+
+TEST(NearestNeighbour, FindsTheMostSimilarSentence) {
+  NearestNeighbour memory("de");
+  for (const char* text : {"Guten Morgen, liebe Leute", "Die Datei wurde gespeichert", "Die Datei wurde gelöscht",
+                           "Der Drucker ist nicht bereit"}) {
+    memory.add(text);
+  }
+  memory.finish();
+  EXPECT_EQ(memory.find("die DATEI ist gelöscht"), 2);
+  EXPECT_EQ(memory.find("Der Drucker druckt"), 3);
+  EXPECT_EQ(memory.find("xyzxyz"), std::nullopt);
+  EXPECT_EQ(memory.find(""), std::nullopt);
+}
+
+TEST(NearestNeighbour, ShortGramsServeLanguagesWithoutSpaces) {
+  NearestNeighbour memory("ja");
+  memory.add("ファイルを開く");
+  memory.add("印刷する");
+  memory.finish();
+  EXPECT_EQ(memory.find("印刷する前"), 1);
+}
+
+}  // namespace
+}  // namespace gshard
