@@ -14,43 +14,29 @@ constexpr double kNever = -1e9;
 
 double root(int64_t x) { return std::sqrt(static_cast<double>(x)); }
 
-struct Weights {
-  Tensor q, k, v, out;
-};
+Tensor inward_weight(const Scope& scope, const char* name, int64_t size, const AttentionOptions& options) {
+  // Logits are not divided by the root of key_size: queries are smaller for it.
+  const bool is_query = name[0] == 'q';
+  const Initializer initializer = Initializer::normal(1 / root(is_query ? size * options.key_size : size));
+  const Dims sizes = {size, options.heads, options.key_size};
+  return scope.activation(scope.parameter(name, sizes, initializer, {"model", "heads"}));
+}
 
-Weights weights_of(const Scope& scope, int64_t size, const AttentionOptions& options) {
-  const Dims inward = {size, options.heads, options.key_size};
-  const auto into = [&](const char* name, double deviation) {
-    return scope.activation(scope.parameter(name, inward, Initializer::normal(deviation), {"model", "heads"}));
-  };
-  Weights weights;
-  weights.q = into("q", 1 / root(size * options.key_size));
-  weights.k = into("k", 1 / root(size));
-  weights.v = into("v", 1 / root(size));
-  const Dims outward = {options.heads, options.key_size, size};
+Tensor outward_weight(const Scope& scope, int64_t size, const AttentionOptions& options) {
   const Initializer initializer = Initializer::normal(1 / root(options.heads * options.key_size));
-  weights.out = scope.activation(scope.parameter("out", outward, initializer, {"heads", "", "model"}));
-  return weights;
+  const Dims sizes = {options.heads, options.key_size, size};
+  return scope.activation(scope.parameter("out", sizes, initializer, {"heads", "", "model"}));
 }
 
 Tensor heads_of(const Scope& scope, Tensor x, Tensor weight) {
   return scope.annotate(einsum("BLM,MHD->BLHD", x, weight), {"batch", "", "heads"});
 }
 
-// pred [B,1,Q,K]: whether a query sees a key.
+// pred [B,Q,K]: whether a query sees a key.
 Tensor seen(const Places& queries, const Places& keys, Sight sight) {
-  const auto of_query = [](Tensor x) { return reshape(x, {x.dim(0), 1, x.dim(1), 1}); };
-  const auto of_key = [](Tensor x) { return reshape(x, {x.dim(0), 1, 1, x.dim(1)}); };
-  const Tensor same = equal(of_query(queries.segments), of_key(keys.segments));
+  const Tensor same = equal(expand_dims(queries.segments, 2), expand_dims(keys.segments, 1));
   if (sight == Sight::everything) return same;
-  return same & (of_query(queries.positions) >= of_key(keys.positions));
-}
-
-// Queries [B,Q,H,D], keys and values [B,K,H,D].
-Tensor look(const Scope& scope, Tensor queries, const AttentionCache& keys, Tensor seen, double dropout) {
-  const Tensor logits = einsum("BQHD,BKHD->BHQK", queries, keys.keys, scope.numerics().exact);
-  const Tensor shares = scope.activation(softmax(where(seen, logits, kNever), -1));
-  return einsum("BHQK,BKHD->BQHD", scope.dropout(shares, dropout), keys.values);
+  return same & (expand_dims(queries.positions, 2) >= expand_dims(keys.positions, 1));
 }
 
 void check(Tensor x, const AttentionOptions& options, const Here& here) {
@@ -62,30 +48,41 @@ void check(Tensor x, const AttentionOptions& options, const Here& here) {
 
 }  // namespace
 
-Tensor attention(const Scope& scope, Tensor x, const Places& x_places, Tensor y, const Places& y_places,
-                 const AttentionOptions& options, Here here) {
-  check(x, options, here);
-  const Weights weights = weights_of(scope, x.dim(2), options);
-  const Tensor queries = heads_of(scope, scope.activation(x), weights.q);
+AttentionCache attention_cache(const Scope& scope, Tensor y, const AttentionOptions& options, Here here) {
+  check(y, options, here);
   const Tensor source = scope.activation(y);
-  const AttentionCache keys{heads_of(scope, source, weights.k), heads_of(scope, source, weights.v)};
-  const Tensor result = look(scope, queries, keys, seen(x_places, y_places, options.sight), options.dropout);
-  return scope.annotate(einsum("BQHD,HDM->BQM", result, weights.out), {"batch"});
+  const auto heads = [&](const char* name) {
+    return heads_of(scope, source, inward_weight(scope, name, y.dim(2), options));
+  };
+  const Tensor keys = heads("k");
+  return {keys, heads("v")};
 }
 
-CachedAttention attention_step(const Scope& scope, Tensor x, Tensor step, const AttentionCache& cache,
-                               const AttentionOptions& options, Here here) {
+Tensor attend(const Scope& scope, Tensor x, const AttentionCache& cache, Tensor seen, const AttentionOptions& options,
+              Here here) {
   check(x, options, here);
-  const Weights weights = weights_of(scope, x.dim(2), options);
-  const Tensor zero = full_like(step, 0);
-  const auto written = [&](Tensor into, Tensor weight) {
-    return dynamic_update_slice(into, heads_of(scope, scope.activation(x), weight), {zero, step, zero, zero});
+  const Tensor queries = heads_of(scope, scope.activation(x), inward_weight(scope, "q", x.dim(2), options));
+  const Tensor logits = einsum("BQHD,BKHD->BHQK", queries, cache.keys, scope.numerics().exact);
+  const Tensor shares = scope.activation(softmax(where(expand_dims(seen, 1), logits, kNever), -1));
+  const Tensor result = einsum("BHQK,BKHD->BQHD", scope.dropout(shares, options.dropout), cache.values);
+  return scope.annotate(einsum("BQHD,HDM->BQM", result, outward_weight(scope, x.dim(2), options)), {"batch"});
+}
+
+Tensor attention(const Scope& scope, Tensor x, const Places& x_places, Tensor y, const Places& y_places,
+                 const AttentionOptions& options, Here here) {
+  const AttentionCache cache = attention_cache(scope, y, options, here);
+  return attend(scope, x, cache, seen(x_places, y_places, options.sight), options, here);
+}
+
+CachedAttention attention_step(const Scope& scope, Tensor x, const AttentionCache& cache, const CachePlace& at,
+                               const AttentionOptions& options, Here here) {
+  const AttentionCache now = attention_cache(scope, x, options, here);
+  const Tensor zero = full_like(at.place, 0);
+  const auto written = [&](Tensor into, Tensor rows) {
+    return dynamic_update_slice(into, rows, {zero, at.place, zero, zero});
   };
-  const AttentionCache after{written(cache.keys, weights.k), written(cache.values, weights.v)};
-  const Shape places(step.type(), {1, 1, 1, after.keys.dim(1)});
-  const Tensor is_past = iota(x.computation(), places, 3) <= step;
-  const Tensor result = look(scope, heads_of(scope, scope.activation(x), weights.q), after, is_past, 0);
-  return {scope.annotate(einsum("BQHD,HDM->BQM", result, weights.out), {"batch"}), after};
+  const AttentionCache after{written(cache.keys, now.keys), written(cache.values, now.values)};
+  return {attend(scope, x, after, at.seen, options, here), after};
 }
 
 }  // namespace gshard

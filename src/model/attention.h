@@ -31,19 +31,33 @@ struct AttentionOptions {
 Tensor attention(const Scope& scope, Tensor x, const Places& x_places, Tensor y, const Places& y_places,
                  const AttentionOptions& options, Here here = Here::current());
 
-// Keys and values of what was decoded so far, which one more token at a time looks at.
+// What queries look at: a key and a value for each token.
 struct AttentionCache {
   Tensor keys;    // [B,K,heads,key_size]
   Tensor values;  // the same
 };
 
-// The same for one token x [B,1,M] of each row at place `step` (s32 scalar): its key and value are written into the
-// cache there, and it sees the places up to it. Returns the result, and the cache after.
+// Those of y [B,K,M]. Parameters k, v.
+AttentionCache attention_cache(const Scope& scope, Tensor y, const AttentionOptions& options,
+                               Here here = Here::current());
+
+// x [B,Q,M] looks at the tokens of a cache where `seen` (pred [B,Q,K]) holds; [B,Q,M]. Parameters q, out.
+Tensor attend(const Scope& scope, Tensor x, const AttentionCache& cache, Tensor seen, const AttentionOptions& options,
+              Here here = Here::current());
+
+// One more token x [B,N,M] of each of the N texts that are written in each row of a batch: their keys and values are
+// written into rows place to place + N - 1 (s32 scalar) of the cache, and then they look at it, where `seen`
+// (pred [B,N,K]) holds. Texts may have beginnings in common: which rows are whose only `seen` says. Returns the result,
+// and the cache after.
 struct CachedAttention {
   Tensor result;
   AttentionCache cache;
 };
-CachedAttention attention_step(const Scope& scope, Tensor x, Tensor step, const AttentionCache& cache,
+struct CachePlace {
+  Tensor place;
+  Tensor seen;
+};
+CachedAttention attention_step(const Scope& scope, Tensor x, const AttentionCache& cache, const CachePlace& at,
                                const AttentionOptions& options, Here here = Here::current());
 
 }  // namespace gshard

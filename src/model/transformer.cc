@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
 
 #include "ops/infer.h"
 
 namespace gshard {
 namespace {
+
+bool is_set(Tensor x) { return x.instruction() != nullptr; }
 
 Tensor norm(const Scope& scope, Tensor x) {
   const Tensor scale = scope.parameter("scale", {x.dim(x.rank() - 1)}, Initializer::constant(1));
@@ -15,6 +18,8 @@ Tensor norm(const Scope& scope, Tensor x) {
 }
 
 // ---- layers ---------------------------------------------------------------------------------------------------------
+
+std::string layer_name(int64_t i) { return fmt::format("layer_{}", i); }
 
 // x + dropout(f(scope, norm(x))).
 template <class F>
@@ -31,31 +36,39 @@ Tensor feed_forward(const Scope& scope, Tensor x, const TransformerOptions& opti
   return einsum("BLH,HM->BLM", scope.dropout(hidden, options.dropout), scope.activation(wo));
 }
 
-struct StackOptions {
-  int64_t layers = 0;
-  Sight sight = Sight::everything;
+// How layer i looks at a sequence.
+using Look = std::function<Tensor(const Scope&, Tensor, int64_t i)>;
+
+struct Looks {
+  Look self;
+  Look cross = {};  // at the encoder's result, where there is one
 };
 
 // The layers of an encoder or a decoder.
-Tensor stack(const Scope& scope, Tensor x, const Places& places, const Encoded& encoded,
-             const TransformerOptions& options, const StackOptions& stack) {
-  AttentionOptions own = options.attention;
-  own.sight = stack.sight;
-  for (int64_t i = 0; i < stack.layers; ++i) {
-    const Scope layer = scope / fmt::format("layer_{}", i);
+Tensor stack(const Scope& scope, Tensor x, Tensor is_token, int64_t layers, const Looks& looks,
+             const TransformerOptions& options) {
+  for (int64_t i = 0; i < layers; ++i) {
+    const Scope layer = scope / layer_name(i);
     x = with_residual(layer / "self", x, options.dropout,
-                      [&](const Scope& self, Tensor y) { return attention(self, y, places, y, places, own); });
-    if (encoded.values.instruction() != nullptr) {
-      x = with_residual(layer / "cross", x, options.dropout, [&](const Scope& cross, Tensor y) {
-        return attention(cross, y, places, encoded.values, encoded.places, options.attention);
-      });
+                      [&](const Scope& self, Tensor y) { return looks.self(self, y, i); });
+    if (looks.cross) {
+      x = with_residual(layer / "cross", x, options.dropout,
+                        [&](const Scope& cross, Tensor y) { return looks.cross(cross, y, i); });
     }
     const bool has_experts = options.moe_every > 0 && i % options.moe_every == options.moe_every - 1;
     x = with_residual(layer / (has_experts ? "moe" : "ff"), x, options.dropout, [&](const Scope& ff, Tensor y) {
-      return has_experts ? moe(ff, y, places.is_token(), options.moe) : feed_forward(ff, y, options);
+      return has_experts ? moe(ff, y, is_token, options.moe) : feed_forward(ff, y, options);
     });
   }
   return (scope / "output").dropout(norm(scope / "norm", x), options.dropout);
+}
+
+// Attention of a sequence to itself.
+Look look_at_self(const Places& places, Sight sight, const TransformerOptions& options) {
+  AttentionOptions attention_options = options.attention;
+  attention_options.sight = sight;
+  return
+      [=](const Scope& scope, Tensor x, int64_t) { return attention(scope, x, places, x, places, attention_options); };
 }
 
 // ---- embeddings and positions ---------------------------------------------------------------------------------------
@@ -75,6 +88,15 @@ Tensor embedding_table(const Scope& scope, int64_t rows, const TransformerOption
   return scope.parameter("embedding", {rows, options.size}, Initializer::normal(1), {"vocab", "model"});
 }
 
+// The decoder's, which may be the encoder's.
+Tensor target_table(const Scope& scope, const Encoded& encoded, const TransformerOptions& options) {
+  if (options.embeddings == Embeddings::separate || options.source_vocabulary == 0) {
+    return embedding_table(scope / "decoder", options.target_vocabulary, options);
+  }
+  if (is_set(encoded.embedding)) return encoded.embedding;
+  return embedding_table(scope / "encoder", options.source_vocabulary, options);
+}
+
 // What tokens and places are to the first layer; padding is 0.
 Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& places, const TransformerOptions& options) {
   Tensor x = take(table, tokens);
@@ -87,6 +109,13 @@ Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& plac
   const Tensor is_token = expand_dims(places.is_token(), -1);
   const Tensor kept = (scope / "input").dropout(scope.activation(x), options.dropout);
   return scope.annotate(where(is_token, kept, 0), {"batch"});
+}
+
+// x [B,L,M], the result of the last layer.
+Tensor logits_of(const Scope& scope, Tensor x, Tensor table, const TransformerOptions& options) {
+  const Tensor scaled = x * (1 / std::sqrt(static_cast<double>(options.size)));
+  const Tensor logits = einsum("BLM,VM->BLV", scaled, scope.activation(table), scope.numerics().exact);
+  return scope.annotate(logits, {"batch", "", "vocab"});
 }
 
 void check(Tensor tokens, const Places& places, const Here& here) {
@@ -105,20 +134,62 @@ Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const Tr
   const Scope encoder = scope / "encoder";
   const Tensor table = embedding_table(encoder, options.source_vocabulary, options);
   const Tensor x = embed(encoder, table, tokens, places, options);
-  return {stack(encoder, x, places, {}, options, {options.encoder_layers}), places, table};
+  const Looks looks{look_at_self(places, Sight::everything, options)};
+  return {stack(encoder, x, places.is_token(), options.encoder_layers, looks, options), places, table};
 }
 
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,
               const TransformerOptions& options, Here here) {
   check(tokens, places, here);
   const Scope decoder = scope / "decoder";
-  const bool shares = options.embeddings == Embeddings::shared && encoded.embedding.instruction() != nullptr;
-  const Tensor table = shares ? encoded.embedding : embedding_table(decoder, options.target_vocabulary, options);
-  Tensor x = embed(decoder, table, tokens, places, options);
-  x = stack(decoder, x, places, encoded, options, {options.decoder_layers, Sight::past});
-  const Tensor scaled = x * (1 / std::sqrt(static_cast<double>(options.size)));
-  const Tensor logits = einsum("BLM,VM->BLV", scaled, scope.activation(table), scope.numerics().exact);
-  return scope.annotate(logits, {"batch", "", "vocab"});
+  const Tensor table = target_table(scope, encoded, options);
+  Looks looks{look_at_self(places, Sight::past, options)};
+  if (is_set(encoded.values)) {
+    looks.cross = [&](const Scope& cross, Tensor x, int64_t) {
+      return attention(cross, x, places, encoded.values, encoded.places, options.attention);
+    };
+  }
+  const Tensor x = embed(decoder, table, tokens, places, options);
+  const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, options);
+  return logits_of(decoder, y, table, options);
+}
+
+// ---- one token at a time --------------------------------------------------------------------------------------------
+
+std::vector<AttentionCache> source_caches(const Scope& scope, const Encoded& encoded, const TransformerOptions& options,
+                                          Here here) {
+  std::vector<AttentionCache> caches;
+  for (int64_t i = 0; i < options.decoder_layers; ++i) {
+    const Scope layer = scope / "decoder" / layer_name(i);
+    caches.push_back(attention_cache(layer / "cross", encoded.values, options.attention, here));
+  }
+  return caches;
+}
+
+DecoderStep decode_step(const Scope& scope, const StepInput& input, const DecoderCaches& caches,
+                        const TransformerOptions& options, Here here) {
+  const Places places{convert(input.tokens > 0, DType::s32), broadcast(input.step, input.tokens.dims(), {})};
+  check(input.tokens, places, here);
+  const Scope decoder = scope / "decoder";
+  const Tensor table = target_table(scope, {}, options);
+  const CachePlace at{input.step * input.tokens.dim(1), input.seen};
+  DecoderStep result;
+  Looks looks{[&](const Scope& self, Tensor x, int64_t i) {
+    auto [y, after] = attention_step(self, x, caches.written.at(static_cast<size_t>(i)), at, options.attention);
+    result.written.push_back(after);
+    return y;
+  }};
+  if (!caches.source.empty()) {
+    const Dims sizes = {input.tokens.dim(0), input.tokens.dim(1), input.is_source.dim(1)};
+    const Tensor seen = broadcast(input.is_source, sizes, {0, 2});
+    looks.cross = [&](const Scope& cross, Tensor x, int64_t i) {
+      return attend(cross, x, caches.source.at(static_cast<size_t>(i)), seen, options.attention);
+    };
+  }
+  const Tensor x = embed(decoder, table, input.tokens, places, options);
+  const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, options);
+  result.logits = logits_of(decoder, y, table, options);
+  return result;
 }
 
 Tensor sequence_loss(const Scope& scope, Tensor logits, Tensor labels, Tensor is_token,

@@ -47,6 +47,35 @@ Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const Tr
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,
               const TransformerOptions& options, Here here = Here::current());
 
+// ---- one token at a time --------------------------------------------------------------------------------------------
+
+// What the layers of a decoder look at while it writes N texts for each source of a batch, by layer.
+struct DecoderCaches {
+  std::vector<AttentionCache> written;  // [B,T*N,...]: the tokens of step t are rows t*N to t*N + N - 1
+  std::vector<AttentionCache> source;   // source_caches(); none for a language model
+};
+
+// The encoder's result as each layer of the decoder looks at it.
+std::vector<AttentionCache> source_caches(const Scope& scope, const Encoded& encoded, const TransformerOptions& options,
+                                          Here here = Here::current());
+
+struct StepInput {
+  Tensor tokens;  // s32 [B,N]; 0 where nothing is written any more
+  Tensor step;    // s32 scalar: their place in the text, from 0
+  Tensor seen;    // pred [B,N,T*N]: the rows of the caches that are of each text, its token of this step included
+  Tensor is_source = {};  // pred [B,L]: what of the source is no padding
+};
+
+// decode() for one more token of each text.
+struct DecoderStep {
+  Tensor logits;                        // [B,N,vocabulary] for the token that comes next
+  std::vector<AttentionCache> written;  // with the rows of this step
+};
+DecoderStep decode_step(const Scope& scope, const StepInput& input, const DecoderCaches& caches,
+                        const TransformerOptions& options, Here here = Here::current());
+
+// ---- losses ---------------------------------------------------------------------------------------------------------
+
 // The mean over tokens of the cross entropy, with the model's other losses added. Adds the metrics nll (the mean
 // negative log-likelihood of labels), tokens and accuracy.
 Tensor sequence_loss(const Scope& scope, Tensor logits, Tensor labels, Tensor is_token,
