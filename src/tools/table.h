@@ -5,9 +5,10 @@
 //   put(table.text());
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "base/number_text.h"
 
 namespace gshard {
 
@@ -33,14 +34,5 @@ class Table {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-// "1,234,567".
-std::string with_separators(int64_t value);
-// "1.5 KiB", "3.25 GiB".
-std::string human_bytes(double bytes);
-// "1.2 ms", "35 us".
-std::string human_seconds(double seconds);
-// "12.3 G", with the letters of powers of 1000.
-std::string human_count(double value);
 
 }  // namespace gshard
