@@ -40,7 +40,11 @@ class PlanMaker {
   // All dimensions but `skipped`.
   void follow(const TensorFactors& dims, const Sharding& sharding, std::optional<size_t> skipped = {}) {
     for (size_t d = 0; d < dims.size(); ++d) {
-      if (d == skipped) continue;
+      if (d == skipped || sharding.dims[d].empty()) continue;
+      if (dims[d].size() == 1) {
+        append_all(dims[d][0], sharding.dims[d]);
+        continue;
+      }
       size_t at = 0;
       for (const Digit digit : sharding.dims[d]) {
         while (at + 1 < dims[d].size() && left_of(dims[d][at]) == 1) ++at;
@@ -63,6 +67,22 @@ class PlanMaker {
  private:
   static size_t index(FactorId f) { return static_cast<size_t>(f); }
   int64_t left_of(FactorId f) const { return rule_.factors[index(f)].size / pieces_[index(f)]; }
+
+  // All of them, up to the first that cannot be.
+  void append_all(FactorId f, const Digits& digits) {
+    Digits& cut = plan_.cut[index(f)];
+    if (cut == digits) return;
+    const DigitSet set = set_of(digits);
+    if (even_[index(f)] || (used_ & set) != 0) {
+      for (const Digit digit : digits) {
+        if (!append(f, digit)) return;
+      }
+    } else if (can_be_cut(rule_.factors[index(f)])) {
+      cut.append(digits);
+      pieces_[index(f)] *= mesh_.size_of(digits);
+      used_ |= set;
+    }
+  }
 
   bool append(FactorId f, Digit digit) {
     const Factor& factor = rule_.factors[index(f)];
