@@ -42,9 +42,10 @@ class Annotator {
 
   Annotated run() && {
     result_.mesh = choice_.mesh();
+    result_.classes.reserve(values_.class_count());
     for (size_t value = 0; value < values_.class_count(); ++value) {
       const size_t rank = values_.shape_of(static_cast<ValueClass>(value)).rank();
-      result_.classes.push_back({Sharding::replicated(rank), std::vector<bool>(rank, true)});
+      result_.classes.push_back({Sharding::replicated(rank), SmallVector<bool, 8>(rank, true)});
     }
     fixed_.resize(values_.class_count());
     fixed_by_.resize(values_.class_count());

@@ -1,8 +1,9 @@
 #include "shard/constraints.h"
 
 #include <algorithm>
-#include <numeric>
+#include <unordered_map>
 
+#include "base/hash.h"
 #include "ops/table.h"
 #include "shard/canonical_order.h"
 
@@ -17,15 +18,63 @@ int level_of(const Instruction& instruction) {
   return passes ? 0 : 1;
 }
 
+uint64_t hash_of(const Loops& loops) {
+  uint64_t hash = loops.factors.size();
+  for (const Factor& factor : loops.factors) {
+    hash_combine(hash, static_cast<uint64_t>(factor.kind));
+    hash_combine(hash, static_cast<uint64_t>(factor.size));
+    hash_combine(hash, static_cast<uint64_t>(factor.reducer));
+  }
+  for (const TensorFactors& dims : loops.dims) {
+    hash_combine(hash, dims.size());
+    for (const DimFactors& factors : dims) {
+      for (const FactorId factor : factors) hash_combine(hash, static_cast<uint64_t>(factor));
+    }
+  }
+  return hash;
+}
+
+bool are_equal(const Loops& a, const Loops& b) {
+  const auto same = [](const Factor& x, const Factor& y) {
+    return x.kind == y.kind && x.size == y.size && x.reducer == y.reducer;
+  };
+  return std::equal(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(), same) && a.dims == b.dims;
+}
+
+// Keeps one of those that are equal.
+class LoopsTable {
+ public:
+  std::shared_ptr<const Loops> one_of(Loops loops) {
+    auto& alike = known_[hash_of(loops)];
+    for (const auto& known : alike) {
+      if (are_equal(*known, loops)) return known;
+    }
+    return alike.emplace_back(std::make_shared<const Loops>(std::move(loops)));
+  }
+
+ private:
+  std::unordered_map<uint64_t, std::vector<std::shared_ptr<const Loops>>> known_;
+};
+
+// A constraint, and the position in the module of its instruction.
+struct Found {
+  Constraint constraint;
+  size_t position = 0;
+};
+
 class Collector {
  public:
   Collector(const Module& module, const ValueTable& values) : module_(module), values_(values) {}
 
-  std::vector<Constraint> collect() && {
+  std::vector<Found> collect() && {
+    found_.reserve(values_.instruction_count());
     for (const auto& computation : module_.computations()) {
-      for (const auto& instruction : computation->instructions()) add(*instruction);
+      for (const auto& instruction : computation->instructions()) {
+        add(*instruction);
+        ++position_;
+      }
     }
-    return std::move(constraints_);
+    return std::move(found_);
   }
 
  private:
@@ -41,46 +90,49 @@ class Collector {
     Constraint constraint;
     constraint.instruction = &instruction;
     constraint.level = level_of(instruction);
-    constraint.factors = std::move(rule.factors);
+    Loops loops;
+    loops.factors = std::move(rule.factors);
     for (size_t i = 0; i < instruction.operand_count(); ++i) {
       if (!instruction.operand(i)->shape().is_array()) continue;
       constraint.tensors.push_back(values_.class_of(*instruction.operand(i)));
-      constraint.dims.push_back(std::move(rule.operands[i]));
+      loops.dims.push_back(std::move(rule.operands[i]));
     }
-    constraint.operand_count = constraint.tensors.size();
+    constraint.operand_count = static_cast<uint32_t>(constraint.tensors.size());
     for (size_t leaf = 0; leaf < rule.results.size(); ++leaf) {
       constraint.tensors.push_back(values_.class_of(instruction, leaf));
-      constraint.dims.push_back(std::move(rule.results[leaf]));
+      loops.dims.push_back(std::move(rule.results[leaf]));
     }
     if (constraint.tensors.size() < 2) return;
+    constraint.loops = loops_.one_of(std::move(loops));
     if (constraint.level == 1) add_reductions(constraint);
-    constraints_.push_back(std::move(constraint));
+    found_.push_back({std::move(constraint), position_});
   }
 
   // What costs a collective waits until the rest has settled.
   void add_reductions(const Constraint& constraint) {
-    for (size_t f = 0; f < constraint.factors.size(); ++f) {
-      const FactorKind kind = constraint.factors[f].kind;
-      const bool ties = kind == FactorKind::reduce || (kind == FactorKind::whole && is_shared(constraint, f));
+    const Loops& loops = *constraint.loops;
+    for (size_t f = 0; f < loops.factors.size(); ++f) {
+      const FactorKind kind = loops.factors[f].kind;
+      const bool ties = kind == FactorKind::reduce || (kind == FactorKind::whole && is_shared(loops, f));
       if (!ties) continue;
-      constraints_.push_back(constraint);
-      constraints_.back().level = 2;
+      found_.push_back({constraint, position_});
+      found_.back().constraint.level = 2;
       return;
     }
   }
 
-  static bool is_shared(const Constraint& constraint, size_t f) {
+  static bool is_shared(const Loops& loops, size_t f) {
     const auto has_it = [&](const TensorFactors& dims) {
       return std::any_of(dims.begin(), dims.end(), [&](const DimFactors& factors) {
         return std::find(factors.begin(), factors.end(), static_cast<FactorId>(f)) != factors.end();
       });
     };
-    return std::count_if(constraint.dims.begin(), constraint.dims.end(), has_it) > 1;
+    return std::count_if(loops.dims.begin(), loops.dims.end(), has_it) > 1;
   }
 
   void add_identity(const Instruction& at, ValueClass from, ValueClass to) {
     if (from == to) return;
-    constraints_.push_back(identity_between(at, values_.shape_of(to), from, to));
+    found_.push_back({identity_between(at, values_.shape_of(to), from, to), position_});
   }
 
   void add_identities(const Instruction& at, const Instruction& from, const Instruction& to) {
@@ -111,27 +163,30 @@ class Collector {
 
   const Module& module_;
   const ValueTable& values_;
-  std::vector<Constraint> constraints_;
+  std::vector<Found> found_;
+  LoopsTable loops_;
+  size_t position_ = 0;
 };
 
 }  // namespace
 
 Constraint identity_between(const Instruction& instruction, const Shape& shape, ValueClass from, ValueClass to) {
-  Constraint constraint;
-  constraint.instruction = &instruction;
+  Loops loops;
   TensorFactors dims(shape.is_array() ? shape.rank() : 0);
   for (size_t d = 0; d < dims.size(); ++d) {
     dims[d].push_back(static_cast<FactorId>(d));
-    constraint.factors.push_back({FactorKind::parallel, shape.dim(d), Reducer::none});
+    loops.factors.push_back({FactorKind::parallel, shape.dim(d), Reducer::none});
   }
-  constraint.tensors = {from, to};
-  constraint.dims = {dims, dims};
-  constraint.operand_count = 1;
-  return constraint;
+  loops.dims = {dims, dims};
+  return {&instruction, std::make_shared<const Loops>(std::move(loops)), {from, to}, 1, 0};
 }
 
 std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values) {
-  std::vector<Constraint> constraints = Collector(module, values).collect();
+  std::vector<Found> found = Collector(module, values).collect();
+  std::vector<int64_t> bytes_of(values.class_count());
+  for (size_t value = 0; value < bytes_of.size(); ++value) {
+    bytes_of[value] = values.shape_of(static_cast<ValueClass>(value)).byte_size();
+  }
   const std::vector<uint64_t> numbers = canonical_numbers(module, values);
   struct Key {
     int level;
@@ -140,10 +195,11 @@ std::vector<Constraint> constraints_of(const Module& module, const ValueTable& v
     size_t at;
   };
   std::vector<Key> keys;
-  for (size_t i = 0; i < constraints.size(); ++i) {
+  keys.reserve(found.size());
+  for (const auto& [constraint, position] : found) {
     int64_t bytes = 0;
-    for (const ValueClass tensor : constraints[i].tensors) bytes = std::max(bytes, values.shape_of(tensor).byte_size());
-    keys.push_back({constraints[i].level, bytes, numbers[values.position_of(*constraints[i].instruction)], i});
+    for (const ValueClass tensor : constraint.tensors) bytes = std::max(bytes, bytes_of[static_cast<size_t>(tensor)]);
+    keys.push_back({constraint.level, bytes, numbers[position], keys.size()});
   }
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     if (a.level != b.level) return a.level < b.level;
@@ -152,8 +208,8 @@ std::vector<Constraint> constraints_of(const Module& module, const ValueTable& v
     return a.at < b.at;
   });
   std::vector<Constraint> sorted;
-  sorted.reserve(constraints.size());
-  for (const Key& key : keys) sorted.push_back(std::move(constraints[key.at]));
+  sorted.reserve(found.size());
+  for (const Key& key : keys) sorted.push_back(std::move(found[key.at].constraint));
   return sorted;
 }
 

@@ -5,6 +5,7 @@
 // between two values. Propagation and planning see constraints, never opcodes.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "ops/rule.h"
@@ -12,16 +13,21 @@
 
 namespace gshard {
 
+// The loops of an op, and of which of them each dimension of its tensors is made.
+struct Loops {
+  std::vector<Factor> factors;
+  std::vector<TensorFactors> dims;  // of each tensor
+};
+
 struct Constraint {
   const Instruction* instruction = nullptr;  // the op, or the one whose edge this is
+  std::shared_ptr<const Loops> loops;        // ops of one form share them
+  SmallVector<ValueClass, 4> tensors;        // arrays only: the operands, then the results
+  uint32_t operand_count = 0;                // how many of the tensors are operands
   // 0: values pass through unchanged or pointwise; 1: what the results keep of contractions, reductions, indexing and
   // windows; 2: their reduce factors as well, whose cut costs a collective, and dimensions that are brought together
   // for the op but may lie before and after it as they like; 3: broadcasts.
   int level = 0;
-  std::vector<Factor> factors;
-  std::vector<ValueClass> tensors;  // arrays only: the operands, then the results
-  std::vector<TensorFactors> dims;  // of each tensor
-  size_t operand_count = 0;         // how many of the tensors are operands
 };
 
 // That two values of one shape lie alike, at level 0. `instruction` is where that comes from.

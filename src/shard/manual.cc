@@ -77,14 +77,16 @@ Sharding around_manual(const Sharding& sharding, DigitSet manual) {
 
 void mark_manual(const Module& module, const ValueTable& values, const Mesh& mesh,
                  const std::vector<Constraint>& constraints, std::vector<PartialSharding>& shardings) {
-  Flow flow(constraints, shardings);
+  bool is_any = false;
   for (const auto& computation : module.computations()) {
     for (const auto& instruction : computation->instructions()) {
       if (instruction->op() != Op::partition_id) continue;
-      flow.mark(static_cast<size_t>(values.class_of(*instruction)), mesh.all_digits());
+      Sharding& id = shardings[static_cast<size_t>(values.class_of(*instruction))].sharding;
+      id = inside_manual(id, mesh.all_digits());
     }
   }
-  flow.run();
+  for (const PartialSharding& value : shardings) is_any = is_any || value.sharding.manual != 0;
+  if (is_any) Flow(constraints, shardings).run();
 }
 
 }  // namespace gshard

@@ -52,7 +52,9 @@ class Completion {
       add_ties(constraints);
       spreads_ = propagate(constraints, values_, annotated_.mesh, annotated_.classes);
     }
-    for (const PartialSharding& value : annotated_.classes) shardings_.push_back(value.sharding);
+    shardings_.reserve(annotated_.classes.size());
+    for (PartialSharding& value : annotated_.classes) shardings_.push_back(std::move(value.sharding));
+    annotated_.classes = {};
     complete_results();
     complete_aliases();
   }

@@ -1,14 +1,12 @@
 #include "shard/propagate.h"
 
 #include <algorithm>
-#include <queue>
+#include <array>
+#include <bit>
 #include <span>
 
 namespace gshard {
 namespace {
-
-// The digits of each factor of one tensor, as its dimensions are cut now.
-using FactorDigits = std::vector<Digits>;
 
 // The constraints of each value, in one list for all values: [first[v], first[v + 1]) are those of value v.
 class ConstraintsOfValues {
@@ -35,51 +33,134 @@ class ConstraintsOfValues {
   std::vector<uint32_t> all_;
 };
 
+// Numbers below a limit, of which the lowest is taken first. One bit each, and above 64 of them one that tells whether
+// there is any, and so on: constraints are queued again and again, and a heap of all of them would not stay in a cache.
+class LowestFirst {
+ public:
+  // Holds all numbers.
+  explicit LowestFirst(size_t count) {
+    do {
+      levels_.emplace_back((count + 63) / 64, ~uint64_t{0});
+      if (count % 64 != 0) levels_.back().back() >>= 64 - count % 64;
+      count = levels_.back().size();
+    } while (count > 1);
+  }
+
+  bool empty() const { return levels_.back().empty() || levels_.back()[0] == 0; }
+
+  void add(size_t number) {
+    for (std::vector<uint64_t>& level : levels_) {
+      uint64_t& word = level[number / 64];
+      const bool was_any = word != 0;
+      word |= uint64_t{1} << number % 64;
+      if (was_any) return;
+      number /= 64;
+    }
+  }
+
+  size_t take() {
+    size_t lowest = 0;
+    for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+      lowest = lowest * 64 + static_cast<size_t>(std::countr_zero((*level)[lowest]));
+    }
+    size_t number = lowest;
+    for (std::vector<uint64_t>& level : levels_) {
+      uint64_t& word = level[number / 64];
+      word &= ~(uint64_t{1} << number % 64);
+      if (word != 0) break;
+      number /= 64;
+    }
+    return lowest;
+  }
+
+ private:
+  std::vector<std::vector<uint64_t>> levels_;
+};
+
+// How all values lie, in one list of dimensions: of a program of any size little is read that is not needed.
+class ValueCuts {
+ public:
+  struct Dim {
+    Digits digits;
+    int64_t size = 1;
+    bool open = false;
+  };
+
+  ValueCuts(const std::vector<PartialSharding>& shardings, const ValueTable& values) {
+    rows_.reserve(shardings.size());
+    for (size_t value = 0; value < shardings.size(); ++value) {
+      const auto& [sharding, open] = shardings[value];
+      rows_.push_back({dims_.size(), sharding.cut(), sharding.partial | sharding.manual});
+      const Shape& shape = values.shape_of(static_cast<ValueClass>(value));
+      for (size_t d = 0; d < sharding.dims.size(); ++d) dims_.push_back({sharding.dims[d], shape.dim(d), open[d]});
+    }
+  }
+
+  bool is_cut(ValueClass value) const { return row(value).cut != 0; }
+  const Dim& dim(ValueClass value, size_t d) const { return dims_[row(value).first + d]; }
+  bool is_used(ValueClass value, Digit digit) const {
+    return ((row(value).cut | row(value).other) & digit_bit(digit)) != 0;
+  }
+  void append(ValueClass value, size_t d, Digit digit) {
+    dims_[row(value).first + d].digits.push_back(digit);
+    rows_[static_cast<size_t>(value)].cut |= digit_bit(digit);
+  }
+
+  void write_to(std::vector<PartialSharding>& shardings) const {
+    for (size_t value = 0; value < shardings.size(); ++value) {
+      auto& dims = shardings[value].sharding.dims;
+      for (size_t d = 0; d < dims.size(); ++d) dims[d] = dims_[rows_[value].first + d].digits;
+    }
+  }
+
+ private:
+  struct Row {
+    size_t first = 0;
+    DigitSet cut = 0;
+    DigitSet other = 0;  // partial or manual
+  };
+  const Row& row(ValueClass value) const { return rows_[static_cast<size_t>(value)]; }
+
+  std::vector<Row> rows_;
+  std::vector<Dim> dims_;
+};
+
 class Propagation {
  public:
   Propagation(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
-              std::vector<PartialSharding>& shardings)
+              const std::vector<PartialSharding>& shardings)
       : constraints_(constraints),
-        values_(values),
         mesh_(mesh),
-        shardings_(shardings),
-        users_(constraints, values.class_count()) {}
+        values_(shardings, values),
+        users_(constraints, values.class_count()),
+        queue_(constraints.size()) {}
 
   // A constraint of a higher level waits until all lower ones have settled: they come first in the order.
-  std::vector<Spread> run() {
-    queued_.assign(constraints_.size(), true);
-    for (uint32_t c = 0; c < constraints_.size(); ++c) queue_.push(c);
-    while (!queue_.empty()) {
-      const uint32_t next = queue_.top();
-      queue_.pop();
-      queued_[next] = false;
-      visit(constraints_[next]);
-    }
+  std::vector<Spread> run(std::vector<PartialSharding>& shardings) && {
+    while (!queue_.empty()) visit(constraints_[queue_.take()]);
+    values_.write_to(shardings);
     return std::move(spreads_);
   }
 
  private:
   void visit(const Constraint& constraint) {
-    if (!is_any_cut(constraint)) return;
-    if (cuts_.size() < constraint.tensors.size()) cuts_.resize(constraint.tensors.size());
+    const auto is_cut = [&](ValueClass tensor) { return values_.is_cut(tensor); };
+    if (std::none_of(constraint.tensors.begin(), constraint.tensors.end(), is_cut)) return;
+    const std::vector<Factor>& factors = constraint.loops->factors;
+    if (cuts_.size() < constraint.tensors.size() * factors.size()) {
+      cuts_.resize(constraint.tensors.size() * factors.size());
+    }
     for (size_t t = 0; t < constraint.tensors.size(); ++t) project(constraint, t);
-    for (size_t f = 0; f < constraint.factors.size(); ++f) {
-      if (!speaks_of(constraint, constraint.factors[f].kind)) continue;
+    for (size_t f = 0; f < factors.size(); ++f) {
+      if (!speaks_of(constraint, factors[f].kind)) continue;
       const Digits agreed = agree(constraint, static_cast<FactorId>(f));
       if (!agreed.empty()) spread(constraint, static_cast<FactorId>(f), agreed);
     }
   }
 
-  bool is_any_cut(const Constraint& constraint) const {
-    return std::any_of(constraint.tensors.begin(), constraint.tensors.end(), [&](ValueClass tensor) {
-      const auto& dims = shardings_[static_cast<size_t>(tensor)].sharding.dims;
-      return std::any_of(dims.begin(), dims.end(), [](const Digits& digits) { return !digits.empty(); });
-    });
-  }
-
   // Gives all tensors what is agreed for a factor.
   void spread(const Constraint& constraint, FactorId f, const Digits& agreed) {
-    const auto has_all = [&](size_t t) { return cuts_[t][static_cast<size_t>(f)].size() >= agreed.size(); };
+    const auto has_all = [&](size_t t) { return cut_of(constraint, t, f).size() >= agreed.size(); };
     size_t source = 0;
     while (!has_all(source)) ++source;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
@@ -95,40 +176,51 @@ class Propagation {
     return kind != FactorKind::reduce || constraint.level != 1;
   }
 
-  Sharding& sharding_of(const Constraint& constraint, size_t t) {
-    return shardings_[static_cast<size_t>(constraint.tensors[t])].sharding;
+  // Of a factor, as one tensor's dimensions are cut now.
+  Digits& cut_of(const Constraint& constraint, size_t t, FactorId f) {
+    return cuts_[t * constraint.loops->factors.size() + static_cast<size_t>(f)];
   }
 
   // Deals the digits of each dimension out to its factors, major to minor. The last factor takes what is left; an
   // earlier one only digits that divide it, and the next begins where it is used up.
   void project(const Constraint& constraint, size_t t) {
-    FactorDigits& cut = cuts_[t];
-    if (cut.size() < constraint.factors.size()) cut.resize(constraint.factors.size());
-    for (size_t f = 0; f < constraint.factors.size(); ++f) cut[f].clear();
-    for (size_t d = 0; d < constraint.dims[t].size(); ++d) {
-      const DimFactors& factors = constraint.dims[t][d];
-      size_t at = 0;
-      int64_t left = constraint.factors[static_cast<size_t>(factors[0])].size;
-      for (const Digit digit : sharding_of(constraint, t).dims[d]) {
-        while (left == 1 && at + 1 < factors.size()) left = constraint.factors[static_cast<size_t>(factors[++at])].size;
-        const int64_t size = mesh_.digits()[digit].size;
-        const bool alone = factors.size() == 1;
-        if (!alone && left % size != 0) break;
-        cut[static_cast<size_t>(factors[at])].push_back(digit);
-        left = alone ? left : left / size;
+    const Loops& loops = *constraint.loops;
+    for (size_t f = 0; f < loops.factors.size(); ++f) cut_of(constraint, t, static_cast<FactorId>(f)).clear();
+    if (!values_.is_cut(constraint.tensors[t])) return;
+    for (size_t d = 0; d < loops.dims[t].size(); ++d) {
+      const DimFactors& factors = loops.dims[t][d];
+      const Digits& digits = values_.dim(constraint.tensors[t], d).digits;
+      if (factors.size() == 1) {
+        cut_of(constraint, t, factors[0]).append(digits);
+      } else {
+        deal_out(constraint, t, factors, digits);
       }
+    }
+  }
+
+  void deal_out(const Constraint& constraint, size_t t, const DimFactors& factors, const Digits& digits) {
+    const auto size_of = [&](FactorId f) { return constraint.loops->factors[static_cast<size_t>(f)].size; };
+    size_t at = 0;
+    int64_t left = size_of(factors[0]);
+    for (const Digit digit : digits) {
+      while (left == 1 && at + 1 < factors.size()) left = size_of(factors[++at]);
+      const int64_t size = mesh_.digits()[digit].size;
+      if (left % size != 0) break;
+      cut_of(constraint, t, factors[at]).push_back(digit);
+      left /= size;
     }
   }
 
   // The longest list of digits of which every tensor's list for the factor is a beginning; where two disagree, what
   // they have in common.
-  Digits agree(const Constraint& constraint, FactorId f) const {
+  Digits agree(const Constraint& constraint, FactorId f) {
     Digits agreed;
     bool conflict = false;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-      const Digits& other = cuts_[t][static_cast<size_t>(f)];
-      size_t same = 0;
-      while (same < agreed.size() && same < other.size() && agreed[same] == other[same]) ++same;
+      const Digits& other = cut_of(constraint, t, f);
+      if (other == agreed) continue;
+      const auto same = static_cast<size_t>(
+          std::mismatch(agreed.begin(), agreed.end(), other.begin(), other.end()).first - agreed.begin());
       if (same < agreed.size() && same < other.size()) {
         agreed.resize(same);
         conflict = true;
@@ -141,70 +233,62 @@ class Propagation {
 
   // Gives tensor t's dimension with factor f the digits that it lacks; whether anything changed.
   bool extend(const Constraint& constraint, size_t t, FactorId f, const Digits& agreed) {
-    PartialSharding& tensor = shardings_[static_cast<size_t>(constraint.tensors[t])];
-    for (size_t d = 0; d < constraint.dims[t].size(); ++d) {
-      const DimFactors& factors = constraint.dims[t][d];
-      const auto* at = std::find(factors.begin(), factors.end(), f);
-      if (at == factors.end() || !tensor.open[d]) continue;
-      Digits& digits = tensor.sharding.dims[d];
+    const ValueClass tensor = constraint.tensors[t];
+    const TensorFactors& dims = constraint.loops->dims[t];
+    for (size_t d = 0; d < dims.size(); ++d) {
+      const auto* at = std::find(dims[d].begin(), dims[d].end(), f);
+      if (at == dims[d].end() || !values_.dim(tensor, d).open) continue;
+      const Digits& digits = values_.dim(tensor, d).digits;
       const size_t before = digits.size();
-      append_from(constraint, t, d, static_cast<size_t>(at - factors.begin()), agreed);
-      if (digits.size() != before) {
-        for (size_t i = before; i < digits.size(); ++i) {
-          spreads_.push_back({constraint.tensors[t], d, digits[i], constraint.tensors[t], constraint.instruction});
-        }
-        for (const uint32_t user : users_.of(constraint.tensors[t])) push(user);
-        return true;
+      append_from(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
+      if (digits.size() == before) continue;
+      for (size_t i = before; i < digits.size(); ++i) {
+        spreads_.push_back({tensor, static_cast<uint32_t>(d), digits[i], tensor, constraint.instruction});
       }
+      for (const uint32_t user : users_.of(tensor)) queue_.add(user);
+      return true;
     }
     return false;
   }
 
   void append_from(const Constraint& constraint, size_t t, size_t d, size_t at, const Digits& agreed) {
-    PartialSharding& tensor = shardings_[static_cast<size_t>(constraint.tensors[t])];
-    Digits& digits = tensor.sharding.dims[d];
-    const DimFactors& factors = constraint.dims[t][d];
+    const ValueClass tensor = constraint.tensors[t];
+    const DimFactors& factors = constraint.loops->dims[t][d];
+    const auto size_of = [&](size_t i) { return constraint.loops->factors[static_cast<size_t>(factors[i])].size; };
+    const ValueCuts::Dim& dim = values_.dim(tensor, d);
     // What stands before the factor in its dimension must be cut completely before the factor itself can be.
     int64_t before = 1;
-    for (size_t i = 0; i < at; ++i) before *= constraint.factors[static_cast<size_t>(factors[i])].size;
+    for (size_t i = 0; i < at; ++i) before *= size_of(i);
     size_t skip = 0;
     int64_t covered = 1;
-    while (skip < digits.size() && covered < before) covered *= mesh_.digits()[digits[skip++]].size;
+    while (skip < dim.digits.size() && covered < before) covered *= mesh_.digits()[dim.digits[skip++]].size;
     if (covered != before) return;
-    const size_t present = digits.size() - skip;
-    if (present >= agreed.size() || !std::equal(agreed.begin(), agreed.begin() + present, digits.begin() + skip))
+    const size_t present = dim.digits.size() - skip;
+    if (present >= agreed.size() || !std::equal(agreed.begin(), agreed.begin() + present, dim.digits.begin() + skip)) {
       return;
+    }
 
     const bool alone = factors.size() == 1;
-    const int64_t size = values_.shape_of(constraint.tensors[t]).dim(d);
-    int64_t left = constraint.factors[static_cast<size_t>(factors[at])].size;
+    int64_t left = size_of(at);
     for (size_t i = 0; i < present; ++i) left /= mesh_.digits()[agreed[i]].size;
-    int64_t pieces = mesh_.size_of(digits);
+    int64_t pieces = mesh_.size_of(dim.digits);
     for (size_t i = present; i < agreed.size(); ++i) {
       const int64_t digit_size = mesh_.digits()[agreed[i]].size;
-      const bool used = (tensor.sharding.used() & digit_bit(agreed[i])) != 0;
-      if (used || (!alone && left % digit_size != 0) || pieces * digit_size > size) return;
-      digits.push_back(agreed[i]);
+      const bool fits = (alone || left % digit_size == 0) && pieces * digit_size <= dim.size;
+      if (!fits || values_.is_used(tensor, agreed[i])) return;
+      values_.append(tensor, d, agreed[i]);
       pieces *= digit_size;
       left /= digit_size;
     }
   }
 
-  void push(uint32_t constraint) {
-    if (queued_[constraint]) return;
-    queued_[constraint] = true;
-    queue_.push(constraint);
-  }
-
   const std::vector<Constraint>& constraints_;
-  const ValueTable& values_;
   const Mesh& mesh_;
-  std::vector<PartialSharding>& shardings_;
+  ValueCuts values_;
   const ConstraintsOfValues users_;
-  std::vector<FactorDigits> cuts_;  // of the constraint that is visited; kept for their memory
+  std::vector<Digits> cuts_;  // of the factors of each tensor of the constraint that is visited
   std::vector<Spread> spreads_;
-  std::vector<bool> queued_;
-  std::priority_queue<uint32_t, std::vector<uint32_t>, std::greater<>> queue_;
+  LowestFirst queue_;
 };
 
 }  // namespace
@@ -212,7 +296,7 @@ class Propagation {
 std::vector<Spread> propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
                               std::vector<PartialSharding>& shardings) {
   GSHARD_CHECK(shardings.size() == values.class_count());
-  return Propagation(constraints, values, mesh, shardings).run();
+  return Propagation(constraints, values, mesh, shardings).run(shardings);
 }
 
 }  // namespace gshard

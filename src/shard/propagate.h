@@ -16,14 +16,14 @@ namespace gshard {
 struct PartialSharding {
   Sharding sharding;
   // Dimensions that propagation may still cut; an annotation closes those that it specifies.
-  std::vector<bool> open;
+  SmallVector<bool, 8> open;
 };
 
 // One step of propagation: a dimension of a value was cut by a digit because another value is, whose dimension shares a
 // factor of an op with it.
 struct Spread {
   ValueClass to = 0;
-  size_t dim = 0;
+  uint32_t dim = 0;
   Digit digit = 0;
   ValueClass from = 0;
   const Instruction* through = nullptr;  // the op, or the loop or call whose edge they are the ends of

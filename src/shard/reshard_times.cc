@@ -7,8 +7,7 @@ namespace {
 
 void add_sharding(uint64_t& hash, const Sharding& sharding) {
   for (const Digits& digits : sharding.dims) {
-    hash_combine(hash, digits.size());
-    for (const Digit digit : digits) hash_combine(hash, digit);
+    for (const uint64_t word : digits.words()) hash_combine(hash, word);
   }
   hash_combine(hash, sharding.partial);
   hash_combine(hash, static_cast<uint64_t>(sharding.reducer));
