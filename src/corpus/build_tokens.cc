@@ -14,7 +14,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/text_lines.h"
 #include "corpus/token_file.h"
 

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/sha256.h"
 #include "runtime/file.h"
 

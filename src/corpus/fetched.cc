@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/text_lines.h"
 #include "runtime/file.h"
 

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/sha256.h"
 #include "corpus/text_lines.h"
 #include "corpus/unicode.h"

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/text_lines.h"
 
 namespace gshard {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "corpus/sha256.h"
 #include "corpus/unicode.h"
 #include "runtime/file.h"

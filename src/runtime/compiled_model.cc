@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "ops/infer.h"
-#include "runtime/npz.h"
 #include "runtime/prepare.h"
 #include "text/verify.h"
 
@@ -70,20 +69,34 @@ Literal CompiledModel::value(const std::string& name) const {
   return gather_results(one, program_.parameters[parameter].shape, shards);
 }
 
-void CompiledModel::save(const std::string& path) const {
-  ArrayWriter writer(path);
+std::vector<ArrayEntry> CompiledModel::kept() const {
+  std::vector<ArrayEntry> entries;
   for (const Parameter& parameter : program_.parameters) {
-    if (parameter.role != Role::input) writer.add(parameter.name, value(parameter.name));
+    if (parameter.role != Role::input) entries.push_back({parameter.name, parameter.shape});
   }
-  writer.finish();
+  return entries;
+}
+
+void CompiledModel::save(const std::string& path) const {
+  const std::vector<ArrayEntry> entries = kept();
+  ArrayWriter(path).write(entries, [&](size_t i) { return value(entries[i].name); });
 }
 
 void CompiledModel::load(const std::string& path) {
-  std::map<std::string, Shape> shapes;
-  for (const Parameter& parameter : program_.parameters) {
-    if (parameter.role != Role::input) shapes.emplace(parameter.name, parameter.shape);
+  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
+  const std::vector<ArrayEntry> entries = kept();
+  for (const auto& [name, shape] : entries) {
+    if (!archive->names().contains(name)) {
+      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
+    }
   }
-  for (const auto& [name, value] : read_arrays(path, shapes)) set_value(name, value);
+  for (const auto& [name, shape] : entries) {
+    try {
+      set_value(name, archive->read(name, shape));
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
+    }
+  }
 }
 
 void CompiledModel::check_inputs(const NamedArrays& inputs) const {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "model/model.h"
+#include "runtime/array_archive.h"
 #include "runtime/executable.h"
 
 namespace gshard {
@@ -38,8 +39,8 @@ class CompiledModel {
   Literal value(const std::string& name) const;
   void set_value(const std::string& name, const Literal& value);
 
-  // All of them as an archive of numpy's; those of an archive, which must have each. Other arrays in it are passed
-  // over.
+  // All of them as an archive, safetensors or numpy's by the end of the name; those of an archive, which must have each.
+  // Other arrays in it are passed over. A load that fails half-way leaves the values before it loaded.
   void save(const std::string& path) const;
   void load(const std::string& path);
 
@@ -49,6 +50,8 @@ class CompiledModel {
 
  private:
   size_t find(const std::string& name) const;
+  // Weights and state.
+  std::vector<ArrayEntry> kept() const;
   DeviceArray put(size_t parameter, const Literal& value) const;
   std::vector<DeviceArray> take_arguments(const NamedArrays& inputs);
   void check_inputs(const NamedArrays& inputs) const;

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
-#include "eval/dispatch.h"
 #include "eval/elements.h"
+#include "runtime/fit_literal.h"
 
 namespace gshard {
 namespace {
@@ -211,56 +210,11 @@ bool is_code_of(const NumpyArray& array, DType type) {
          (array.kind == 'V' || array.kind == 'u');
 }
 
-bool same_class(DType a, DType b) {
-  return class_of(a) == class_of(b) || (is_integer(a) && is_integer(b)) || (is_floating(a) && is_complex(b));
-}
-
 Literal with_bytes_of(const NumpyArray& array, DType type) {
   Literal literal(Shape(type, array.dims));
   std::memcpy(literal.mutable_bytes(), array.data.data(), array.data.size());
+  if (type == DType::pred) make_truth_values(literal);
   return literal;
-}
-
-double as_double(const Literal& x, size_t i) {
-  return with_storage(x.shape().type(), [&]<class T>() {
-    if constexpr (requires(T t) { static_cast<double>(t); }) {
-      return static_cast<double>(x.values<T>()[i]);
-    } else {
-      return static_cast<double>(x.values<T>()[i].real());
-    }
-  });
-}
-
-// The index of the first element that is not the same number in both; the count where all are.
-size_t first_change(const Literal& before, const Literal& after) {
-  const auto count = static_cast<size_t>(before.shape().element_count());
-  if (is_integer(before.shape().type())) {
-    size_t i = 0;
-    while (i < count && integer_at(before, i) == integer_at(after, i)) ++i;
-    return i;
-  }
-  const bool complex = is_complex(before.shape().type());
-  const Literal wide_before = convert_elements(before, complex ? DType::c128 : DType::f64);
-  const Literal wide_after =
-      convert_elements(after, complex || is_complex(after.shape().type()) ? DType::c128 : DType::f64);
-  const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
-  for (size_t i = 0; i < count; ++i) {
-    if (!same(as_double(wide_before, i), as_double(wide_after, i))) return i;
-    if (complex && !same(wide_before.values<std::complex<double>>()[i].imag(),
-                         wide_after.values<std::complex<double>>()[i].imag())) {
-      return i;
-    }
-  }
-  return count;
-}
-
-std::string element_text(const Literal& x, size_t i) {
-  if (is_integer(x.shape().type())) return fmt::format("{}", integer_at(x, i));
-  return fmt::format("{}", as_double(x, i));
-}
-
-[[noreturn]] void refuse(const NumpyArray& array, const Shape& wanted, std::string_view why) {
-  fail(fmt::format("it is {}, the parameter is {}{}", array.to_string(), wanted.to_string(), why));
 }
 
 }  // namespace
@@ -295,21 +249,10 @@ NumpyArray parse_npy(std::vector<std::byte> bytes) {
 }
 
 Literal to_literal(const NumpyArray& array, const Shape& wanted) {
-  if (!(array.dims == wanted.dims())) refuse(array, wanted, "");
-  const DType type = wanted.type();
-  if (is_code_of(array, type)) return with_bytes_of(array, type);
+  if (array.dims == wanted.dims() && is_code_of(array, wanted.type())) return with_bytes_of(array, wanted.type());
   const auto own_type = type_of(array);
-  if (!own_type || !same_class(*own_type, type)) refuse(array, wanted, "");
-  Literal given = with_bytes_of(array, *own_type);
-  if (*own_type == type) return given;
-  Literal converted = convert_elements(given, type);
-  const size_t changed = first_change(given, converted);
-  if (changed < static_cast<size_t>(given.shape().element_count())) {
-    refuse(array, wanted,
-           fmt::format(", which cannot hold its element {} ({}) exactly; convert the array to {} first", changed,
-                       element_text(given, changed), name_of(type)));
-  }
-  return converted;
+  if (!own_type) fail(fmt::format("it is {}, the parameter is {}", array.to_string(), wanted.to_string()));
+  return fit_literal(with_bytes_of(array, *own_type), wanted, array.to_string());
 }
 
 Literal to_numpy_type(const Literal& array) {

@@ -4,9 +4,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -252,26 +249,8 @@ std::vector<std::byte> ZipReader::read(const ZipMember& member) const {
   return bytes;
 }
 
-ZipWriter::ZipWriter(std::string path) : path_(std::move(path)), partial_(path_) {
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path_, ignored);
-  if (std::filesystem::is_directory(status)) fail(path_, "it is a directory, not a file");
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) partial_ += ".partial";
-  file_ = std::fopen(partial_.c_str(), "wbe");
-  if (file_ == nullptr) fail(path_, fmt::format("cannot create it: {}", std::strerror(errno)));
-}
-
-ZipWriter::~ZipWriter() {
-  if (file_ == nullptr) return;
-  std::fclose(file_);
-  if (partial_ != path_) std::remove(partial_.c_str());
-}
-
 void ZipWriter::write(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return;  // which may be nowhere
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-    fail(path_, fmt::format("cannot write it: {}", std::strerror(errno)));
-  }
+  file_.write(bytes);
   offset_ += static_cast<int64_t>(bytes.size());
 }
 
@@ -317,10 +296,7 @@ void ZipWriter::finish() {
   const uint64_t count_16 = std::min(count, kManyMembers);
   end.u32(kDirectoryEnd).u16(0).u16(0).u16(count_16).u16(count_16).u32(field_32(size)).u32(field_32(directory)).u16(0);
   write(end.bytes());
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (!closed || (partial_ != path_ && std::rename(partial_.c_str(), path_.c_str()) != 0)) {
-    fail(path_, fmt::format("cannot write it: {}", std::strerror(errno)));
-  }
+  file_.finish();
 }
 
 }  // namespace gshard

@@ -9,12 +9,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/file.h"
+#include "runtime/output_file.h"
 
 namespace gshard {
 
@@ -44,13 +44,11 @@ class ZipReader {
 };
 
 // Writes stored members one after another. Throws Error(program) with the path where writing fails. The file stands
-// under its name only once it is finished; until then it is PATH.partial, which is removed when that never happens.
+// under its name only once it is finished.
 class ZipWriter {
  public:
-  explicit ZipWriter(std::string path);
-  ~ZipWriter();
-  ZipWriter(const ZipWriter&) = delete;
-  ZipWriter& operator=(const ZipWriter&) = delete;
+  explicit ZipWriter(std::string path) : ZipWriter(OutputFile(std::move(path))) {}
+  explicit ZipWriter(OutputFile file) : file_(std::move(file)) {}
 
   // The member's content is the parts, one after another.
   void add(const std::string& name, std::span<const std::span<const std::byte>> parts);
@@ -59,9 +57,7 @@ class ZipWriter {
  private:
   void write(std::span<const std::byte> bytes);
 
-  std::string path_;
-  std::string partial_;  // where it is written: the path itself for devices and pipes
-  std::FILE* file_ = nullptr;
+  OutputFile file_;
   int64_t offset_ = 0;
   std::vector<ZipMember> members_;
 };

@@ -8,7 +8,7 @@
 #include "eval/arguments.h"
 #include "eval/evaluator.h"
 #include "runtime/memory.h"
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 #include "tools/table.h"
 #include "tools/usage.h"
 #include "transform/widen_floats.h"
@@ -30,7 +30,7 @@ void check_fits(const Module& module, int64_t limit) {
 }  // namespace
 
 void add_argument_options(CLI::App& app, GivenArguments& options) {
-  app.add_option("--args", options.args, "Read the arguments from a .npz (or .npy) file")->type_name("DATA.npz");
+  app.add_option("--args", options.args, "Read the arguments from a .npz, .npy or .safetensors file")->type_name("DATA.npz");
   add_count_option(app, "--seed", options.seed,
                    "Make up the arguments from this seed (default 0);\nwith --args, those that the file lacks");
   app.add_flag("--signed", options.signs, "Random floats of both signs");

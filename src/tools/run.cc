@@ -9,7 +9,7 @@
 
 #include "runtime/executable.h"
 #include "runtime/memory.h"
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
 #include "runtime/whole.h"
@@ -31,7 +31,8 @@ constexpr const char* kNotes =
     "\n"
     "Arrays of DATA.npz are found by the parameter's name, or as arg0, 0 or arr_0 by its number,\n"
     "parts of tuples as arg0.1. Types that numpy has not are written as the next that holds them\n"
-    "exactly (bf16 and f8 as float32) and read back from it; ml_dtypes arrays are read too.\n"
+    "exactly (bf16 and f8 as float32) and read back from it; ml_dtypes arrays are read too. Names\n"
+    "that end in .safetensors are of that format, which has bf16.\n"
     "\n"
     "Examples:\n"
     "  gshard run model.hlo --seed 7\n"
@@ -133,7 +134,7 @@ Command add_run(CLI::App& root) {
   CLI::App* app = add_subcommand(root, "run", "Evaluate a module with given or random arguments", kNotes);
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   add_argument_options(*app, options->arguments);
-  app->add_option("--out", options->out, "Write the results to a .npz file: 'result', or 'result.0', ...")
+  app->add_option("--out", options->out, "Write the results to a .npz or .safetensors file: 'result', or 'result.0', ...")
       ->type_name("RESULT.npz");
   app->add_option(
          "--backend", options->backend,

@@ -6,7 +6,7 @@
 #include "equals_evaluator.h"
 #include "golden_names.h"
 #include "runtime/file.h"
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 #include "text/parse.h"
 #include "text/verify.h"
 

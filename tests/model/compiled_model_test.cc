@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "model/train_step.h"
 #include "run.h"
+#include "scratch_folder.h"
 #include "small_model.h"
 
 namespace gshard {
@@ -47,8 +46,13 @@ TEST(CompiledModel, TrainsAsTheEvaluatorDoes) {
   }
 }
 
-TEST(CompiledModel, GoesOnFromAFileOnOtherDevices) {
-  const std::string path = testing::TempDir() + "/compiled_model.npz";
+class CompiledModelFile : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Formats, CompiledModelFile, testing::Values("model.npz", "model.safetensors"),
+                         [](const auto& info) { return std::string(info.param).substr(6); });
+
+TEST_P(CompiledModelFile, GoesOnFromAFileOnOtherDevices) {
+  const ScratchFolder folder;
+  const std::string path = folder.path(GetParam());
   CompiledModel before(step_on(MeshLayout::data(2)));
   before.initialize(1);
   before.run(batch());
@@ -56,7 +60,15 @@ TEST(CompiledModel, GoesOnFromAFileOnOtherDevices) {
   CompiledModel after(step_on(MeshLayout::tensor(2)));
   after.load(path);
   EXPECT_NEAR(elements_of(after.run(batch()).at("loss"))[0], elements_of(before.run(batch()).at("loss"))[0], 1e-9);
-  std::filesystem::remove(path);
+}
+
+TEST_P(CompiledModelFile, AFileOfAnotherModelIsRefused) {
+  const ScratchFolder folder;
+  const std::string path = folder.path(GetParam());
+  const Literal scale(Shape(DType::f64, {3}));
+  ArrayWriter(path).write({{"step", scale.shape()}}, [&](size_t) { return scale; });
+  CompiledModel model(step_on({}));
+  EXPECT_EQ(error_of([&] { model.load(path); }), path + ": no array 'encoder/embedding' of shape f64[11,8]");
 }
 
 TEST(CompiledModel, MixedPrecisionLearns) {

@@ -10,7 +10,7 @@
 #include "golden_names.h"
 #include "runtime/file.h"
 #include "runtime/npy.h"
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 #include "runtime/zip.h"
 #include "text/parse.h"
 #include "text/print.h"

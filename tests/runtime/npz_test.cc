@@ -1,5 +1,5 @@
 // Reading what numpy wrote (data/, by make_arrays.py), writing what it can read, and refusing what is broken.
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 #include "eval/arguments.h"
 #include "ops/table.h"
 #include "runtime/file.h"
-#include "runtime/npz.h"
+#include "runtime/argument_file.h"
 #include "shard/against_the_whole.h"
 #include "shard/random_annotations.h"
 #include "shard/trials.h"

@@ -1,4 +1,4 @@
-// Arguments from and results to numpy's archives of arrays.
+// Arguments of a program from, and its results to, an archive of arrays (runtime/array_archive.h).
 //
 //   std::vector<Literal> arguments = read_arguments("data.npz", module, {});
 //   ResultWriter("result.npz").write(result);      // numpy.load("result.npz")["result"]
@@ -8,13 +8,12 @@
 // Results are called `result`, and the parts of a tuple `result.0`, `result.1.2`; tokens are left out.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "ir/literal.h"
 #include "ir/module.h"
-#include "runtime/zip.h"
+#include "runtime/array_archive.h"
 
 namespace gshard {
 
@@ -37,24 +36,7 @@ class ResultWriter {
   void write(const Literal& result);
 
  private:
-  ZipWriter archive_;
-};
-
-// Arrays under names of their own, of which `wanted` says the shapes; others are passed over. Throws Error(program) for
-// a file that cannot be read, and where an array is missing or does not fit.
-std::map<std::string, Literal> read_arrays(const std::string& path, const std::map<std::string, Shape>& wanted);
-
-// Writes such an archive, one array after another.
-class ArrayWriter {
- public:
-  // Throws Error(program) where the file cannot be created.
-  explicit ArrayWriter(const std::string& path) : archive_(path) {}
-  void add(const std::string& name, const Literal& array);
-  // The file stands under its name only then.
-  void finish() { archive_.finish(); }
-
- private:
-  ZipWriter archive_;
+  ArrayWriter archive_;
 };
 
 }  // namespace gshard

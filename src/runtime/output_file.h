@@ -4,10 +4,12 @@
 //   out.write("...\n");
 //   out.finish();                         // renames it; without this, the partial file is removed
 //
-// What stood under the name before stays there until finish().
+// What stood under the name before stays there until finish(). Devices and pipes are written to at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,12 +27,14 @@ class OutputFile {
   const std::string& partial_path() const { return partial_; }
 
   void write(std::string_view bytes);
+  void write(std::span<const std::byte> bytes);
   // Brings what was written to the partial file, where others may read it. Nothing is written after it.
   void close();
   void finish();
 
  private:
   [[noreturn]] void fail(std::string_view what) const;
+  bool is_renamed() const { return partial_ != path_; }
 
   std::string path_;
   std::string partial_;
