@@ -7,28 +7,13 @@
 #include "eval/elements.h"
 #include "eval/evaluator.h"
 #include "eval/lane_program.h"
+#include "eval/merge_sort.h"
 #include "eval/topk.h"
 
 namespace gshard {
 namespace {
 
 // ---- the sort itself --------------------------------------------------------------------------------------------
-
-// Merges neighbouring runs until one is left. Whatever `less` says, even if it is no order at all, the result has
-// the same items.
-template <class Item, class Less>
-void merge_sort(std::vector<Item>& items, const Less& less) {
-  std::vector<Item> merged(items.size());
-  for (size_t width = 1; width < items.size(); width *= 2) {
-    for (size_t first = 0; first < items.size(); first += 2 * width) {
-      const auto begin = items.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto middle = items.begin() + static_cast<std::ptrdiff_t>(std::min(first + width, items.size()));
-      const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(first + 2 * width, items.size()));
-      std::merge(begin, middle, middle, end, merged.begin() + static_cast<std::ptrdiff_t>(first), less);
-    }
-    items.swap(merged);
-  }
-}
 
 // One line of an array along a dimension: the place of its first element, and the steps to the next, in elements.
 struct Line {
@@ -89,10 +74,12 @@ template <class Key>
 std::vector<size_t> order_of(const Key* keys, const Line& line, bool descending) {
   std::vector<Item<Key>> items(line.size);
   for (size_t i = 0; i < line.size; ++i) items[i] = {keys[line.first + i * line.step], i};
+  std::vector<Item<Key>> scratch(line.size);
+  const std::span all(items);
   if (descending) {
-    merge_sort(items, [](const Item<Key>& a, const Item<Key>& b) { return a.key > b.key; });
+    merge_sort(all, std::span(scratch), [](const Item<Key>& a, const Item<Key>& b) { return a.key > b.key; });
   } else {
-    merge_sort(items, [](const Item<Key>& a, const Item<Key>& b) { return a.key < b.key; });
+    merge_sort(all, std::span(scratch), [](const Item<Key>& a, const Item<Key>& b) { return a.key < b.key; });
   }
   std::vector<size_t> order(line.size);
   for (size_t i = 0; i < line.size; ++i) order[i] = items[i].index;
@@ -161,7 +148,8 @@ std::vector<size_t> order_by(LaneProgram& comparator, std::span<const Literal> a
   std::byte* const result = &answer;
   std::vector<size_t> order(line.size);
   for (size_t i = 0; i < line.size; ++i) order[i] = i;
-  merge_sort(order, [&](size_t a, size_t b) {
+  std::vector<size_t> scratch(line.size);
+  merge_sort(std::span(order), std::span(scratch), [&](size_t a, size_t b) {
     for (size_t k = 0; k < sources.size(); ++k) {
       arguments[2 * k] = sources[k].first + a * sources[k].step;
       arguments[2 * k + 1] = sources[k].first + b * sources[k].step;

@@ -45,4 +45,12 @@ std::string difference_from_evaluator(const Module& module, std::span<const Lite
   return difference(expected, got, "result", slack);
 }
 
+std::string steps_of_the_evaluator(const Module& module) {
+  std::string text;
+  for (const cpu::StepReport& step : cpu::Executable::compile(module)->steps()) {
+    if (step.text.starts_with("evaluator")) text += step.text + "; ";
+  }
+  return text;
+}
+
 }  // namespace gshard

@@ -13,4 +13,7 @@ namespace gshard {
 // times `slack` for programs in which rounding adds up), else what differs.
 std::string difference_from_evaluator(const Module& module, std::span<const Literal> arguments, double slack = 1);
 
+// The steps of the compiled module that the evaluator does: "" where there are none.
+std::string steps_of_the_evaluator(const Module& module);
+
 }  // namespace gshard

@@ -31,16 +31,21 @@ int thread_count(const CompileOptions& options) {
 }
 
 void compile_kernels(Jit& jit, Program& program, int threads) {
-  std::vector<KernelStep*> steps;
+  struct Wanting {
+    Step* step;
+    size_t first;  // of its kernels
+    size_t count;
+  };
+  std::vector<Wanting> wanting;
   std::vector<const Kernel*> kernels;
   for_each_step(program.steps, [&](const Step& step) {
-    if (const auto* kernel = dynamic_cast<const KernelStep*>(&step)) {
-      steps.push_back(const_cast<KernelStep*>(kernel));
-      kernels.push_back(&kernel->group().kernel);
-    }
+    const std::vector<const Kernel*> of_step = step.kernels();
+    if (of_step.empty()) return;
+    wanting.push_back({const_cast<Step*>(&step), kernels.size(), of_step.size()});
+    kernels.insert(kernels.end(), of_step.begin(), of_step.end());
   });
   const std::vector<KernelFunction> functions = jit.compile(kernels, threads);
-  for (size_t i = 0; i < steps.size(); ++i) steps[i]->set_function(functions[i]);
+  for (const Wanting& w : wanting) w.step->set_functions(std::span(functions).subspan(w.first, w.count));
 }
 
 void check_arguments(const Computation& entry, const std::vector<Literal>& arguments) {

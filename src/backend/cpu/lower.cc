@@ -147,9 +147,14 @@ void Scope::lower_convolution(const Instruction& x, const ConvolutionSpec& spec)
   add<ConvolutionStep>(&x, std::move(convolution), ConvolutionStep::Buffers{lhs, rhs, result, workspace});
 }
 
-void Scope::lower_by_evaluator(const Instruction& x) {
+std::vector<Buffer> Scope::operands_of(const Instruction& x) {
   std::vector<Buffer> operands;
   for_each_input(x, [&](const Leaf& leaf) { operands.push_back(buffer_of(leaf)); });
+  return operands;
+}
+
+// A new place for each leaf of its value; -1 for tokens.
+std::vector<Buffer> Scope::results_of(const Instruction& x) {
   std::vector<Buffer> results;
   for (size_t part = 0; part < leaf_count(x.shape()); ++part) {
     const Leaf leaf{&x, part};
@@ -160,11 +165,53 @@ void Scope::lower_by_evaluator(const Instruction& x) {
       results.push_back(output_for(leaf, {}));
     }
   }
+  return results;
+}
+
+void Scope::lower_by_evaluator(const Instruction& x) {
+  std::vector<Buffer> operands = operands_of(x);
+  std::vector<Buffer> results = results_of(x);
   ++lowering_.now;
   for (Buffer buffer : operands) touch(buffer);
   for (Buffer buffer : results) touch(buffer);
   for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
   add<EvaluateStep>(&x, std::move(operands), std::move(results));
+}
+
+// How much of a sort its readers look at: slices that begin with the first element.
+Wanted Scope::wanted_of(const Instruction& x) const {
+  if (x.op() != Op::sort || lowering_.checks_nans() || &x == computation_.root()) return {};
+  const auto dim = static_cast<size_t>(x.attrs<SortAttrs>().dimensions[0]);
+  Wanted wanted{0};
+  const auto look = [&](auto& self, const Instruction& value) -> void {
+    if (&value == computation_.root()) wanted = {};
+    for (const Instruction* user : reads_.users_of(value)) {
+      if (user->op() == Op::get_tuple_element) {
+        self(self, *user);
+      } else if (user->op() == Op::slice) {
+        wanted.first = std::max(wanted.first, user->attrs<SliceAttrs>().slice.limits[dim]);
+      } else {
+        wanted = {};
+      }
+    }
+  };
+  look(look, x);
+  return wanted;
+}
+
+void Scope::lower_routine(const Instruction& x) {
+  std::unique_ptr<Routine> routine = routine_of(x, wanted_of(x));
+  if (routine == nullptr) return lower_by_evaluator(x);
+  std::vector<Buffer> operands = operands_of(x);
+  std::vector<Buffer> results = results_of(x);
+  const int64_t bytes = routine->workspace_bytes();
+  const Buffer workspace = bytes == 0 ? -1 : lowering_.add_buffer({&x}, bytes);
+  ++lowering_.now;
+  for (Buffer buffer : operands) touch(buffer);
+  for (Buffer buffer : results) touch(buffer);
+  touch(workspace);
+  for_each_input(x, [&](const Leaf& leaf) { release(leaf); });
+  add<RoutineStep>(&x, std::move(routine), std::move(operands), std::move(results), workspace);
 }
 
 void Scope::lower_node(const Instruction& x) {
@@ -182,7 +229,7 @@ void Scope::lower_node(const Instruction& x) {
     case Op::conditional:
       return lower_conditional(x);
     default:
-      return lowering_.program.grid.count() > 1 ? lower_between_devices(x) : lower_by_evaluator(x);
+      return lowering_.program.grid.count() > 1 ? lower_between_devices(x) : lower_routine(x);
   }
 }
 

@@ -30,7 +30,7 @@ void Scope::lower_between_devices(const Instruction& x) {
   if (moves_between_devices(x.op())) return lower_collective(x);
   if (is_done(x.op())) return lower_collective_done(x);
   if (x.op() == Op::partition_id || x.op() == Op::replica_id) return lower_device_id(x);
-  lower_by_evaluator(x);
+  lower_routine(x);
 }
 
 // Whether the -done form waits, and not the -start form: where it is the only one to read it.

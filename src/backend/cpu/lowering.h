@@ -67,7 +67,11 @@ class Scope {
   void lower_while(const Instruction& x);
   void lower_conditional(const Instruction& x);
   void lower_constant(const Instruction& x);
+  void lower_routine(const Instruction& x);
   void lower_by_evaluator(const Instruction& x);
+  Wanted wanted_of(const Instruction& x) const;
+  std::vector<Buffer> operands_of(const Instruction& x);
+  std::vector<Buffer> results_of(const Instruction& x);
   void lower_between_devices(const Instruction& x);
   void lower_collective(const Instruction& x);
   void lower_collective_done(const Instruction& x);

@@ -89,8 +89,8 @@ double Step::traffic(const Costs& costs) const {
 
 // ---- kernels ------------------------------------------------------------------------------------------------------
 
-void KernelStep::set_function(KernelFunction function) {
-  function_ = function;
+void KernelStep::set_functions(std::span<const KernelFunction> functions) {
+  function_ = functions[0];
   const Kernel& kernel = group_->kernel;
   rows_ = kernel.rows();
   lanes_ = kernel.outer_lane < 0 ? 1 : kernel.loops[static_cast<size_t>(kernel.outer_lane)];
@@ -178,6 +178,20 @@ void ConvolutionStep::run(Frame& frame) const {
   convolution_.prepare(arrays);
   frame.pool->run(convolution_.parts(), [&](int64_t part) { convolution_.run(arrays, part); });
   convolution_.finish(arrays);
+}
+
+void RoutineStep::run(Frame& frame) const {
+  SmallVector<const std::byte*, 8> operands;
+  SmallVector<std::byte*, 8> results;
+  for (Buffer buffer : operands_) operands.push_back(frame.at[static_cast<size_t>(buffer)]);
+  for (Buffer buffer : results_) results.push_back(frame.at[static_cast<size_t>(buffer)]);
+  std::byte* workspace = workspace_ < 0 ? nullptr : frame.at[static_cast<size_t>(workspace_)];
+  frame.evaluator->check_stop();
+  routine_->run({{operands.begin(), operands.end()}, {results.begin(), results.end()}, workspace},
+                [&](int64_t parts, const std::function<void(int64_t)>& part) {
+                  if (parts == 1) return part(0);
+                  run_parts(*this, frame, parts, part);
+                });
 }
 
 void EvaluateStep::run(Frame& frame) const {

@@ -10,6 +10,7 @@
 #include "backend/cpu/jit.h"
 #include "backend/cpu/plan_dots.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/routine.h"
 #include "backend/cpu/timeline.h"
 #include "comm/comm.h"
 #include "eval/collectives.h"
@@ -56,6 +57,9 @@ class Step {
   virtual std::vector<const Instruction*> computes() const { return {what_}; }
   // Bytes between memory and cores in one run.
   virtual double traffic(const Costs& costs) const;
+  // What the JIT is to compile for it, and what it compiled.
+  virtual std::vector<const Kernel*> kernels() const { return {}; }
+  virtual void set_functions(std::span<const KernelFunction>) {}
 
  private:
   const Instruction* what_;
@@ -70,8 +74,8 @@ class KernelStep : public Step {
   std::string describe() const override;
   std::vector<const Instruction*> computes() const override;
   double traffic(const Costs& costs) const override;
-  const Group& group() const { return *group_; }
-  void set_function(KernelFunction function);
+  std::vector<const Kernel*> kernels() const override { return {&group_->kernel}; }
+  void set_functions(std::span<const KernelFunction> functions) override;
 
  private:
   const Group* group_;
@@ -118,6 +122,27 @@ class ConvolutionStep : public Step {
  private:
   Convolution convolution_;
   Buffers buffers_;
+};
+
+class RoutineStep : public Step {
+ public:
+  RoutineStep(const Instruction* what, std::unique_ptr<Routine> routine, std::vector<Buffer> operands,
+              std::vector<Buffer> results, Buffer workspace)
+      : Step(what),
+        routine_(std::move(routine)),
+        operands_(std::move(operands)),
+        results_(std::move(results)),
+        workspace_(workspace) {}
+  void run(Frame& frame) const override;
+  std::string describe() const override { return routine_->describe(); }
+  std::vector<const Kernel*> kernels() const override { return std::as_const(*routine_).kernels(); }
+  void set_functions(std::span<const KernelFunction> functions) override { routine_->set_functions(functions); }
+
+ private:
+  std::unique_ptr<Routine> routine_;
+  std::vector<Buffer> operands_;
+  std::vector<Buffer> results_;
+  Buffer workspace_;  // -1 where it needs none
 };
 
 // Runs the evaluator's kernel on copies.
