@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "base/error.h"
-#include "corpus/output_file.h"
+#include "runtime/output_file.h"
 #include "runtime/file.h"
 
 namespace gshard {
