@@ -28,12 +28,12 @@ Tensor with_residual(const Scope& scope, Tensor x, double dropout, const F& f) {
   return scope.annotate(x + (scope / "residual").dropout(made, dropout), {"batch"});
 }
 
-Tensor feed_forward(const Scope& scope, Tensor x, const TransformerOptions& options) {
+Tensor feed_forward(const Scope& scope, Tensor x, int64_t units, double dropout) {
   const int64_t size = x.dim(2);
-  const Tensor wi = scope.parameter("wi", {size, options.hidden}, Initializer::fan_in(size), {"model", "ff"});
-  const Tensor wo = scope.parameter("wo", {options.hidden, size}, Initializer::fan_in(options.hidden), {"ff", "model"});
+  const Tensor wi = scope.parameter("wi", {size, units}, Initializer::fan_in(size), {"model", "ff"});
+  const Tensor wo = scope.parameter("wo", {units, size}, Initializer::fan_in(units), {"ff", "model"});
   const Tensor hidden = scope.annotate(relu(einsum("BLM,MH->BLH", x, scope.activation(wi))), {"batch", "", "ff"});
-  return einsum("BLH,HM->BLM", scope.dropout(hidden, options.dropout), scope.activation(wo));
+  return einsum("BLH,HM->BLM", scope.dropout(hidden, dropout), scope.activation(wo));
 }
 
 // How layer i looks at a sequence.
@@ -55,9 +55,11 @@ Tensor stack(const Scope& scope, Tensor x, Tensor is_token, int64_t layers, cons
       x = with_residual(layer / "cross", x, options.dropout,
                         [&](const Scope& cross, Tensor y) { return looks.cross(cross, y, i); });
     }
-    const bool has_experts = options.moe_every > 0 && i % options.moe_every == options.moe_every - 1;
+    const bool is_other = options.moe_every > 0 && i % options.moe_every == options.moe_every - 1;
+    const bool has_experts = is_other && options.moe.gating.experts > 0;
     x = with_residual(layer / (has_experts ? "moe" : "ff"), x, options.dropout, [&](const Scope& ff, Tensor y) {
-      return has_experts ? moe(ff, y, is_token, options.moe) : feed_forward(ff, y, options);
+      if (has_experts) return moe(ff, y, is_token, options.moe);
+      return feed_forward(ff, y, is_other ? options.moe.hidden : options.hidden, options.dropout);
     });
   }
   return (scope / "output").dropout(norm(scope / "norm", x), options.dropout);

@@ -27,7 +27,9 @@ struct TransformerOptions {
   int64_t hidden = 0;               // of feed-forward layers
   AttentionOptions attention = {};  // what is seen is the layer's own affair
   MoeOptions moe = {};
-  int64_t moe_every = 2;  // layers 1, 3, 5, ... have experts; with 0 none has
+  // Layers 1, 3, 5, ... have experts; with 0 none has. Where `moe.gating.experts` is 0 they are feed-forward layers of
+  // size `moe.hidden`: with `choices` times that of the experts, the dense twin of equal arithmetic.
+  int64_t moe_every = 2;
   PositionEncoding positions = PositionEncoding::sinusoidal;
   int64_t longest = 512;  // sequence, for learned positions
   Embeddings embeddings = Embeddings::separate;

@@ -1,0 +1,114 @@
+#include "step/raw_dots.h"
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <dnnl.hpp>
+#include <functional>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include "ops/infer.h"
+
+// oneDNN comes with OpenMP.
+extern "C" void omp_set_num_threads(int threads);
+
+namespace gshard::bench {
+namespace {
+
+using dnnl::memory;
+
+constexpr int kRuns = 5;
+
+int64_t size_of(const Shape& shape, const Dims& dims) {
+  int64_t size = 1;
+  for (const int64_t d : dims) size *= shape.dim(static_cast<size_t>(d));
+  return size;
+}
+
+// Processor time of this thread.
+double now() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+double fastest(const std::function<void()>& work) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int run = 0; run < kRuns; ++run) {
+    const double start = now();
+    work();
+    best = std::min(best, now() - start);
+  }
+  return best;
+}
+
+double seconds_alone(const Product& p) {
+  omp_set_num_threads(1);
+  const auto element = p.type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const auto desc = [&](int64_t m, int64_t n) {
+    return memory::desc({p.batch, m, n}, element, memory::format_tag::abc);
+  };
+  const dnnl::matmul::primitive_desc made(
+      dnnl::matmul::desc(desc(p.rows, p.sums), desc(p.sums, p.columns), desc(p.rows, p.columns)), engine);
+  const dnnl::matmul matmul(made);
+  dnnl::stream stream(engine);
+  const memory a(made.src_desc(), engine);
+  const memory b(made.weights_desc(), engine);
+  const memory c(made.dst_desc(), engine);
+  for (const memory& array : {a, b, c}) std::memset(array.get_data_handle(), 0, array.get_desc().get_size());
+  return fastest([&] {
+    matmul.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
+    stream.wait();
+  });
+}
+
+}  // namespace
+
+Product product_of(const Instruction& dot) {
+  const auto& attrs = dot.attrs<DotAttrs>();
+  const Shape& lhs = dot.operand(0)->shape();
+  const Shape& rhs = dot.operand(1)->shape();
+  Product product{lhs.type()};
+  product.batch = size_of(lhs, attrs.lhs_batch_dims);
+  product.sums = size_of(lhs, attrs.lhs_contracting_dims);
+  product.rows = lhs.element_count() / (product.batch * product.sums);
+  product.columns = rhs.element_count() / (product.batch * product.sums);
+  return product;
+}
+
+namespace {
+
+// The longest of the times that the same work takes on each core, over the number of cores.
+double seconds_on_all_cores(const std::function<double()>& work) {
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<double> seconds(cores);
+  std::vector<std::thread> threads;
+  for (size_t core = 0; core < cores; ++core) {
+    threads.emplace_back([&, core] { seconds[core] = work(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return *std::max_element(seconds.begin(), seconds.end()) / static_cast<double>(cores);
+}
+
+}  // namespace
+
+double RawDots::seconds_of(const Product& product) {
+  const auto [found, is_new] = seconds_.emplace(product.key(), 0);
+  if (is_new) found->second = seconds_on_all_cores([&] { return seconds_alone(product); });
+  return found->second;
+}
+
+double copied_bytes_per_second() {
+  constexpr size_t kBytes = size_t{64} << 20;
+  const double seconds = seconds_on_all_cores([] {
+    const std::vector<char> from(kBytes, 1);
+    std::vector<char> to(kBytes);
+    return fastest([&] { std::memcpy(to.data(), from.data(), kBytes); });
+  });
+  return 2.0 * static_cast<double>(kBytes) / seconds;
+}
+
+}  // namespace gshard::bench
