@@ -69,6 +69,28 @@ Literal CompiledModel::value(const std::string& name) const {
   return gather_results(one, program_.parameters[parameter].shape, shards);
 }
 
+bool CompiledModel::has_value(const std::string& name) const { return !values_[find(name)].shards.empty(); }
+
+void CompiledModel::share(const CompiledModel& other, Role role) {
+  for (size_t p = 0; p < values_.size(); ++p) {
+    const Parameter& mine = program_.parameters[p];
+    const auto found = std::ranges::find(other.program_.parameters, mine.name, &Parameter::name);
+    if (mine.role != role || found == other.program_.parameters.end()) continue;
+    if (found->role != role || found->shape != mine.shape) continue;
+    const auto theirs = static_cast<size_t>(found - other.program_.parameters.begin());
+    if (other.values_[theirs].shards.empty()) continue;
+    const bool lie_alike =
+        boundary_.mesh == other.boundary_.mesh && boundary_.parameters[p] == other.boundary_.parameters[theirs];
+    values_[p] = lie_alike ? other.values_[theirs] : put(p, other.value(mine.name));
+  }
+}
+
+void CompiledModel::forget(Role role) {
+  for (size_t p = 0; p < values_.size(); ++p) {
+    if (program_.parameters[p].role == role) values_[p] = {};
+  }
+}
+
 std::vector<ArrayEntry> CompiledModel::kept() const {
   std::vector<ArrayEntry> entries;
   for (const Parameter& parameter : program_.parameters) {

@@ -37,7 +37,15 @@ class CompiledModel {
   // The whole of a weight or state; another value for it. Throw Error(program) where there is none of this name, or the
   // shape is another.
   Literal value(const std::string& name) const;
+  bool has_value(const std::string& name) const;
   void set_value(const std::string& name, const Literal& value);
+
+  // Weights, or state, of the names and shapes of what the other model has too become what they are there: the same
+  // memory where they lie on the devices alike, else copies. While models share a value, one that updates it writes it
+  // elsewhere.
+  void share(const CompiledModel& other, Role role);
+  // Weights, or state, have no values any more.
+  void forget(Role role);
 
   // All of them as an archive, safetensors or numpy's by the end of the name; those of an archive, which must have each.
   // Other arrays in it are passed over. A load that fails half-way leaves the values before it loaded.

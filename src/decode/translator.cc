@@ -1,0 +1,184 @@
+#include "decode/translator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "corpus/vocabulary.h"
+
+namespace gshard {
+namespace {
+
+constexpr int64_t kFewRows = 4;       // of a batch for a few sources
+constexpr int64_t kLeastSource = 16;  // the shortest rooms that programs are made for
+constexpr int64_t kLeastTarget = 32;
+
+// Rooms grow by doubling, so that few programs serve all lengths.
+int64_t room_for(int64_t tokens, int64_t least, int64_t most) {
+  const auto doubled = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max(tokens, least))));
+  return std::min(doubled, most);
+}
+
+int64_t rounded_up(int64_t rows, int64_t parts) { return (rows + parts - 1) / parts * parts; }
+
+void check_length(const Tokens& tokens, size_t number, const char* what, int64_t most) {
+  const auto length = static_cast<int64_t>(tokens.size());
+  if (length > 0 && length <= most) return;
+  throw Error::program(fmt::format("{} {} has {} tokens, must have 1 to {}", what, number, length, most));
+}
+
+NextTokens next_of(const StepResult& result, size_t text) {
+  const auto count = static_cast<size_t>(result.candidates);
+  return {std::span(result.tokens).subspan(text * count, count),
+          std::span(result.log_probabilities).subspan(text * count, count), result.ends[text]};
+}
+
+void check_finite(const NextTokens& next) {
+  if (!std::isnan(next.end)) return;
+  throw Error::program("the model's probabilities are no numbers: its weights are not finite");
+}
+
+// A batch that is being translated.
+class Batch {
+ public:
+  Batch(Decoder& decoder, std::vector<BeamSearch> searches) : decoder_(decoder), searches_(std::move(searches)) {}
+
+  void run(int64_t most) {
+    for (int64_t step = 0; !is_done(); ++step) {
+      if (step == decoder_.size().target_length) {
+        decoder_.grow(room_for(step + 1, kLeastTarget, most));
+      }
+      advance(step);
+    }
+  }
+
+  const std::vector<BeamSearch>& searches() const { return searches_; }
+
+ private:
+  bool is_done() const {
+    return std::ranges::all_of(searches_, [](const BeamSearch& search) { return search.is_done(); });
+  }
+
+  void advance(int64_t step) {
+    const DecodingSize& size = decoder_.size();
+    const auto texts = static_cast<size_t>(size.texts);
+    const int64_t width = size.target_length * size.texts;
+    std::vector<int32_t> tokens(static_cast<size_t>(size.rows) * texts, kPadding);
+    std::vector<uint8_t> seen(tokens.size() * static_cast<size_t>(width));
+    for (size_t row = 0; row < searches_.size(); ++row) {
+      searches_[row].put_tokens(std::span(tokens).subspan(row * texts, texts));
+      searches_[row].mark_seen(std::span(seen).subspan(row * texts * static_cast<size_t>(width)), width);
+    }
+    const StepResult result = decoder_.step(tokens, step, seen);
+    for (size_t row = 0; row < searches_.size(); ++row) {
+      if (searches_[row].is_done()) continue;
+      std::vector<NextTokens> next;
+      for (size_t text = row * texts; text < (row + 1) * texts && tokens[text] != kPadding; ++text) {
+        next.push_back(next_of(result, text));
+        check_finite(next.back());
+      }
+      searches_[row].advance(next);
+    }
+  }
+
+  Decoder& decoder_;
+  std::vector<BeamSearch> searches_;
+};
+
+}  // namespace
+
+Translator::Translator(const TranslatorOptions& options) : options_(options), decoder_(options.decoder) {
+  if (options.search.beam < 1) throw Error::usage(fmt::format("beam: {}, must be 1 at least", options.search.beam));
+}
+
+// By room, and within it by length: texts of about one length end at about one time.
+std::vector<Translator::Numbers> Translator::batches_of(const std::vector<Tokens>& sources,
+                                                        const std::vector<int64_t>& lengths) const {
+  Numbers order(sources.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto room = [&](size_t i) { return room_for(lengths[i], kLeastSource, options_.source_length); };
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return lengths[i]; });
+  std::vector<Numbers> batches;
+  for (const size_t i : order) {
+    const bool begins = batches.empty() || static_cast<int64_t>(batches.back().size()) == options_.rows ||
+                        room(batches.back().front()) != room(i);
+    if (begins) batches.emplace_back();
+    batches.back().push_back(i);
+  }
+  return batches;
+}
+
+DecodingSize Translator::size_of(const Numbers& batch, int64_t source_length) const {
+  const int64_t parts = options_.decoder.layout.parts("batch");
+  const auto count = static_cast<int64_t>(batch.size());
+  DecodingSize size;
+  size.rows = rounded_up(count <= kFewRows ? kFewRows : options_.rows, parts);
+  size.source_length = room_for(source_length, kLeastSource, options_.source_length);
+  return size;
+}
+
+void Translator::translate_batch(const std::vector<Tokens>& sources, const Numbers& batch,
+                                 std::vector<std::vector<Hypothesis>>& found) {
+  std::vector<BeamSearch> searches;
+  int64_t source_length = 0;
+  for (const size_t i : batch) {
+    const auto length = static_cast<int64_t>(sources[i].size());
+    source_length = std::max(source_length, length);
+    const auto wanted = static_cast<int64_t>(options_.search.length_factor * static_cast<double>(length));
+    const int64_t longest = std::min(wanted + options_.search.length_extra, options_.target_length - 1);
+    searches.emplace_back(options_.search, std::max<int64_t>(longest, 1));
+  }
+  DecodingSize size = size_of(batch, source_length);
+  size.texts = options_.search.beam;
+  size.target_length = std::min(kLeastTarget, options_.target_length);
+  TokenRows rows(size.rows, size.source_length);
+  for (size_t row = 0; row < batch.size(); ++row) rows.set(static_cast<int64_t>(row), sources[batch[row]]);
+  decoder_.encode(rows, size);
+  Batch running(decoder_, std::move(searches));
+  running.run(options_.target_length);
+  for (size_t row = 0; row < batch.size(); ++row) found[batch[row]] = running.searches()[row].best();
+}
+
+std::vector<std::vector<Hypothesis>> Translator::translate(const std::vector<Tokens>& sources) {
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    check_length(sources[i], i, "source", options_.source_length);
+    lengths.push_back(static_cast<int64_t>(sources[i].size()));
+  }
+  std::vector<std::vector<Hypothesis>> found(sources.size());
+  for (const Numbers& batch : batches_of(sources, lengths)) translate_batch(sources, batch, found);
+  return found;
+}
+
+std::vector<double> Translator::score(const std::vector<Tokens>& sources, const std::vector<Tokens>& targets) {
+  GSHARD_CHECK(sources.size() == targets.size());
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    check_length(sources[i], i, "source", options_.source_length);
+    check_length(targets[i], i, "target", options_.target_length);
+    lengths.push_back(static_cast<int64_t>(sources[i].size()));
+  }
+  std::vector<double> scores(sources.size());
+  for (const Numbers& batch : batches_of(sources, lengths)) {
+    size_t source_length = 0, target_length = 0;
+    for (const size_t i : batch) {
+      source_length = std::max(source_length, sources[i].size());
+      target_length = std::max(target_length, targets[i].size());
+    }
+    const DecodingSize size = size_of(batch, static_cast<int64_t>(source_length));
+    TokenRows source_rows(size.rows, size.source_length);
+    TokenRows target_rows(size.rows,
+                          room_for(static_cast<int64_t>(target_length), kLeastTarget, options_.target_length));
+    for (size_t row = 0; row < batch.size(); ++row) {
+      source_rows.set(static_cast<int64_t>(row), sources[batch[row]]);
+      target_rows.set(static_cast<int64_t>(row), targets[batch[row]]);
+    }
+    const std::vector<double> scored = decoder_.score(source_rows, target_rows);
+    for (size_t row = 0; row < batch.size(); ++row) scores[batch[row]] = scored[row];
+  }
+  return scores;
+}
+
+}  // namespace gshard
