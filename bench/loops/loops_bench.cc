@@ -5,12 +5,14 @@
 //
 //   gshard_loops_bench [part of a name]
 //
-// The two sides run in turn, several times, and the best time of each counts: on a machine that others use too the
-// ratio stands, not the rates. GB/s count each array once. `aim` is what the ratio, limit's time by ours, should reach.
+// The two sides run in turn, several times, and the best processor time of each counts: on a machine that others use
+// too the ratio stands, not the rates. GB/s count each array once. `aim` is what the ratio, limit's time by ours,
+// should reach. What kernels by hand compute is compared with ours.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cstring>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,13 +22,14 @@
 #include "eval/arguments.h"
 #include "loops/hand_kernels.h"
 #include "model/functions.h"
+#include "runtime/compare.h"
 #include "runtime/prepare.h"
 
 namespace gshard::bench {
 namespace {
 
-constexpr int kRounds = 7;
-constexpr double kSecondsPerRound = 0.03;
+constexpr int kRounds = 15;
+constexpr double kSecondsPerRound = 0.01;
 constexpr double kAimOfCopies = 0.8;
 constexpr double kAimOfHand = 1 / 1.3;
 
@@ -50,6 +53,15 @@ class Compiled {
   void* result(size_t i) const { return memory_[0].results[i]; }
   size_t argument_count() const { return arguments_.size(); }
   size_t result_count() const { return results_.size(); }
+  const std::vector<Literal>& results() const { return results_; }
+  std::vector<Literal> copy_of_results() const {
+    std::vector<Literal> copies;
+    for (const Literal& value : results_) {
+      copies.push_back(Literal::uninitialized(value.shape()));
+      std::memcpy(copies.back().mutable_bytes(), value.bytes(), static_cast<size_t>(value.byte_size()));
+    }
+    return copies;
+  }
   double bytes() const {
     double bytes = 0;
     for (const auto* values : {&arguments_, &results_}) {
@@ -67,9 +79,9 @@ class Compiled {
 };
 
 double seconds_of(const std::function<void()>& run, int times) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   for (int i = 0; i < times; ++i) run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / times;
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / times;
 }
 
 struct Contest {
@@ -95,6 +107,13 @@ void hold(const Contest& contest) {
   std::fflush(stdout);
 }
 
+// Both round to the type of the result; bf16 in between may have been rounded differently.
+void check_equal(const std::string& name, const Literal& ours, const Literal& by_hand) {
+  const double tolerance = ours.shape().type() == DType::f32 ? 1e-3 : 2e-2;
+  const Comparison c = compare(ours, by_hand, tolerance);
+  if (c.different != 0) fmt::print("{}: {} elements differ, by {:.2g} at most\n", name, c.different, c.largest_error);
+}
+
 class Table {
  public:
   explicit Table(std::string wanted) : wanted_(std::move(wanted)) {}
@@ -117,6 +136,10 @@ class Table {
   // Rows beside a kernel written by hand; `arrays` says where that finds the program's arrays.
   void rows(const std::string& name, Kernel kernel, const Matrix& matrix, Compiled& program,
             const Arrays& arrays) const {
+    program.run();
+    const std::vector<Literal> ours = program.copy_of_results();
+    kernel(arrays, matrix);
+    for (size_t i = 0; i < ours.size(); ++i) check_equal(name, ours[i], program.results()[i]);
     hold({name, program.bytes(), kAimOfHand, [&] { program.run(); }, [&] { kernel(arrays, matrix); }});
   }
 

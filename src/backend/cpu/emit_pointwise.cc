@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "backend/cpu/emit_math.h"
 #include "backend/cpu/pointwise_ops.h"
 
 namespace gshard::cpu {
@@ -73,6 +74,15 @@ const char* math_name(Op op) {
     default:
       return nullptr;
   }
+}
+
+// Whether a number is known, and no zero that loses against the other one.
+bool wins_ties(Op op, Value* x) {
+  const auto* constant = llvm::dyn_cast<llvm::Constant>(x);
+  if (constant == nullptr) return false;
+  if (constant->getType()->isVectorTy()) constant = constant->getSplatValue();
+  const auto* number = llvm::dyn_cast_or_null<llvm::ConstantFP>(constant);
+  return number != nullptr && !(number->isZero() && number->isNegative() == (op == Op::maximum));
 }
 
 }  // namespace
@@ -348,23 +358,35 @@ Value* PointwiseEmitter::emit_bit(Op op, std::span<Value* const> v) {
 
 // ---- floats -------------------------------------------------------------------------------------------------------
 
+// A NaN of either side wins. Of two zeros y is taken.
+Value* PointwiseEmitter::loose_extremum(Op op, Value* x, Value* y) {
+  Value* is_first = op == Op::maximum ? b_.CreateFCmpOGT(x, y) : b_.CreateFCmpOLT(x, y);
+  return b_.CreateSelect(b_.CreateFCmpUNO(x, x), x, b_.CreateSelect(is_first, x, y));
+}
+
 // A NaN of either side wins, and +0 is above -0.
 Value* PointwiseEmitter::extremum(Op op, Value* x, Value* y) {
+  if (wins_ties(op, y)) return loose_extremum(op, x, y);
+  if (wins_ties(op, x)) return loose_extremum(op, y, x);
   Type* integer = with_element(x->getType(), b_.getIntNTy(x->getType()->getScalarSizeInBits()));
   Value* x_bits = b_.CreateBitCast(x, integer);
   Value* y_bits = b_.CreateBitCast(y, integer);
-  const bool is_maximum = op == Op::maximum;
   // Of equal numbers only the zeros may differ in their bits.
-  Value* equal =
-      b_.CreateBitCast(is_maximum ? b_.CreateAnd(x_bits, y_bits) : b_.CreateOr(x_bits, y_bits), x->getType());
-  Value* is_first = is_maximum ? b_.CreateFCmpOGT(x, y) : b_.CreateFCmpOLT(x, y);
-  is_first = b_.CreateOr(is_first, b_.CreateFCmpUNO(x, x));
-  return b_.CreateSelect(b_.CreateFCmpOEQ(x, y), equal, b_.CreateSelect(is_first, x, y));
+  Value* equal = op == Op::maximum ? b_.CreateAnd(x_bits, y_bits) : b_.CreateOr(x_bits, y_bits);
+  return b_.CreateSelect(b_.CreateFCmpOEQ(x, y), b_.CreateBitCast(equal, x->getType()), loose_extremum(op, x, y));
+}
+
+// A product that may become one operation with a sum that it is added to.
+Value* PointwiseEmitter::product(Value* x, Value* y) {
+  Value* made = b_.CreateFMul(x, y);
+  if (auto* instruction = llvm::dyn_cast<llvm::Instruction>(made)) instruction->setHasAllowContract(true);
+  return made;
 }
 
 Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v) {
   Type* type = v[0]->getType();
   Value* one = splat(type, 1);
+  if (Value* made = inline_math(op, b_, v[0]); made != nullptr) return made;
   if (const char* function = math_name(op); function != nullptr) return math(function, v);
   switch (op) {
     case Op::abs:
@@ -389,7 +411,7 @@ Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v) {
     case Op::minimum:
       return extremum(op, v[0], v[1]);
     case Op::multiply:
-      return b_.CreateFMul(v[0], v[1]);
+      return product(v[0], v[1]);
     case Op::negate:
       return b_.CreateFNeg(v[0]);
     case Op::remainder:
@@ -419,7 +441,14 @@ Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v) {
 Value* PointwiseEmitter::combine(Op op, DType type, Value* a, Value* b) {
   Value* operands[] = {a, b};
   if (type == DType::pred) return emit_bit(op, operands);
-  return is_integer(type) ? emit_integer(op, is_signed_int(type), operands) : emit_float(op, operands);
+  if (is_integer(type)) return emit_integer(op, is_signed_int(type), operands);
+  if (op == Op::maximum || op == Op::minimum) return loose_extremum(op, a, b);
+  // Sums take in products unrounded.
+  const llvm::IRBuilder<>::FastMathFlagGuard guard(b_);
+  llvm::FastMathFlags flags;
+  flags.setAllowContract(op == Op::add);
+  b_.setFastMathFlags(flags);
+  return emit_float(op, operands);
 }
 
 Value* PointwiseEmitter::neutral(Op op, DType type) {

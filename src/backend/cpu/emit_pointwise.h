@@ -33,7 +33,7 @@ class PointwiseEmitter {
 
   // The instruction's result, lane by lane.
   llvm::Value* emit(const Instruction& x, std::span<llvm::Value* const> operands);
-  // op(a, b) for the op of a reducer, without rounding to a narrow type.
+  // op(a, b) for the op of a reducer, without rounding to a narrow type. Which of two zeros wins is left open.
   llvm::Value* combine(Op op, DType type, llvm::Value* a, llvm::Value* b);
   // The value that combine() leaves others as they are with.
   llvm::Value* neutral(Op op, DType type);
@@ -49,6 +49,8 @@ class PointwiseEmitter {
   llvm::Value* emit_integer(Op op, bool is_signed, std::span<llvm::Value* const> operands);
   llvm::Value* emit_bit(Op op, std::span<llvm::Value* const> operands);
   llvm::Value* extremum(Op op, llvm::Value* x, llvm::Value* y);
+  llvm::Value* loose_extremum(Op op, llvm::Value* x, llvm::Value* y);
+  llvm::Value* product(llvm::Value* x, llvm::Value* y);
   llvm::Value* compare(const Instruction& x, llvm::Value* a, llvm::Value* b);
   llvm::Value* convert(llvm::Value* value, DType from, DType to);
   llvm::Value* bitcast_convert(llvm::Value* value, DType from, DType to);
