@@ -216,7 +216,7 @@ void BatchReader::restore(const ReaderState& state) {
   start();
 }
 
-Padding BatchReader::padding() const {
+PaddingShares BatchReader::padding() const {
   const auto share = [&](int64_t tokens, int64_t length) {
     const int64_t places = given_ * (options_.rows / options_.ranks) * length;
     return places == 0 ? 0 : 1 - static_cast<double>(tokens) / static_cast<double>(places);

@@ -75,7 +75,7 @@ struct ReaderState {
 };
 
 // The share of the batches so far that is padding.
-struct Padding {
+struct PaddingShares {
   double source = 0;
   double target = 0;
 };
@@ -96,7 +96,7 @@ class BatchReader {
   // Throws Error(program) for a state of another text.
   void restore(const ReaderState& state);
 
-  Padding padding() const;
+  PaddingShares padding() const;
   // Pairs of the file that are longer than a row: dropped or cut.
   int64_t long_pairs() const { return long_pairs_; }
 

@@ -38,7 +38,7 @@ Digest digest_of_hex(const std::string& hex) {
 }
 
 struct EncodedPair {
-  Direction direction;
+  LanguagePair direction;
   std::vector<int32_t> source;
   std::vector<int32_t> target;
 };
@@ -178,7 +178,7 @@ class TokenWriter {
   std::vector<TokenDirection> directions_;
   OutputFile file_;
   ScratchEntries index_;
-  std::map<Direction, Places> next_;
+  std::map<LanguagePair, Places> next_;
   uint64_t added_ = 0;
 };
 

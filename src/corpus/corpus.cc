@@ -97,7 +97,7 @@ std::string CorpusSummary::sha256_of_all() const {
 }
 
 std::vector<DirectionCounts> directions_of(const CorpusSummary& summary) {
-  std::map<Direction, DirectionCounts> found;
+  std::map<LanguagePair, DirectionCounts> found;
   for (const OriginCounts& origin : summary.origins) {
     DirectionCounts& counts = found[{origin.source_language, origin.target_language}];
     counts.direction = {origin.source_language, origin.target_language};

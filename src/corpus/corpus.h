@@ -44,16 +44,16 @@ struct CorpusSummary {
 };
 
 // "de-en": a direction of translation.
-struct Direction {
+struct LanguagePair {
   std::string source;
   std::string target;
 
   std::string name() const { return source + "-" + target; }
-  auto operator<=>(const Direction&) const = default;
+  auto operator<=>(const LanguagePair&) const = default;
 };
 
 struct DirectionCounts {
-  Direction direction;
+  LanguagePair direction;
   std::array<int64_t, kParts.size()> pairs{};
   int64_t words = 0;
 };

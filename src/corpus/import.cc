@@ -83,7 +83,7 @@ class PlainRows : public Rows {
 
   TextLines source_;
   TextLines target_;
-  Direction direction_;
+  LanguagePair direction_;
   std::string origin_;
 };
 

@@ -21,7 +21,7 @@ namespace gshard {
 struct ImportInput {
   std::string path;
   std::string target_path;   // empty: `path` is TSV
-  Direction direction;       // of plain files
+  LanguagePair direction;    // of plain files
   std::optional<Part> part;  // where all of its rows belong; else some are held out by a hash
 };
 

@@ -85,7 +85,7 @@ Sample sample_lines(const std::string& folder, const CorpusSummary& summary, con
   const std::vector<DirectionCounts> directions = directions_of(summary);
   for (const DirectionCounts& counts : directions) available.push_back(counts.pairs[0]);
   const std::vector<int64_t> sizes = sample_sizes(available, plan.lines, plan.temperature);
-  std::map<Direction, Left> left;
+  std::map<LanguagePair, Left> left;
   for (size_t i = 0; i < directions.size(); ++i) left[directions[i].direction] = {available[i], sizes[i]};
 
   Sample sample;

@@ -110,7 +110,7 @@ struct TokenPair {
 class TokenFile {
  public:
   struct DirectionRange {
-    Direction direction;
+    LanguagePair direction;
     int64_t first;  // pair
     int64_t count;
   };

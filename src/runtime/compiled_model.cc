@@ -104,9 +104,18 @@ void CompiledModel::save(const std::string& path) const {
   ArrayWriter(path).write(entries, [&](size_t i) { return value(entries[i].name); });
 }
 
-void CompiledModel::load(const std::string& path) {
+void CompiledModel::load(const std::string& path) { load(path, kept()); }
+
+void CompiledModel::load_weights(const std::string& path) {
+  std::vector<ArrayEntry> entries;
+  for (const Parameter& parameter : program_.parameters) {
+    if (parameter.role == Role::weight) entries.push_back({parameter.name, parameter.shape});
+  }
+  load(path, entries);
+}
+
+void CompiledModel::load(const std::string& path, const std::vector<ArrayEntry>& entries) {
   const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
-  const std::vector<ArrayEntry> entries = kept();
   for (const auto& [name, shape] : entries) {
     if (!archive->names().contains(name)) {
       throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));

@@ -47,10 +47,12 @@ class CompiledModel {
   // Weights, or state, have no values any more.
   void forget(Role role);
 
-  // All of them as an archive, safetensors or numpy's by the end of the name; those of an archive, which must have each.
-  // Other arrays in it are passed over. A load that fails half-way leaves the values before it loaded.
+  // All of them as an archive, safetensors or numpy's by the end of the name; those of an archive, which must have
+  // each. Other arrays in it are passed over. A load that fails half-way leaves the values before it loaded.
   void save(const std::string& path) const;
   void load(const std::string& path);
+  // Weights alone: what a training saved is evaluated.
+  void load_weights(const std::string& path);
 
   // One run with these inputs: the results that are no weights or state, whole. Throws Error(program) where an input is
   // missing, unknown or of another shape. After an error on the way weights and state have no values.
@@ -60,6 +62,7 @@ class CompiledModel {
   size_t find(const std::string& name) const;
   // Weights and state.
   std::vector<ArrayEntry> kept() const;
+  void load(const std::string& path, const std::vector<ArrayEntry>& entries);
   DeviceArray put(size_t parameter, const Literal& value) const;
   std::vector<DeviceArray> take_arguments(const NamedArrays& inputs);
   void check_inputs(const NamedArrays& inputs) const;

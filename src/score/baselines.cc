@@ -21,12 +21,12 @@ std::vector<BaselineRow> rows_of(const std::string& path) {
   return rows;
 }
 
-bool is_of(const TextPair& pair, const Direction& direction) {
+bool is_of(const TextPair& pair, const LanguagePair& direction) {
   return pair.source_language == direction.source && pair.target_language == direction.target;
 }
 
 // Fills in the nearest translations of one direction's rows.
-void answer(std::vector<BaselineRow>& rows, const std::string& training, const Direction& direction) {
+void answer(std::vector<BaselineRow>& rows, const std::string& training, const LanguagePair& direction) {
   NearestNeighbour memory(direction.source);
   std::vector<std::string> translations;
   TextLines lines(training);

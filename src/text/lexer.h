@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/nearest_word.h"
 
 namespace gshard {
 
@@ -135,10 +136,6 @@ std::string tidy(std::string_view text);
 std::string unescape(std::string_view text);
 
 // The entry of `known` that a misspelt `word` is likely to mean; empty where none is near.
-template <class Range>
-std::string_view nearest(std::string_view word, const Range& known);
-size_t edit_distance(std::string_view a, std::string_view b);
-
 template <class Range>
 std::string_view nearest(std::string_view word, const Range& known) {
   if (word.size() > 64) return {};

@@ -40,9 +40,9 @@ struct Options {
   CleaningLimits limits;
 };
 
-Direction direction_of(const std::string& text) {
+LanguagePair direction_of(const std::string& text) {
   const size_t colon = text.find(':');
-  const Direction direction{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
+  const LanguagePair direction{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
   if (is_language_name(direction.source) && is_language_name(direction.target)) return direction;
   throw Error::usage(fmt::format("--pair: '{}' is no pair of languages; write them as de:en", text));
 }

@@ -36,12 +36,12 @@ struct TokenCounts {
 };
 
 // Of the training pairs; empty where the tokens have not been built, or of another text.
-std::map<Direction, TokenCounts> token_counts(const std::string& folder, const CorpusSummary& summary) {
+std::map<LanguagePair, TokenCounts> token_counts(const std::string& folder, const CorpusSummary& summary) {
   const std::string path = token_path(folder, Part::train);
   if (!std::filesystem::exists(path)) return {};
   const TokenFile tokens(path);
   if (tokens.corpus_sha256() != summary.sha256_of_all()) return {};
-  std::map<Direction, TokenCounts> counts;
+  std::map<LanguagePair, TokenCounts> counts;
   for (const auto& range : tokens.directions()) {
     TokenCounts& of = counts[range.direction];
     for (int64_t pair = range.first; pair < range.first + range.count; ++pair) {
@@ -76,7 +76,7 @@ std::vector<Column> size_columns(const std::string& first) {
           {"a pair", Align::right}};
 }
 
-std::string language_table(const CorpusSummary& summary, const std::map<Direction, TokenCounts>& tokens,
+std::string language_table(const CorpusSummary& summary, const std::map<LanguagePair, TokenCounts>& tokens,
                            double temperature) {
   std::vector<Column> columns = size_columns("languages");
   columns.insert(columns.end(), {{"share", Align::right}, {"sampled", Align::right}});
@@ -172,7 +172,7 @@ std::string packing_text(const std::string& folder, const std::string& lengths, 
     count += batch.source_tokens + batch.target_tokens;
   }
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-  const Padding padding = reader.padding();
+  const PaddingShares padding = reader.padding();
   return fmt::format(
       "rows of {} source and {} target tokens hold {:.1f} pairs; padding is {:.1f}% of sources and {:.1f}% of targets\n"
       "{} of {} pairs are longer than a row; one thread prepares {} tokens a second\n",

@@ -5,17 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 #include <optional>
 
 #include "base/error.h"
+#include "base/nearest_word.h"
 #include "tools/terminal.h"
 
 namespace gshard {
 namespace {
-
-// What was typed may be of any length; no word of ours is longer.
-constexpr size_t kMostLetters = 64;
 
 // CLI11's help without its "REQUIRED" and "TEXT": the usage line says what is optional, the type names what is meant.
 class HelpFormatter : public CLI::Formatter {
@@ -29,24 +26,6 @@ class HelpFormatter : public CLI::Formatter {
     return option->get_positional() || type.empty() ? "" : " " + type;
   }
 };
-
-// Letters to insert, remove, replace or exchange with their neighbour on the way from a to b.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<size_t>> distance(a.size() + 1, std::vector<size_t>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i) {
-    for (size_t j = 0; j <= b.size(); ++j) {
-      size_t& best = distance[i][j];
-      best = std::max(i, j);
-      if (i == 0 || j == 0) continue;
-      const size_t replaced = distance[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      best = std::min({replaced, distance[i - 1][j] + 1, distance[i][j - 1] + 1});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        best = std::min(best, distance[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return distance[a.size()][b.size()];
-}
 
 std::vector<std::string> subcommand_names(const CLI::App& root) {
   std::vector<std::string> names;
@@ -71,13 +50,6 @@ std::string command_line(const CLI::App& app, const std::string& between = "") {
 
 // "gshard help" or "gshard help run".
 std::string help_command(const CLI::App& app) { return command_line(app, " help"); }
-
-// Whether somebody who typed `word` may well have meant `candidate`: few wrong letters, or a part of it.
-bool is_near(std::string_view word, std::string_view candidate) {
-  if (edit_distance(word, candidate) <= std::max<size_t>(word.size() / 3, 1)) return true;
-  const std::string_view letters = word.substr(std::min(word.find_first_not_of('-'), word.size()));
-  return letters.size() >= 3 && candidate.find(letters) != std::string_view::npos;
-}
 
 // The first word that the subcommand (or the root) has no place for.
 std::optional<Error> unexpected(const CLI::App& app) {
@@ -117,16 +89,13 @@ std::string help_of(const CLI::App& app) {
   return app.get_formatter()->make_help(&app, command_line(app), CLI::AppFormatMode::Normal);
 }
 
-Error unknown_word(std::string_view what, const std::string& typed, std::vector<std::string> candidates,
+Error unknown_word(std::string_view what, const std::string& word, std::vector<std::string> candidates,
                    const CLI::App& app) {
-  const std::string word = typed.substr(0, kMostLetters);
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
-  const auto near = std::find_if(candidates.begin(), candidates.end(), [&](auto& c) { return is_near(word, c); });
-  const std::string advice = near != candidates.end() ? fmt::format("did you mean '{}'?", *near)
-                                                      : fmt::format("it is none of {}", fmt::join(candidates, ", "));
-  return Error::usage(fmt::format("unknown {} '{}'; {} (see '{}')", what, word, advice, help_command(app)));
+  const auto near = nearest_word(word, candidates);
+  const std::string advice = near ? fmt::format("did you mean '{}'?", *near)
+                                  : fmt::format("it is none of {}", fmt::join(candidates, ", "));
+  return Error::usage(
+      fmt::format("unknown {} '{}'; {} (see '{}')", what, word.substr(0, 64), advice, help_command(app)));
 }
 
 Error unknown_subcommand(const CLI::App& root, const std::string& word) {

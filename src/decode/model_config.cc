@@ -1,0 +1,80 @@
+#include "decode/model_config.h"
+
+#include <fmt/format.h>
+
+#include "corpus/text_pair.h"
+
+namespace gshard {
+
+ModelConfig::ModelConfig() {
+  transformer.encoder_layers = 4;
+  transformer.decoder_layers = 4;
+  transformer.size = 256;
+  transformer.hidden = 1024;
+  transformer.attention = {.heads = 8, .key_size = 32};
+  transformer.moe = {.gating = {.experts = 8, .balance_weight = 0}, .hidden = 1024, .group_size = 256};
+}
+
+std::vector<LanguagePair> ModelConfig::parsed_directions() const {
+  std::vector<LanguagePair> parsed;
+  for (const std::string& name : directions) {
+    const size_t colon = name.find(':');
+    const std::string source = name.substr(0, colon);
+    const std::string target = colon == std::string::npos ? "" : name.substr(colon + 1);
+    if (!is_language_name(source) || !is_language_name(target)) {
+      throw Error::program(fmt::format("'{}' is no direction; one is two languages, as de:en", name));
+    }
+    parsed.push_back({source, target});
+  }
+  return parsed;
+}
+
+std::vector<Setting> settings_of(ModelConfig& config) {
+  TransformerOptions& t = config.transformer;
+  GatingOptions& gating = t.moe.gating;
+  const Bounds positive{.low = 1};
+  const Bounds share{.low = 0, .high = 0.99};
+  return {
+      {"model.size", &t.size, "of a token's vector", positive},
+      {"model.hidden", &t.hidden, "hidden units of feed-forward layers", positive},
+      {"model.encoder_layers", &t.encoder_layers, "", positive},
+      {"model.decoder_layers", &t.decoder_layers, "", positive},
+      {"model.heads", &t.attention.heads, "of attention", positive},
+      {"model.head_size", &t.attention.key_size, "of each head's queries, keys and values", positive},
+      {"model.moe_every", &t.moe_every, "every so many-th layer is a mixture of experts; 0 for none", {.low = 0}},
+      {"model.experts", &gating.experts, "of each mixture", positive},
+      {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert", positive},
+      {"model.choices", &gating.choices, "experts that a token goes to", positive},
+      {"model.group_size", &t.moe.group_size, "tokens among which experts are shared out", positive},
+      {"model.capacity_factor", &gating.capacity_factor, "an expert takes factor * group_size / experts", {.low = 0}},
+      {"model.later_choices",
+       one_of(&gating.later,
+              {{"random", LaterChoices::random}, {"all", LaterChoices::all}, {"sampled", LaterChoices::sampled}}),
+       "which tokens go to more than their first expert in training"},
+      {"model.dispatch", one_of(&t.moe.dispatch, {{"einsum", Dispatch::einsum}, {"scatter", Dispatch::scatter}}),
+       "how tokens get to their experts"},
+      {"model.positions",
+       one_of(&t.positions, {{"sinusoidal", PositionEncoding::sinusoidal}, {"learned", PositionEncoding::learned}}),
+       ""},
+      {"model.embeddings", one_of(&t.embeddings, {{"separate", Embeddings::separate}, {"shared", Embeddings::shared}}),
+       "of the two languages; shared ones need one vocabulary"},
+      {"model.dropout", &t.dropout, "of embeddings and of what each layer adds", share},
+      {"model.attention_dropout", &t.attention.dropout, "of the weights of attention", share},
+      {"model.expert_dropout", &t.moe.dropout, "of the hidden layers of experts", share},
+      {"model.source_length", &config.source_length, "tokens of a row, and the most of a sentence", {.low = 2}},
+      {"model.target_length", &config.target_length, "the same of targets", {.low = 2}},
+      {"model.directions", &config.directions, "languages, as [\"de:en\"]; those of the corpus where it is empty"},
+  };
+}
+
+void check(const ModelConfig& config, const Settings& settings) {
+  const TransformerOptions& t = config.transformer;
+  if (t.moe_every == 0) return;
+  const GatingOptions& gating = t.moe.gating;
+  if (gating.choices > gating.experts) {
+    throw settings.error("model.choices",
+                         fmt::format("model.choices is {} of model.experts = {}", gating.choices, gating.experts));
+  }
+}
+
+}  // namespace gshard
