@@ -152,7 +152,7 @@ std::string train_model(const Lesson& lesson, const VocabularyPlan& plan) {
       {"num_threads", std::to_string(std::clamp(plan.threads, 1, 128))},
       {"input_sentence_size", "0"},
       {"pad_id", std::to_string(kPadding)},
-      {"unk_id", std::to_string(kUnknown)},
+      {"unk_id", std::to_string(kUnknownPiece)},
       {"bos_id", std::to_string(kBegin)},
       {"eos_id", std::to_string(kEnd)},
       {"unk_surface", "\xef\xbf\xbd"},

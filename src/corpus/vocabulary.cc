@@ -54,7 +54,7 @@ Vocabulary Vocabulary::of_model(std::string_view model, const std::string& name)
   const auto status = loaded->processor.LoadFromSerializedProto(model);
   if (!status.ok()) throw Error::program(fmt::format("{}: it is no SentencePiece model, or damaged", name));
   const auto& p = loaded->processor;
-  if (p.pad_id() != kPadding || p.unk_id() != kUnknown || p.bos_id() != kBegin || p.eos_id() != kEnd) {
+  if (p.pad_id() != kPadding || p.unk_id() != kUnknownPiece || p.bos_id() != kBegin || p.eos_id() != kEnd) {
     throw Error::program(
         fmt::format("{}: padding, unknown, begin and end have the ids {}, {}, {}, {} in this model and "
                     "must have 0, 1, 2, 3; make one with 'gshard corpus vocab'",
@@ -92,7 +92,7 @@ std::string Vocabulary::piece(int32_t id) const { return model_->processor.IdToP
 
 std::optional<int32_t> Vocabulary::id_of_symbol(const std::string& symbol) const {
   const int32_t id = model_->processor.PieceToId(symbol);
-  if (id == kUnknown || !model_->processor.IsControl(id)) return std::nullopt;
+  if (id == kUnknownPiece || !model_->processor.IsControl(id)) return std::nullopt;
   return id;
 }
 

@@ -20,7 +20,7 @@ namespace gshard {
 
 // The first ids of every vocabulary.
 inline constexpr int32_t kPadding = 0;
-inline constexpr int32_t kUnknown = 1;
+inline constexpr int32_t kUnknownPiece = 1;
 inline constexpr int32_t kBegin = 2;
 inline constexpr int32_t kEnd = 3;
 
