@@ -160,6 +160,8 @@ class Builder {
         return gather(x, at, guard);
       case Op::reduce:
         return reduce(x, at, guard);
+      case Op::reduce_window:
+        return reduce_window(x, at, guard);
       case Op::dynamic_update_slice:
       case Op::scatter:
         return fail();  // are only written
@@ -322,12 +324,13 @@ class Builder {
 
   // ---- reductions -------------------------------------------------------------------------------------------------
 
+  // Whether numbers can be reduced at a place: reductions are not guarded, and run over loops alone.
+  bool may_reduce(const Place& at, int guard) const {
+    return guard < 0 && std::all_of(at.begin(), at.end(), [](const Index& index) { return index.terms.empty(); });
+  }
+
   int reduce(const Instruction& x, const Place& at, int guard) {
-    if (guard >= 0) return fail();
-    for (const Index& index : at) {
-      if (!index.terms.empty()) return fail();
-    }
-    const size_t count = x.operand_count() / 2;
+    if (!may_reduce(at, guard)) return fail();
     const Dims& reduced = x.attrs<DimensionsAttrs>().dimensions;
     const Dims& dims = x.operand(0)->shape().dims();
     ReductionLoops loops{at, {}};
@@ -339,10 +342,39 @@ class Builder {
       from[d] = is_reduced ? space_.index_through(dims[d], used) : at[next++];
       if (is_reduced) loops.reduced.push_back(from[d]);
     }
+    return reduce_at(x, std::move(loops), from, -1);
+  }
+
+  // The elements under the window at a place; those of padding are passed over by taking the initial value.
+  int reduce_window(const Instruction& x, const Place& at, int guard) {
+    if (!may_reduce(at, guard)) return fail();
+    const std::vector<WindowDim>& window = x.attrs<WindowAttrs>().window.dims;
+    const Dims& dims = x.operand(0)->shape().dims();
+    const Shape& output = x.shape().is_tuple() ? x.shape().element(0) : x.shape();
+    ReductionLoops loops{at, {}};
+    LoopSet used = space_.loops_of(loops.kept);
+    Place from(dims.size());
+    int inside = -1;
+    for (size_t d = 0; d < dims.size(); ++d) {
+      from[d].add(at[d], window[d].stride);
+      from[d].offset -= window[d].pad_low;
+      if (window[d].size > 1) {
+        loops.reduced.push_back(space_.index_through(window[d].size, used));
+        from[d].add(loops.reduced.back(), window[d].window_dilation);
+      }
+      if (reaches_padding(window[d], dims[d], output.dim(d))) inside = both(inside, in_range(from[d], 0, dims[d]));
+    }
+    return reduce_at(x, std::move(loops), from, inside);
+  }
+
+  // Reduces the operands' elements at `from`, where `inside` holds.
+  int reduce_at(const Instruction& x, ReductionLoops loops, const Place& from, int inside) {
+    const size_t count = x.operand_count() / 2;
     Reduction reduction{x.callees()[0]};
     for (size_t i = 0; i < count; ++i) {
-      reduction.inputs.push_back(value(*x.operand(i), from, -1));
+      const int element = value(*x.operand(i), from, inside);
       reduction.starts.push_back(value(*x.operand(count + i), {}, -1));
+      reduction.inputs.push_back(inside < 0 ? element : choose(inside, element, reduction.starts.back()));
     }
     if (failed()) return 0;
     kernel_.reductions.push_back(std::move(reduction));

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "backend/cpu/pointwise_ops.h"
+#include "ops/constants.h"
+#include "ops/reducer.h"
 
 namespace gshard::cpu {
 namespace {
@@ -54,6 +56,29 @@ bool is_loop_reduce(const Instruction& x) {
   return is_lane_reducer(*x.callees()[0]);
 }
 
+// Windows that are small: every place of them is looked at.
+bool is_loop_window(const Instruction& x) {
+  constexpr int64_t kMostPlaces = 64;
+  constexpr int64_t kLongest = INT32_MAX;
+  if (!is_loop_reduce(x)) return false;
+  const Shape& input = x.operand(0)->shape();
+  const Shape& output = x.shape().is_tuple() ? x.shape().element(0) : x.shape();
+  if (output.element_count() == 0) return false;
+  const std::vector<WindowDim>& dims = x.attrs<WindowAttrs>().window.dims;
+  int64_t places = 1;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    const WindowDim& w = dims[d];
+    if (w.base_dilation != 1 || w.size > kMostPlaces) return false;
+    for (int64_t length : {w.stride, w.window_dilation, w.pad_low, -w.pad_low, input.dim(d), output.dim(d)}) {
+      if (length > kLongest) return false;
+    }
+    places *= w.size;
+    if (places > kMostPlaces) return false;
+    if (reaches_padding(w, input.dim(d), output.dim(d)) && !is_start_neutral(x)) return false;
+  }
+  return true;
+}
+
 // A scatter of one array, which overwrites elements or combines them by one op.
 bool is_loop_scatter(const Instruction& x) {
   if (x.operand_count() != 3) return false;
@@ -76,8 +101,26 @@ bool is_loop_pad(const Instruction& x) {
 
 }  // namespace
 
+bool reaches_padding(const WindowDim& window, int64_t input, int64_t output) {
+  const int64_t last = (output - 1) * window.stride + (window.size - 1) * window.window_dilation - window.pad_low;
+  return window.pad_low > 0 || last >= input;
+}
+
+bool is_start_neutral(const Instruction& x) {
+  if (x.operand_count() != 2) return false;
+  const Reducer reducer = reducer_of(*x.callees()[0]);
+  if (reducer == Reducer::max || reducer == Reducer::min || reducer == Reducer::and_ || reducer == Reducer::or_)
+    return true;
+  const Instruction& start = *x.operand(1);
+  if (start.op() != Op::constant || (reducer != Reducer::add && reducer != Reducer::mul)) return false;
+  return start.attrs<ConstantAttrs>().value == neutral_element(reducer, start.shape().type());
+}
+
 bool is_loop_op(const Instruction& x) {
-  if (x.op() == Op::get_tuple_element) return x.operand(0)->op() == Op::reduce && is_loop_op(*x.operand(0));
+  if (x.op() == Op::get_tuple_element) {
+    const bool is_reduction = x.operand(0)->op() == Op::reduce || x.operand(0)->op() == Op::reduce_window;
+    return is_reduction && is_loop_op(*x.operand(0));
+  }
   if (!has_loop_types(x)) return false;
   switch (x.op()) {
     case Op::broadcast:
@@ -102,6 +145,8 @@ bool is_loop_op(const Instruction& x) {
       return is_loop_pad(x);
     case Op::reduce:
       return is_loop_reduce(x);
+    case Op::reduce_window:
+      return is_loop_window(x);
     case Op::scatter:
       return is_loop_scatter(x);
     default:

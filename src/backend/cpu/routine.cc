@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "backend/cpu/select_routine.h"
 #include "backend/cpu/sort_routine.h"
 #include "backend/cpu/topk_routine.h"
+#include "backend/cpu/window_routine.h"
 #include "base/ceil_div.h"
 #include "ops/custom_call.h"
 
@@ -22,6 +24,10 @@ RowParts::RowParts(int64_t all_rows, int64_t work) : rows(all_rows) {
 
 std::unique_ptr<Routine> routine_of(const Instruction& x, const Wanted& wanted) {
   switch (x.op()) {
+    case Op::reduce_window:
+      return make_windows(x);
+    case Op::select_and_scatter:
+      return make_select_and_scatter(x);
     case Op::sort:
       return make_sort(x, wanted);
     case Op::topk:
