@@ -10,6 +10,7 @@
 #include "backend/cpu/crew.h"
 #include "backend/cpu/prepare_convolutions.h"
 #include "backend/cpu/prepare_dots.h"
+#include "backend/cpu/prepare_one_hot.h"
 #include "backend/cpu/sink_into_loops.h"
 #include "base/memory_budget.h"
 #include "ir/literal_leaves.h"
@@ -136,6 +137,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   auto state = std::make_unique<State>();
   state->module = module.clone();
   sink_into_loops(*state->module);
+  replace_one_hot_products(*state->module);
   if (options.precision == MatmulPrecision::bf16) round_operands(*state->module);
   prepare_dots(*state->module);
   prepare_convolutions(*state->module);

@@ -2,6 +2,8 @@
 
 #include <unordered_map>
 
+#include "ops/table.h"
+
 namespace gshard::cpu {
 
 void replace(Computation& computation, const std::function<Instruction*(Instruction&)>& rule) {
@@ -40,8 +42,13 @@ void replace(Computation& computation, const std::function<Instruction*(Instruct
 
 namespace {
 
-bool is_name_or_move(Op op) {
+// Whether nothing happens where an op is left out whose result nobody reads.
+bool only_computes(Op op) {
   switch (op) {
+    case Op::dot:
+    case Op::gather:
+    case Op::iota:
+    case Op::reduce:
     case Op::broadcast:
     case Op::copy:
     case Op::get_tuple_element:
@@ -51,7 +58,7 @@ bool is_name_or_move(Op op) {
     case Op::tuple:
       return true;
     default:
-      return false;
+      return has(row_of(op).traits, Traits::pointwise) && !has(row_of(op).traits, Traits::side_effect);
   }
 }
 
@@ -66,7 +73,7 @@ void remove_unread(Computation& computation) {
   std::vector<char> dead(computation.size());
   for (size_t i = computation.size(); i-- > 0;) {
     const Instruction& x = *computation.at(i);
-    if (!is_name_or_move(x.op()) || uses[i] > 0 || &x == computation.root()) continue;
+    if (!only_computes(x.op()) || uses[i] > 0 || &x == computation.root()) continue;
     dead[i] = 1;
     for (const Instruction* operand : x.operands()) --uses[operand->index()];
     for (const Instruction* before : x.control_predecessors()) --uses[before->index()];

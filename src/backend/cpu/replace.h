@@ -11,7 +11,7 @@ namespace gshard::cpu {
 // appended goes again. New instructions come from where the replaced one came from. The computation is left in order.
 void replace(Computation& computation, const std::function<Instruction*(Instruction&)>& rule);
 
-// Removes tuples and moves of elements that nothing reads.
+// Removes what nothing reads and does nothing but compute.
 void remove_unread(Computation& computation);
 
 }  // namespace gshard::cpu

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "backend/cpu/prepare_one_hot.h"
+#include "backend/cpu/random_routine.h"
 #include "backend/cpu/select_routine.h"
 #include "backend/cpu/sort_routine.h"
+#include "backend/cpu/sum_rows_routine.h"
 #include "backend/cpu/topk_routine.h"
 #include "backend/cpu/window_routine.h"
 #include "base/ceil_div.h"
@@ -28,11 +31,14 @@ std::unique_ptr<Routine> routine_of(const Instruction& x, const Wanted& wanted) 
       return make_windows(x);
     case Op::select_and_scatter:
       return make_select_and_scatter(x);
+    case Op::rng_bit_generator:
+      return make_random_bits(x);
     case Op::sort:
       return make_sort(x, wanted);
     case Op::topk:
       return make_topk(x);
     case Op::custom_call:
+      if (x.attrs<CustomCallAttrs>().custom_call_target == kSumRows) return make_sum_rows(x);
       return known_call_of(x) == KnownCall::topk ? make_topk(x) : nullptr;
     default:
       return nullptr;

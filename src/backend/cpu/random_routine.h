@@ -1,0 +1,11 @@
+// Random bits as arrays.
+#pragma once
+
+#include "backend/cpu/routine.h"
+
+namespace gshard::cpu {
+
+// The instruction is an rng-bit-generator; null for another algorithm than Philox, and for elements below 8 bits.
+std::unique_ptr<Routine> make_random_bits(const Instruction& x);
+
+}  // namespace gshard::cpu

@@ -1,0 +1,140 @@
+// Products with one-hot arrays on the CPU backend: no products, and the same numbers.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "autodiff/gradient.h"
+#include "backend/cpu/executable.h"
+#include "equals_evaluator.h"
+#include "eval/arguments.h"
+#include "model/moe.h"
+#include "runtime/prepare.h"
+#include "text/parse.h"
+
+namespace gshard {
+namespace {
+
+int count_products(const Module& module) {
+  int count = 0;
+  for (const cpu::StepReport& step : cpu::Executable::compile(module)->steps()) {
+    count += step.text.starts_with("matmul") ? 1 : 0;
+  }
+  return count;
+}
+
+// Two terms [G,S,E,C] of random experts and slots: some meet at one place, some lie outside.
+std::unique_ptr<Module> routed(const std::string& type, const std::string& product) {
+  std::string text = R"(HloModule m
+add { a = f32[] parameter(0)  b = f32[] parameter(1)  ROOT s = f32[] add(a, b) }
+ENTRY e {
+  expert0 = s32[2,12] parameter(0)
+  slot0 = s32[2,12] parameter(1)
+  weight0 = f32[2,12] parameter(2)
+  expert1 = s32[2,12] parameter(3)
+  slot1 = s32[2,12] parameter(4)
+  weight1 = f32[2,12] parameter(5)
+  x = TYPE[2,12,16] parameter(6)
+  y = TYPE[3,2,6,16] parameter(7)
+  experts = s32[2,12,3] iota(), iota_dimension=2
+  slots = s32[2,12,6] iota(), iota_dimension=2
+  zero = f32[] constant(0)
+  zeros = f32[2,12,3,6] broadcast(zero), dimensions={}
+)";
+  for (const int k : {0, 1}) {
+    text += fmt::format(R"(  be{0} = s32[2,12,3] broadcast(expert{0}), dimensions={{0,1}}
+  pe{0} = pred[2,12,3] compare(experts, be{0}), direction=EQ
+  he{0} = f32[2,12,3] convert(pe{0})
+  w{0} = f32[2,12,3] broadcast(weight{0}), dimensions={{0,1}}
+  m{0} = f32[2,12,3] multiply(he{0}, w{0})
+  bs{0} = s32[2,12,6] broadcast(slot{0}), dimensions={{0,1}}
+  ps{0} = pred[2,12,6] compare(bs{0}, slots), direction=EQ
+  hs{0} = f32[2,12,6] convert(ps{0})
+  bm{0} = f32[2,12,3,6] broadcast(m{0}), dimensions={{0,1,2}}
+  bh{0} = f32[2,12,3,6] broadcast(hs{0}), dimensions={{0,1,3}}
+  t{0} = f32[2,12,3,6] multiply(bm{0}, bh{0})
+)",
+                        k);
+  }
+  text += R"(  sum = f32[2,12,3,6] add(t0, t1)
+  combine = TYPE[2,12,3,6] convert(sum)
+  positive = pred[2,12,3,6] compare(sum, zeros), direction=GT
+  mask = TYPE[2,12,3,6] convert(positive)
+  yt = TYPE[2,3,6,16] transpose(y), dimensions={1,0,2,3}
+)" + product +
+          "}\n";
+  for (size_t at; (at = text.find("TYPE")) != std::string::npos;) text.replace(at, 4, type);
+  return parse_module(text);
+}
+
+struct Case {
+  const char* name;
+  const char* product;
+  double slack = 1;  // of a product that the evaluator rounds to bf16 before it is looked at
+};
+
+const Case kCases[] = {
+    {"rows added up",
+     "  ROOT r = TYPE[2,3,6,16] dot(mask, x), lhs_batch_dims={0}, lhs_contracting_dims={1}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={1}\n"},
+    {"rows added up by weight, in another order",
+     "  d = TYPE[2,3,6,16] dot(combine, x), lhs_batch_dims={0}, lhs_contracting_dims={1}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={1}\n  ROOT r = TYPE[3,2,6,16] transpose(d), dimensions={1,0,2,3}\n"},
+    {"rows gathered",
+     "  ROOT r = TYPE[2,12,16] dot(mask, yt), lhs_batch_dims={0}, lhs_contracting_dims={2,3}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={1,2}\n"},
+    {"rows gathered by weight",
+     "  ROOT r = TYPE[2,12,16] dot(combine, yt), lhs_batch_dims={0}, lhs_contracting_dims={2,3}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={1,2}\n"},
+    {"numbers that are looked at",
+     "  d = TYPE[2,12,3,6] dot(x, yt), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, "
+     "rhs_contracting_dims={3}\n  wide = f32[2,12,3,6] convert(d)\n  p = f32[2,12,3,6] multiply(wide, bh1)\n"
+     "  s = f32[2,12,3] reduce(p, zero), dimensions={3}, to_apply=add\n  q = f32[2,12,3] multiply(s, m1)\n"
+     "  ROOT r = f32[2,12] reduce(q, zero), dimensions={2}, to_apply=add\n", 1000},
+};
+
+TEST(OneHotProducts, EqualTheEvaluator) {
+  for (const Case& c : kCases) {
+    for (const std::string type : {"f32", "bf16"}) {
+      SCOPED_TRACE(fmt::format("{} {}", c.name, type));
+      const auto module = routed(type, c.product);
+      const double slack = type == "bf16" ? c.slack : 1;
+      EXPECT_EQ(count_products(*module), 0);
+      for (const uint64_t seed : {1, 2, 3}) {
+        EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, seed, {Signs::both}), slack), "");
+      }
+    }
+  }
+}
+
+TEST(OneHotProducts, OfFewPlacesStayProducts) {
+  const auto module = parse_module(R"(HloModule m
+ENTRY e {
+  i = s32[8] parameter(0)
+  x = f32[8,16] parameter(1)
+  b = s32[8,4] broadcast(i), dimensions={0}
+  n = s32[8,4] iota(), iota_dimension=1
+  p = pred[8,4] compare(n, b), direction=EQ
+  h = f32[8,4] convert(p)
+  ROOT r = f32[4,16] dot(h, x), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+})");
+  EXPECT_EQ(count_products(*module), 1);
+}
+
+// The layer and all its gradients: what is left are the gate's and the experts' products.
+TEST(OneHotProducts, AMixtureOfExpertsHasNone) {
+  Model model("moe", {.numerics = Numerics::single(), .seed = 3});
+  const Tensor x = model.input("x", Shape(DType::f32, {2, 16, 8}));
+  const MoeOptions options{.gating = {.experts = 4}, .hidden = 12, .group_size = 16};
+  const Tensor y = moe(model.scope() / "moe", x, {}, options);
+  std::vector<Value> variables = {x};
+  for (const Parameter& weight : model.weights()) variables.push_back(weight.value);
+  std::vector<NamedTensor> results = {{"y", y}};
+  const std::vector<Value> gradients = gradient(sum(y * y), variables);
+  for (size_t i = 0; i < gradients.size(); ++i) results.push_back({fmt::format("gradient_{}", i), gradients[i]});
+  const ModelProgram program = std::move(model).finish(results);
+  const auto module = prepare(*program.module);
+  EXPECT_EQ(count_products(*module), 3 * 3);
+  EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1, {Signs::both}), 10), "");
+}
+
+}  // namespace
+}  // namespace gshard
