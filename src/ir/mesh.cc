@@ -1,6 +1,7 @@
 #include "ir/mesh.h"
 
 #include <bit>
+#include <cstring>
 
 #include "base/error.h"
 #include "ir/shape.h"
@@ -33,6 +34,22 @@ void check_permutation(const std::vector<int64_t>& order, int64_t count) {
   }
 }
 
+// Whether a list of some length counts up, as the digits of an axis do: what is asked of a whole axis need not look at
+// each of them. Short lists are not worth the question.
+inline bool is_run(const Digits& digits) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kCounting = 0x0706050403020100;
+  if (digits.size() < 4) return false;
+  const Digit* at = digits.data();
+  uint64_t expected = kCounting + kOnes * *at;
+  for (size_t left = digits.size();; left -= 8, at += 8, expected += kOnes * 8) {
+    uint64_t eight;
+    std::memcpy(&eight, at, 8);
+    if (left <= 8) return (eight ^ expected) << (64 - 8 * left) == 0;
+    if (eight != expected) return false;
+  }
+}
+
 }  // namespace
 
 void Digits::throw_too_many() {
@@ -40,6 +57,7 @@ void Digits::throw_too_many() {
 }
 
 DigitSet set_of(const Digits& digits) {
+  if (is_run(digits)) return ((DigitSet{1} << digits.size()) - 1) << digits.front();
   DigitSet set = 0;
   for (const Digit digit : digits) set |= digit_bit(digit);
   return set;
@@ -81,6 +99,9 @@ std::optional<size_t> Mesh::find_axis(std::string_view name) const {
 DigitSet Mesh::all_digits() const { return digit_bit(static_cast<Digit>(digits_.size())) - 1; }
 
 int64_t Mesh::size_of(const Digits& digits) const {
+  if (is_run(digits)) {
+    return digits_[digits.front()].size * (digits_[digits.front()].stride / digits_[digits.back()].stride);
+  }
   int64_t size = 1;
   for (const Digit digit : digits) size *= digits_[digit].size;
   return size;

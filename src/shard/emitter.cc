@@ -438,15 +438,13 @@ Instruction* Emitter::all_to_all(Instruction* value, size_t from, size_t to, con
 std::vector<int64_t> weighted_places(const Digits& digits, const Mesh& mesh,
                                      const std::function<int64_t(Digit)>& weight_of) {
   std::vector<int64_t> sums = {0};
-  for (const Digit digit : digits) {
-    const int64_t size = mesh.digits()[digit].size;
-    const int64_t weight = weight_of(digit);
-    std::vector<int64_t> next;
-    next.reserve(sums.size() * static_cast<size_t>(size));
-    for (const int64_t sum : sums) {
-      for (int64_t place = 0; place < size; ++place) next.push_back(sum + place * weight);
+  sums.reserve(static_cast<size_t>(mesh.size_of(digits)));
+  for (size_t k = digits.size(); k-- > 0;) {
+    const int64_t weight = weight_of(digits[k]);
+    const size_t count = sums.size();
+    for (int64_t place = 1; place < mesh.digits()[digits[k]].size; ++place) {
+      for (size_t i = 0; i < count; ++i) sums.push_back(sums[i] + place * weight);
     }
-    sums = std::move(next);
   }
   return sums;
 }

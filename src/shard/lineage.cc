@@ -6,10 +6,11 @@
 namespace gshard {
 namespace {
 
+bool has(const Digits& digits, Digit digit) { return std::find(digits.begin(), digits.end(), digit) != digits.end(); }
+
 std::optional<size_t> dim_cut_by(const Sharding& sharding, Digit digit) {
   for (size_t d = 0; d < sharding.dims.size(); ++d) {
-    const Digits& digits = sharding.dims[d];
-    if (std::find(digits.begin(), digits.end(), digit) != digits.end()) return d;
+    if (has(sharding.dims[d], digit)) return d;
   }
   return std::nullopt;
 }
@@ -22,7 +23,7 @@ std::vector<LineageStep> lineage_of(const Propagated& propagated, ValueClass val
   if (!dim) return steps;
   // A value had its digits before it gave them on, so the steps go back in the order of the record.
   for (auto spread = propagated.spreads.rbegin(); spread != propagated.spreads.rend() && dim; ++spread) {
-    if (spread->to != value || spread->digit != digit) continue;
+    if (spread->to != value || !has(spread->digits, digit)) continue;
     steps.push_back({value, *dim, spread->through});
     value = spread->from;
     dim = dim_cut_by(propagated.shardings[static_cast<size_t>(value)], digit);

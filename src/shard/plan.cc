@@ -74,6 +74,7 @@ class PlanMaker {
     if (cut == digits) return;
     const DigitSet set = set_of(digits);
     if (even_[index(f)] || (used_ & set) != 0) {
+      if ((set & ~set_of(cut)) == 0) return;
       for (const Digit digit : digits) {
         if (!append(f, digit)) return;
       }
@@ -198,7 +199,9 @@ class PlanSearch {
         target_(target),
         mesh_(target.mesh),
         may_pass_(
-            std::any_of(op.operands.begin(), op.operands.end(), [](const Sharding& s) { return s.partial != 0; })) {}
+            std::any_of(op.operands.begin(), op.operands.end(), [](const Sharding& s) { return s.partial != 0; })) {
+    for (size_t tensor = 0; tensor < tensor_count(); ++tensor) cuts_.push_back(sharding_of(tensor).cut());
+  }
 
   void try_way(const Way& way) {
     if (way.in_ring) return try_rings(way);
@@ -261,7 +264,7 @@ class PlanSearch {
 
   // As it is, and with what it leaves over of the lead's cuts on each of the other loops.
   void consider_moves(const PlanMaker& maker, const Way& way, size_t lead) {
-    const DigitSet left = sharding_of(lead).cut() & ~maker.used();
+    const DigitSet left = cuts_[lead] & ~maker.used();
     for (size_t f = 0; left != 0 && f < way.rule.factors.size(); ++f) {
       if (way.rule.factors[f].kind != FactorKind::parallel) continue;
       PlanMaker moved = maker;
@@ -305,7 +308,8 @@ class PlanSearch {
   const OpContext& op_;
   const Target& target_;
   const Mesh& mesh_;
-  const bool may_pass_;  // some operand is partial
+  const bool may_pass_;            // some operand is partial
+  SmallVector<DigitSet, 6> cuts_;  // of each tensor
   std::vector<OpPlan> tried_;
   OpPlan best_;
   double best_cost_ = std::numeric_limits<double>::infinity();
@@ -345,7 +349,7 @@ Sharding operand_sharding(const OpContext& op, const OpPlan& plan, size_t i) {
   if (plan.ring && plan.ring->operand == i) sharding.dims[plan.ring->dim].append(plan.ring->digits);
   const PlanPartial reduced = partial_of(plan);
   const uint64_t bit = i < 64 ? uint64_t{1} << i : 0;
-  if ((rule.linearity.jointly & bit) != 0) sharding.partial = reduced.digits & ~sharding.cut();
+  if (reduced.digits != 0 && (rule.linearity.jointly & bit) != 0) sharding.partial = reduced.digits & ~sharding.cut();
   if (sharding.partial != 0) sharding.reducer = reduced.reducer;
   if ((plan.passing_operands & bit) != 0) {
     sharding.partial |= plan.passing;

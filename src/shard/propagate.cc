@@ -98,12 +98,10 @@ class ValueCuts {
 
   bool is_cut(ValueClass value) const { return row(value).cut != 0; }
   const Dim& dim(ValueClass value, size_t d) const { return dims_[row(value).first + d]; }
-  bool is_used(ValueClass value, Digit digit) const {
-    return ((row(value).cut | row(value).other) & digit_bit(digit)) != 0;
-  }
-  void append(ValueClass value, size_t d, Digit digit) {
-    dims_[row(value).first + d].digits.push_back(digit);
-    rows_[static_cast<size_t>(value)].cut |= digit_bit(digit);
+  bool uses_any(ValueClass value, DigitSet digits) const { return ((row(value).cut | row(value).other) & digits) != 0; }
+  void append(ValueClass value, size_t d, const Digits& digits) {
+    dims_[row(value).first + d].digits.append(digits);
+    rows_[static_cast<size_t>(value)].cut |= set_of(digits);
   }
 
   void write_to(std::vector<PartialSharding>& shardings) const {
@@ -164,10 +162,9 @@ class Propagation {
     size_t source = 0;
     while (!has_all(source)) ++source;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-      const size_t before = spreads_.size();
-      if (!extend(constraint, t, f, agreed)) continue;
+      if (has_all(t) || !extend(constraint, t, f, agreed)) continue;
+      spreads_.back().from = constraint.tensors[source];
       project(constraint, t);
-      for (size_t s = before; s < spreads_.size(); ++s) spreads_[s].from = constraint.tensors[source];
     }
   }
 
@@ -191,7 +188,12 @@ class Propagation {
       const DimFactors& factors = loops.dims[t][d];
       const Digits& digits = values_.dim(constraint.tensors[t], d).digits;
       if (factors.size() == 1) {
-        cut_of(constraint, t, factors[0]).append(digits);
+        Digits& cut = cut_of(constraint, t, factors[0]);
+        if (cut.empty()) {
+          cut = digits;
+        } else {
+          cut.append(digits);
+        }
       } else {
         deal_out(constraint, t, factors, digits);
       }
@@ -218,7 +220,7 @@ class Propagation {
     bool conflict = false;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
       const Digits& other = cut_of(constraint, t, f);
-      if (other == agreed) continue;
+      if (other.empty() || other == agreed) continue;
       const auto same = static_cast<size_t>(
           std::mismatch(agreed.begin(), agreed.end(), other.begin(), other.end()).first - agreed.begin());
       if (same < agreed.size() && same < other.size()) {
@@ -238,48 +240,45 @@ class Propagation {
     for (size_t d = 0; d < dims.size(); ++d) {
       const auto* at = std::find(dims[d].begin(), dims[d].end(), f);
       if (at == dims[d].end() || !values_.dim(tensor, d).open) continue;
-      const Digits& digits = values_.dim(tensor, d).digits;
-      const size_t before = digits.size();
-      append_from(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
-      if (digits.size() == before) continue;
-      for (size_t i = before; i < digits.size(); ++i) {
-        spreads_.push_back({tensor, static_cast<uint32_t>(d), digits[i], tensor, constraint.instruction});
-      }
+      const Digits fresh = append_from(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
+      if (fresh.empty()) continue;
+      spreads_.push_back({tensor, tensor, static_cast<uint32_t>(d), fresh, constraint.instruction});
       for (const uint32_t user : users_.of(tensor)) queue_.add(user);
       return true;
     }
     return false;
   }
 
-  void append_from(const Constraint& constraint, size_t t, size_t d, size_t at, const Digits& agreed) {
-    const ValueClass tensor = constraint.tensors[t];
+  // Of the digits that dimension d of tensor t lacks along its factor at `at`, appends and returns those that fit.
+  Digits append_from(const Constraint& constraint, size_t t, size_t d, size_t at, const Digits& agreed) {
     const DimFactors& factors = constraint.loops->dims[t][d];
     const auto size_of = [&](size_t i) { return constraint.loops->factors[static_cast<size_t>(factors[i])].size; };
-    const ValueCuts::Dim& dim = values_.dim(tensor, d);
+    const Digits& digits = values_.dim(constraint.tensors[t], d).digits;
     // What stands before the factor in its dimension must be cut completely before the factor itself can be.
     int64_t before = 1;
     for (size_t i = 0; i < at; ++i) before *= size_of(i);
     size_t skip = 0;
     int64_t covered = 1;
-    while (skip < dim.digits.size() && covered < before) covered *= mesh_.digits()[dim.digits[skip++]].size;
-    if (covered != before) return;
-    const size_t present = dim.digits.size() - skip;
-    if (present >= agreed.size() || !std::equal(agreed.begin(), agreed.begin() + present, dim.digits.begin() + skip)) {
-      return;
-    }
+    while (skip < digits.size() && covered < before) covered *= mesh_.digits()[digits[skip++]].size;
+    const size_t present = digits.size() - skip;
+    if (covered != before || present >= agreed.size()) return {};
+    const auto* const lacking = agreed.begin() + present;
+    if (!std::equal(agreed.begin(), lacking, digits.begin() + skip)) return {};
 
-    const bool alone = factors.size() == 1;
-    int64_t left = size_of(at);
-    for (size_t i = 0; i < present; ++i) left /= mesh_.digits()[agreed[i]].size;
-    int64_t pieces = mesh_.size_of(dim.digits);
-    for (size_t i = present; i < agreed.size(); ++i) {
-      const int64_t digit_size = mesh_.digits()[agreed[i]].size;
-      const bool fits = (alone || left % digit_size == 0) && pieces * digit_size <= dim.size;
-      if (!fits || values_.is_used(tensor, agreed[i])) return;
-      values_.append(tensor, d, agreed[i]);
-      pieces *= digit_size;
-      left /= digit_size;
-    }
+    int64_t parts_of = 0;
+    if (factors.size() > 1) parts_of = size_of(at) / mesh_.size_of(Digits(agreed.begin(), lacking));
+    Digits fresh(lacking, agreed.end());
+    while (!fresh.empty() && !fits(constraint.tensors[t], d, fresh, parts_of)) fresh.resize(fresh.size() - 1);
+    values_.append(constraint.tensors[t], d, fresh);
+    return fresh;
+  }
+
+  // Whether a dimension can be cut further. Unless it is 0, what is cut is `parts_of` long and each part alike.
+  bool fits(ValueClass tensor, size_t d, const Digits& fresh, int64_t parts_of) const {
+    const ValueCuts::Dim& dim = values_.dim(tensor, d);
+    const int64_t pieces = mesh_.size_of(fresh);
+    return !values_.uses_any(tensor, set_of(fresh)) && parts_of % pieces == 0 &&
+           mesh_.size_of(dim.digits) * pieces <= dim.size;
   }
 
   const std::vector<Constraint>& constraints_;

@@ -19,18 +19,18 @@ struct PartialSharding {
   SmallVector<bool, 8> open;
 };
 
-// One step of propagation: a dimension of a value was cut by a digit because another value is, whose dimension shares a
-// factor of an op with it.
+// One step of propagation: a dimension of a value was cut by some more digits because another value is, whose dimension
+// shares a factor of an op with it.
 struct Spread {
   ValueClass to = 0;
-  uint32_t dim = 0;
-  Digit digit = 0;
   ValueClass from = 0;
+  uint32_t dim = 0;
+  Digits digits;
   const Instruction* through = nullptr;  // the op, or the loop or call whose edge they are the ends of
 };
 
 // Completes `shardings` (one per class of values) in place. Closed dimensions are never changed; open ones only gain
-// digits at their minor end. The result does not depend on the order of the module's text. Returns where each digit
+// digits at their minor end. The result does not depend on the order of the module's text. Returns where the digits
 // came from, in the order in which they were given.
 std::vector<Spread> propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
                               std::vector<PartialSharding>& shardings);

@@ -95,6 +95,14 @@ class Walk {
     return suffix(to_.dims[d], now_.dims[d].size());
   }
 
+  // Whether these are the first of them.
+  bool wants_next(size_t d, const Digits& run) const {
+    const Digits& wanted = to_.dims[d];
+    const Digits& now = now_.dims[d];
+    return wanted.size() >= now.size() + run.size() && starts_with(wanted, now) &&
+           std::equal(run.begin(), run.end(), wanted.begin() + now.size());
+  }
+
   void scatter_partials() {
     for (size_t d = 0; d < sizes_.size(); ++d) {
       Digits run;
@@ -132,7 +140,7 @@ class Walk {
       for (size_t first = kept; first < now_.dims[d].size(); ++first) {
         const Digits run = suffix(now_.dims[d], first);
         for (size_t e = 0; e < sizes_.size(); ++e) {
-          if (e != d && starts_with(wanted_next(e), run) && exchange(d, e, first, run)) return true;
+          if (e != d && wants_next(e, run) && exchange(d, e, first, run)) return true;
         }
       }
     }

@@ -127,6 +127,7 @@ class DotInRing {
 
   Instruction* sent_on(Instruction* value, Emitter& emitter) const {
     std::vector<std::pair<int64_t, int64_t>> pairs;
+    pairs.reserve(static_cast<size_t>(rounds_));
     for (int64_t i = 0; i < rounds_; ++i) pairs.emplace_back(i, (i + rounds_ - 1) % rounds_);
     return emitter.collective_permute(value, ring_.digits, pairs);
   }

@@ -47,6 +47,33 @@ TEST(Digits, HaveAnEnd) {
   EXPECT_EQ(digits.size(), Digits::kMost);
 }
 
+// Whole axes are not looked at digit by digit.
+TEST(Mesh, AListOfDigitsHasOneSetAndSizeHoweverItIsAsked) {
+  const Mesh mesh({{"a", 1536}, {"b", 7}, {"c", 1024}, {"d", 90}});
+  const auto check = [&](const Digits& digits) {
+    DigitSet set = 0;
+    int64_t size = 1;
+    for (const Digit digit : digits) {
+      set |= digit_bit(digit);
+      size *= mesh.digits()[digit].size;
+    }
+    EXPECT_EQ(set_of(digits), set) << mesh.name_of(digits);
+    EXPECT_EQ(mesh.size_of(digits), size) << mesh.name_of(digits);
+  };
+  for (size_t first = 0; first < mesh.digits().size(); ++first) {
+    Digits run;
+    for (size_t digit = first; digit < mesh.digits().size(); ++digit) {
+      run.push_back(static_cast<Digit>(digit));
+      check(run);
+      for (size_t i = 1; i < run.size(); ++i) {
+        std::vector<Digit> swapped(run.begin(), run.end());
+        std::swap(swapped[i - 1], swapped[i]);
+        check(Digits(swapped));
+      }
+    }
+  }
+}
+
 TEST(Mesh, AxesAreListsOfPrimeDigits) {
   const Mesh mesh({{"data", 12}, {"stage", 1}, {"model", 4}});
   ASSERT_EQ(mesh.digits().size(), 5u);
