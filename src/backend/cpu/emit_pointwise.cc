@@ -103,18 +103,21 @@ Type* PointwiseEmitter::register_type(DType type, unsigned lanes) const {
 Value* PointwiseEmitter::to_register(Value* stored, DType type) {
   if (type == DType::pred) return b_.CreateICmpNE(stored, splat_integer(stored->getType(), 0));
   Type* single = with_element(stored->getType(), b_.getFloatTy());
+  if (!is_narrow_float(type)) return stored;
+  Value* value = nullptr;
   if (type == DType::bf16) {
     Value* wide = b_.CreateZExt(stored, with_element(stored->getType(), b_.getInt32Ty()));
-    return b_.CreateBitCast(b_.CreateShl(wide, 16), single);
+    value = b_.CreateBitCast(b_.CreateShl(wide, 16), single);
+  } else {
+    value = b_.CreateFPExt(b_.CreateBitCast(stored, with_element(stored->getType(), b_.getHalfTy())), single);
   }
-  if (type == DType::f16) {
-    return b_.CreateFPExt(b_.CreateBitCast(stored, with_element(stored->getType(), b_.getHalfTy())), single);
-  }
-  return stored;
+  stored_as_[{value, type}] = stored;
+  return value;
 }
 
 Value* PointwiseEmitter::to_memory(Value* value, DType type) {
   if (type == DType::pred) return b_.CreateZExt(value, with_element(value->getType(), b_.getInt8Ty()));
+  if (const auto known = stored_as_.find({value, type}); known != stored_as_.end()) return known->second;
   if (type == DType::bf16) return bf16_bits(value);
   if (type == DType::f16) {
     Value* half = b_.CreateFPTrunc(value, with_element(value->getType(), b_.getHalfTy()));

@@ -6,8 +6,10 @@
 
 #include <llvm/IR/IRBuilder.h>
 
+#include <map>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "ir/module.h"
 
@@ -67,6 +69,8 @@ class PointwiseEmitter {
 
   llvm::IRBuilder<>& b_;
   const Machine& machine_;
+  // Registers that hold exactly what a narrow float in memory says: they need not be rounded again.
+  std::map<std::pair<llvm::Value*, DType>, llvm::Value*> stored_as_;
 };
 
 }  // namespace gshard::cpu

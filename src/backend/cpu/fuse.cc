@@ -19,6 +19,9 @@ constexpr double kVectorOp = 0.4;
 constexpr double kTranscendental = 8;
 constexpr double kGatheredLane = 0.5;
 constexpr double kStart = 300;
+// Two groups may cost this much more together: what stands between large loops, such as the root of a mean square, is
+// cheaper alone, but would keep them apart.
+constexpr double kPriceOfOne = 1.04;
 
 double iterations_of(const Kernel& kernel, LoopSet loops) {
   double product = 1;
@@ -220,7 +223,7 @@ class Fuser {
     Candidate merged;
     merged.group.members = producer.group.members;
     merged.group.members.insert(consumer.group.members.begin(), consumer.group.members.end());
-    if (!rebuild(merged) || merged.cost > producer.cost + consumer.cost) return false;
+    if (!rebuild(merged) || merged.cost > kPriceOfOne * (producer.cost + consumer.cost)) return false;
     for (const Instruction* member : producer.group.members) candidate_of_[member->index()] = consumer_number;
     producer.alive = false;
     consumer = std::move(merged);
