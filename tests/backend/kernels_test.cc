@@ -2,6 +2,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "backend/cpu/executable.h"
 #include "equals_evaluator.h"
 #include "eval/arguments.h"
 #include "parse_verified.h"
@@ -43,6 +48,57 @@ TEST_P(KernelsOf, StridesAndReversals) {
                   "  s = {0}[12,23] slice(x), slice={{[1:37:3], [1:70:3]}}\n"
                   "  ROOT y = {0}[12,23] reverse(s), dimensions={{1}}\n}}\n",
                   GetParam()));
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+// exp is computed once and kept for the stages that follow, in rows that fill vectors and rows that do not.
+TEST(CpuKernels, SoftmaxOfRows) {
+  for (const char* type : {"f32", "bf16"}) {
+    for (const auto& [rows, columns] : {std::pair(64, 256), {33, 77}, {16, 5}, {12, 16}, {9, 40000}}) {
+      expect_equal(
+          fmt::format("HloModule m\n"
+                      "max {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n"
+                      "  ROOT m = f32[] maximum(a, b)\n}}\n"
+                      "add {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT s = f32[] add(a, b)\n}}\n"
+                      "ENTRY e {{\n  p = {2}[{0},{1}] parameter(0)\n  x = f32[{0},{1}] convert(p)\n"
+                      "  low = f32[] constant(-inf)\n  zero = f32[] constant(0)\n"
+                      "  m = f32[{0}] reduce(x, low), dimensions={{1}}, to_apply=max\n"
+                      "  mb = f32[{0},{1}] broadcast(m), dimensions={{0}}\n"
+                      "  d = f32[{0},{1}] subtract(x, mb)\n"
+                      "  e = f32[{0},{1}] exponential(d)\n"
+                      "  s = f32[{0}] reduce(e, zero), dimensions={{1}}, to_apply=add\n"
+                      "  sb = f32[{0},{1}] broadcast(s), dimensions={{0}}\n"
+                      "  y = f32[{0},{1}] divide(e, sb)\n"
+                      "  ROOT r = {2}[{0},{1}] convert(y)\n}}\n",
+                      rows, columns, type));
+    }
+  }
+}
+
+// Vectors divided by one number: quotients are those of a division, limits too.
+TEST(CpuKernels, DivisionByOneNumber) {
+  const auto module = parse_verified(
+      "HloModule m\nENTRY e {\n  x = f32[48] parameter(0)\n  s = f32[12] parameter(1)\n"
+      "  xb = f32[12,48] broadcast(x), dimensions={1}\n  sb = f32[12,48] broadcast(s), dimensions={0}\n"
+      "  ROOT q = f32[12,48] divide(xb, sb)\n}\n");
+  const float infinity = std::numeric_limits<float>::infinity();
+  Literal x = Literal::uninitialized(Shape(DType::f32, {48}));
+  for (int i = 0; i < 48; ++i) x.mutable_values<float>()[i] = static_cast<float>(i - 3) * 1.7F;
+  const float limits[] = {0.0F, -0.0F, infinity, -infinity, NAN, 3e38F, -1e-30F};
+  std::copy(std::begin(limits), std::end(limits), x.mutable_values<float>().begin());
+  Literal s = Literal::uninitialized(Shape(DType::f32, {12}));
+  const float divisors[] = {1, 3, -49, 1e-5F, 2e38F, 0.0F, -0.0F, infinity, -infinity, NAN, 1.7F, 512};
+  std::copy(std::begin(divisors), std::end(divisors), s.mutable_values<float>().begin());
+  const Literal q = cpu::Executable::compile(*module)->run({x, s});
+  for (int r = 0; r < 12; ++r) {
+    for (int c = 0; c < 48; ++c) {
+      const float truth = x.values<float>()[c] / divisors[r];
+      const float got = q.values<float>()[r * 48 + c];
+      EXPECT_TRUE(got == truth || (std::isnan(got) && std::isnan(truth)))
+          << x.values<float>()[c] << " by " << divisors[r] << " is " << got;
+    }
+  }
 }
 
 // ---- scatter --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <functional>
+#include <map>
 
 #include "backend/cpu/schedule_kernel.h"
 #include "ops/reducer.h"
@@ -173,8 +173,49 @@ class KernelEmitter {
 
   void emit_nodes(size_t depth) {
     for (int n : pending_[depth]) {
-      if (values_[static_cast<size_t>(n)].empty()) values_[static_cast<size_t>(n)] = compute(node(n));
+      Parts& parts = values_[static_cast<size_t>(n)];
+      if (!parts.empty()) continue;
+      if (is_kept_for(kernel_, node(n), *stage_)) {
+        for (unsigned part = 0; part < parts_; ++part) parts.push_back(load_kept(n, part));
+        continue;
+      }
+      parts = compute(node(n));
+      if (node(n).kept_by < 0 || &kernel_.stages[static_cast<size_t>(node(n).kept_by)] != stage_) continue;
+      for (unsigned part = 0; part < parts_; ++part)
+        b_.CreateAlignedStore(parts[part], kept_at(n, part), llvm::Align(4));
     }
+  }
+
+  // ---- values kept for later stages -------------------------------------------------------------------------------
+
+  // Where part `part` of a kept node stands at the present place of the loops, as whole vectors.
+  Value* kept_at(int n, unsigned part) {
+    Type* element = pointwise_.register_type(node(n).type, 1);
+    llvm::AllocaInst*& kept = kept_[n];
+    if (kept == nullptr) {
+      llvm::IRBuilder<> at_entry(entry_, entry_->begin());
+      kept = at_entry.CreateAlloca(element, at_entry.getInt64(static_cast<uint64_t>(row_size(kernel_, *stage_))));
+      kept->setAlignment(llvm::Align(64));
+    }
+    Value* index = b_.getInt64(static_cast<uint64_t>(part) * lanes());
+    int64_t step = 1;
+    for (size_t d = stage_->loops.size(); d-- > 0;) {
+      const int loop = stage_->loops[d];
+      index = b_.CreateNSWAdd(index, times(loop_values_[static_cast<size_t>(loop)], step));
+      step *= loop == stage_->lane ? row_size(kernel_, *stage_) / others_size() : extent(loop);
+    }
+    return b_.CreateInBoundsGEP(element, kept, index);
+  }
+
+  Value* load_kept(int n, unsigned part) {
+    return b_.CreateAlignedLoad(pointwise_.register_type(node(n).type, lanes()), kept_at(n, part), llvm::Align(4));
+  }
+
+  // Iterations of the stage's loops but for that of its lanes.
+  int64_t others_size() const {
+    int64_t size = 1;
+    for (int loop : stage_->loops) size *= loop == stage_->lane ? 1 : extent(loop);
+    return size;
   }
 
   void forget_nodes(size_t depth) {
@@ -340,6 +381,9 @@ class KernelEmitter {
       case Node::Kind::clamped:
         return clamped(x, operand(0));
       case Node::Kind::op: {
+        if (x.instruction->op() == Op::divide && is_floating(x.type) && width > 1 && is_uniform(node(x.operands[1]))) {
+          return pointwise_.round_to(pointwise_.divide_by_one(operand(0), wide(x.operands[1], part, 1)), x.type);
+        }
         llvm::SmallVector<Value*> operands;
         for (size_t i = 0; i < x.operands.size(); ++i) operands.push_back(operand(i));
         return pointwise_.emit(*x.instruction, {operands.data(), operands.size()});
@@ -511,7 +555,8 @@ class KernelEmitter {
   // The nodes of the present stage, by the number of its loops that they need.
   std::vector<std::vector<int>> pending_;
   const Stage* stage_ = nullptr;
-  int lane_ = -1;  // the open lane loop
+  std::map<int, llvm::AllocaInst*> kept_;  // by node
+  int lane_ = -1;                          // the open lane loop
   unsigned parts_ = 1;
   Value* mask_ = nullptr;
 };

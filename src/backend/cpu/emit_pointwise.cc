@@ -379,6 +379,19 @@ Value* PointwiseEmitter::extremum(Op op, Value* x, Value* y) {
   return b_.CreateSelect(b_.CreateFCmpOEQ(x, y), b_.CreateBitCast(equal, x->getType()), loose_extremum(op, x, y));
 }
 
+Value* PointwiseEmitter::divide_by_one(Value* x, Value* divisor) {
+  const auto lanes = llvm::cast<llvm::FixedVectorType>(x->getType())->getNumElements();
+  const auto fma = [&](Value* a, Value* b, Value* c) {
+    return b_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {x->getType()}, {a, b, c});
+  };
+  Value* reciprocal = b_.CreateVectorSplat(lanes, b_.CreateFDiv(splat(divisor->getType(), 1), divisor));
+  Value* quotient = b_.CreateFMul(x, reciprocal);
+  Value* rest = fma(b_.CreateFNeg(quotient), b_.CreateVectorSplat(lanes, divisor), x);
+  Value* better = fma(rest, reciprocal, quotient);
+  // Infinities and zeros leave no rest.
+  return b_.CreateSelect(b_.CreateFCmpUNO(better, better), quotient, better);
+}
+
 // A product that may become one operation with a sum that it is added to.
 Value* PointwiseEmitter::product(Value* x, Value* y) {
   Value* made = b_.CreateFMul(x, y);

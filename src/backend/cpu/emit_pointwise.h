@@ -35,6 +35,9 @@ class PointwiseEmitter {
 
   // The instruction's result, lane by lane.
   llvm::Value* emit(const Instruction& x, std::span<llvm::Value* const> operands);
+  // A vector of floats by one number, by its reciprocal: rounded as the quotient is, but that a subnormal divisor counts
+  // as 0.
+  llvm::Value* divide_by_one(llvm::Value* x, llvm::Value* divisor);
   // op(a, b) for the op of a reducer, without rounding to a narrow type. Which of two zeros wins is left open.
   llvm::Value* combine(Op op, DType type, llvm::Value* a, llvm::Value* b);
   // The value that combine() leaves others as they are with.

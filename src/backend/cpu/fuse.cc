@@ -67,7 +67,11 @@ double cost_of(const Kernel& kernel) {
   double cost = kStart;
   for (const Stage& stage : kernel.stages) {
     const int lane = kernel.outer_lane >= 0 ? kernel.outer_lane : stage.lane;
-    for (int n : nodes_of(kernel, stage)) cost += cost_of(kernel, kernel.nodes[static_cast<size_t>(n)], lane);
+    for (int n : nodes_of(kernel, stage)) {
+      const Node& node = kernel.nodes[static_cast<size_t>(n)];
+      cost += is_kept_for(kernel, node, stage) ? kVectorOp * iterations_of(kernel, node.domain) / kernel.lanes
+                                               : cost_of(kernel, node, lane);
+    }
     for (int r : stage.reductions) {
       const Reduction& reduction = kernel.reductions[static_cast<size_t>(r)];
       cost += kVectorOp * iterations_of(kernel, reduction.loops | reduction.domain) / (lane >= 0 ? kernel.lanes : 1);

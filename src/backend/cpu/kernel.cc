@@ -117,8 +117,8 @@ std::string text_of(const Computation& reducer) {
 std::string text_of(const Node& node) {
   std::string text = fmt::format("{} {}", static_cast<int>(node.kind), name_of(node.type));
   if (node.instruction != nullptr) text += " " + meaning_of(*node.instruction);
-  text += fmt::format(" ({}) [{}] in {}..{} a{} g{} r{}.{}", fmt::join(node.operands, ","), text_of(node.index),
-                      node.low, node.high, node.argument, node.guard, node.reduction, node.result);
+  text += fmt::format(" ({}) [{}] in {}..{} a{} g{} r{}.{} k{}", fmt::join(node.operands, ","), text_of(node.index),
+                      node.low, node.high, node.argument, node.guard, node.reduction, node.result, node.kept_by);
   return text;
 }
 

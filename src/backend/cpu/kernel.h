@@ -69,6 +69,9 @@ struct Node {
   int result = 0;
   LoopSet domain = 0;
   int level = 0;  // how many reductions, one after the other, it waits for
+  // The stage that computes it and keeps its values of a row for later stages over the same loops; -1 where every
+  // stage computes it anew.
+  int kept_by = -1;
 };
 
 struct Reduction {

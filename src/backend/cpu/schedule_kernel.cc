@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ops/reducer.h"
+#include "ops/table.h"
 
 namespace gshard::cpu {
 namespace {
@@ -262,6 +263,48 @@ void order_loops(const Kernel& kernel, std::vector<int>& loops, int lane) {
   });
 }
 
+// ---- values of a row that several stages need
+// ------------------------------------------------------------------------
+
+// What is kept of a row stays in the first caches.
+constexpr int64_t kMostKeptBytes = 1 << 17;
+
+// Whether it takes long to compute, for each iteration of the stage.
+bool is_worth_keeping(const Node& node, const Stage& stage) {
+  LoopSet loops = 0;
+  for (int l : stage.loops) loops |= loop_bit(l);
+  return node.kind == Node::Kind::op && is_floating(node.type) && (loops & ~node.domain) == 0 &&
+         has(row_of(node.instruction->op()).traits, Traits::transcendental);
+}
+
+bool is_computed_again(const Kernel& kernel, int n, size_t stage) {
+  for (size_t later = stage + 1; later < kernel.stages.size(); ++later) {
+    if (kernel.stages[later].loops != kernel.stages[stage].loops) continue;
+    const std::vector<int> nodes = nodes_of(kernel, kernel.stages[later]);
+    if (std::binary_search(nodes.begin(), nodes.end(), n)) return true;
+  }
+  return false;
+}
+
+// The last in a chain first: what goes into it is then computed once too.
+void keep_values(Kernel& kernel) {
+  int64_t bytes = 0;
+  for (size_t s = 0; s + 1 < kernel.stages.size(); ++s) {
+    const Stage& stage = kernel.stages[s];
+    if (stage.lane < 0) continue;
+    const int64_t row = row_size(kernel, stage);
+    const std::vector<int> nodes = nodes_of(kernel, stage);
+    for (size_t i = nodes.size(); i-- > 0;) {
+      Node& node = kernel.nodes[static_cast<size_t>(nodes[i])];
+      const int64_t size = std::max<int64_t>(bytes_of(node.type), 4) * row;
+      if (node.kept_by >= 0 || !is_worth_keeping(node, stage) || bytes + size > kMostKeptBytes) continue;
+      if (!is_computed_again(kernel, nodes[i], s)) continue;
+      node.kept_by = static_cast<int>(s);
+      bytes += size;
+    }
+  }
+}
+
 bool has_enough_rows(const Kernel& kernel) {
   const int64_t rows = kernel.rows() * (kernel.outer_lane < 0 ? 1 : extent(kernel, kernel.outer_lane));
   const auto loops =
@@ -270,6 +313,21 @@ bool has_enough_rows(const Kernel& kernel) {
 }
 
 }  // namespace
+
+int64_t row_size(const Kernel& kernel, const Stage& stage) {
+  int64_t size = 1;
+  for (int l : stage.loops) {
+    const int64_t padded = (extent(kernel, l) + kernel.lanes - 1) / kernel.lanes * kernel.lanes;
+    size *= l == stage.lane ? padded : extent(kernel, l);
+  }
+  return size;
+}
+
+bool is_kept_for(const Kernel& kernel, const Node& node, const Stage& stage) {
+  if (node.kept_by < 0) return false;
+  const Stage& keeper = kernel.stages[static_cast<size_t>(node.kept_by)];
+  return &stage > &keeper && stage.loops == keeper.loops;
+}
 
 std::vector<int> nodes_of(const Kernel& kernel, const Stage& stage) {
   std::vector<char> wanted(kernel.nodes.size());
@@ -291,6 +349,7 @@ std::vector<int> nodes_of(const Kernel& kernel, const Stage& stage) {
   while (!pending.empty()) {
     const Node& node = node_at(kernel, pending.back());
     pending.pop_back();
+    if (is_kept_for(kernel, node, stage)) continue;
     for (int operand : node.operands) want(operand);
     for (const Index::Term& term : node.index.terms) want(term.node);
     want(node.guard);
@@ -315,6 +374,7 @@ bool schedule(Kernel& kernel) {
   }
   if (!kernel.in_order) order_loops(kernel, kernel.outer, -1);
   for (Stage& stage : kernel.stages) order_loops(kernel, stage.loops, stage.lane);
+  keep_values(kernel);
   return has_enough_rows(kernel);
 }
 
