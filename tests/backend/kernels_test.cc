@@ -76,6 +76,34 @@ TEST(CpuKernels, SoftmaxOfRows) {
   }
 }
 
+// What is cheap to compute from narrow or few numbers is computed by each of its readers: sums over rows and over
+// columns, a result, and a view of it.
+TEST(CpuKernels, CheapValuesOfSeveralReaders) {
+  for (const char* type : {"f32", "bf16"}) {
+    for (const auto& [rows, columns] : {std::pair(256, 96), {33, 77}, {2048, 512}}) {
+      expect_equal(
+          fmt::format("HloModule m\n"
+                      "add {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT s = f32[] add(a, b)\n}}\n"
+                      "ENTRY e {{\n  p = {2}[{0},{1}] parameter(0)\n  q = {2}[{0},{1}] parameter(1)\n"
+                      "  x = f32[{0},{1}] convert(p)\n  d = f32[{0},{1}] convert(q)\n  zero = f32[] constant(0)\n"
+                      "  s = f32[{0}] reduce(x, zero), dimensions={{1}}, to_apply=add\n"
+                      "  sb = f32[{0},{1}] broadcast(s), dimensions={{0}}\n"
+                      "  c = f32[{0},{1}] subtract(x, sb)\n"
+                      "  t = f32[{0},{1}] tanh(c)\n"
+                      "  m = f32[{0},{1}] multiply(c, d)\n"
+                      "  columns = f32[{1}] reduce(m, zero), dimensions={{0}}, to_apply=add\n"
+                      "  rows = f32[{0}] reduce(m, zero), dimensions={{1}}, to_apply=add\n"
+                      "  all = f32[{1}] reduce(d, zero), dimensions={{0}}, to_apply=add\n"
+                      "  n = {2}[{0},{1}] convert(t)\n"
+                      "  v = f32[{1},{0}] reshape(t)\n"
+                      "  o = f32[{1}] reduce(t, zero), dimensions={{0}}, to_apply=add\n"
+                      "  ROOT r = (f32[{1}], f32[{0}], f32[{1}], {2}[{0},{1}], f32[{1},{0}], f32[{1}]) tuple(columns, "
+                      "rows, all, n, v, o)\n}}\n",
+                      rows, columns, type));
+    }
+  }
+}
+
 // Vectors divided by one number: quotients are those of a division, limits too.
 TEST(CpuKernels, DivisionByOneNumber) {
   const auto module = parse_verified(

@@ -22,6 +22,10 @@ constexpr double kStart = 300;
 // Two groups may cost this much more together: what stands between large loops, such as the root of a mean square, is
 // cheaper alone, but would keep them apart.
 constexpr double kPriceOfOne = 1.04;
+// Values are computed by each of their readers, with what they are made of, within these bounds.
+constexpr size_t kMostReaders = 4;
+constexpr size_t kMostCopied = 16;
+constexpr double kWorthCopying = 0.97;
 
 double iterations_of(const Kernel& kernel, LoopSet loops) {
   double product = 1;
@@ -92,7 +96,7 @@ struct Candidate {
 class Fuser {
  public:
   Fuser(const Computation& computation, const Reads& reads)
-      : computation_(computation), users_(reads), candidate_of_(computation.size(), -1) {
+      : computation_(computation), users_(reads), candidate_of_(computation.size(), -1), copiers_(computation.size()) {
     const auto is_left_out = [&](const Instruction& x) { return reads.is_skipped(x) || reads.plan_of(x) != nullptr; };
     for (const auto& x : computation.instructions()) {
       if (!is_left_out(*x) && is_loop_op(*x) && !is_free(*x)) add(*x);
@@ -109,6 +113,16 @@ class Fuser {
         const int producer = candidate_of_[i];
         const int consumer = candidate_of_[user->index()];
         if (consumer >= 0 && consumer != producer) try_merge(producer, consumer);
+      }
+    }
+  }
+
+  // Lets groups compute what they would read from others where that is cheap.
+  void copy_cheap_values() {
+    for (size_t p = candidates_.size(); p-- > 0;) {
+      const std::vector<Leaf> outputs = candidates_[p].group.outputs;
+      for (const Leaf& output : outputs) {
+        if (candidates_[p].alive && is_recomputed(*output.value)) try_copy(p, *output.value);
       }
     }
   }
@@ -154,13 +168,32 @@ class Fuser {
     candidates_.push_back(std::move(candidate));
   }
 
+  static bool computes(const Group& group, const Instruction& x) {
+    return group.members.contains(&x) || group.copies.contains(&x);
+  }
+
+  // Whether anything reads x that does not compute it by itself.
+  bool is_read_outside(const Group& group, const Instruction& x) const {
+    if (&x == computation_.root()) return true;
+    const auto users = users_.users_of(x);
+    return std::any_of(users.begin(), users.end(), [&](const Instruction* user) {
+      if (copiers_[user->index()] != 0) {
+        const bool is_copied = std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
+          return other.alive && other.group.copies.contains(user) && !computes(other.group, x);
+        });
+        if (is_copied) return true;
+      }
+      if (group.members.contains(user)) return false;
+      const int owner = candidate_of_[user->index()];
+      return owner < 0 || !computes(candidates_[static_cast<size_t>(owner)].group, x);
+    });
+  }
+
   // What is read from outside of the members, the last first.
-  std::vector<Leaf> outputs_of(const Members& members) const {
+  std::vector<Leaf> outputs_of(const Group& group) const {
     std::vector<const Instruction*> read;
-    for (const Instruction* member : members) {
-      bool is_read = member == computation_.root();
-      for (const Instruction* user : users_.users_of(*member)) is_read |= !members.contains(user);
-      if (is_read) read.push_back(member);
+    for (const Instruction* member : group.members) {
+      if (is_read_outside(group, *member)) read.push_back(member);
     }
     std::sort(read.begin(), read.end(), [](auto* a, auto* b) { return a->index() > b->index(); });
     std::vector<Leaf> outputs;
@@ -176,9 +209,16 @@ class Fuser {
 
   bool rebuild(Candidate& candidate) const {
     Group& group = candidate.group;
-    group.outputs = outputs_of(group.members);
+    group.outputs = outputs_of(group);
     if (group.outputs.empty()) return false;
-    std::optional<Kernel> kernel = build_kernel(group.members, group.outputs);
+    std::optional<Kernel> kernel;
+    if (group.copies.empty()) {
+      kernel = build_kernel(group.members, group.outputs);
+    } else {
+      Members all = group.members;
+      all.insert(group.copies.begin(), group.copies.end());
+      kernel = build_kernel(all, group.outputs);
+    }
     if (!kernel) return false;
     group.kernel = std::move(*kernel);
     candidate.cost = is_view(group) ? 0 : cost_of(group.kernel);
@@ -187,7 +227,7 @@ class Fuser {
 
   // One reshape, which costs nothing where it stands alone.
   static bool is_view(const Group& group) {
-    return group.members.size() == 1 && is_view_op((*group.members.begin())->op());
+    return group.members.size() == 1 && group.copies.empty() && is_view_op((*group.members.begin())->op());
   }
 
   // Whether something that is in neither stands between them: it needs the producer, and the consumer needs it. All
@@ -234,17 +274,121 @@ class Fuser {
     return true;
   }
 
+  static bool is_recomputed(const Instruction& x) {
+    switch (x.op()) {
+      case Op::dynamic_slice:
+      case Op::dynamic_update_slice:
+      case Op::gather:
+      case Op::get_tuple_element:
+      case Op::reduce:
+      case Op::scatter:
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  // A value and what it is computed from in its group, down to what others have to read anyway.
+  static Members chain_of(const Group& group, const Instruction& value) {
+    Members chain;
+    std::vector<const Instruction*> pending{&value};
+    while (!pending.empty()) {
+      const Instruction* x = pending.back();
+      pending.pop_back();
+      if (!computes(group, *x) || !is_recomputed(*x) || !chain.insert(x).second) continue;
+      for (const Instruction* operand : x->operands()) pending.push_back(operand);
+    }
+    return chain;
+  }
+
+  // The groups that read a value; none where something else reads it too.
+  std::vector<size_t> readers_of(size_t owner, const Instruction& value) const {
+    std::vector<size_t> readers;
+    if (&value == computation_.root() || copiers_[value.index()] != 0) return {};
+    for (const Instruction* user : users_.users_of(value)) {
+      const int reader = candidate_of_[user->index()];
+      if (reader < 0 || copiers_[user->index()] != 0) return {};
+      const auto number = static_cast<size_t>(reader);
+      if (is_view(candidates_[number].group)) return {};
+      if (number != owner && std::find(readers.begin(), readers.end(), number) == readers.end()) {
+        readers.push_back(number);
+      }
+    }
+    return readers;
+  }
+
+  // All readers of a value compute it by themselves, if that makes all of them together faster.
+  void try_copy(size_t owner, const Instruction& value) {
+    const std::vector<size_t> readers = readers_of(owner, value);
+    if (readers.empty() || readers.size() > kMostReaders) return;
+    const Members chain = chain_of(candidates_[owner].group, value);
+    if (chain.size() > kMostCopied) return;
+    std::vector<std::pair<size_t, Candidate>> before{{owner, candidates_[owner]}};
+    for (size_t reader : readers) before.emplace_back(reader, candidates_[reader]);
+    const std::vector<char> copiers = copiers_;
+    if (copy_into(owner, readers, chain)) return;
+    copiers_ = copiers;
+    for (auto& [number, candidate] : before) {
+      for (const Instruction* member : candidate.group.members)
+        candidate_of_[member->index()] = static_cast<int>(number);
+      candidates_[number] = std::move(candidate);
+    }
+  }
+
+  // Whether that was worth it.
+  bool copy_into(size_t owner, const std::vector<size_t>& readers, const Members& chain) {
+    double before = candidates_[owner].cost;
+    for (size_t reader : readers) {
+      Group& group = candidates_[reader].group;
+      before += candidates_[reader].cost;
+      for (const Instruction* x : chain) {
+        if (group.members.contains(x)) continue;
+        group.copies.insert(x);
+        copiers_[x->index()] = 1;
+      }
+      if (group.members.size() + group.copies.size() > kMaxMembers) return false;
+    }
+    double after = 0;
+    if (outputs_of(candidates_[owner].group).empty()) {
+      give(owner, readers[0]);
+    } else {
+      if (!rebuild(candidates_[owner])) return false;
+      after += candidates_[owner].cost;
+    }
+    for (size_t reader : readers) {
+      if (!rebuild(candidates_[reader])) return false;
+      after += candidates_[reader].cost;
+    }
+    return after < kWorthCopying * before;
+  }
+
+  // What nobody reads from the owner any more is a reader's.
+  void give(size_t owner, size_t reader) {
+    candidates_[owner].alive = false;
+    Group& to = candidates_[reader].group;
+    for (const Instruction* member : candidates_[owner].group.members) {
+      candidate_of_[member->index()] = static_cast<int>(reader);
+      to.members.insert(member);
+      to.copies.erase(member);
+    }
+    to.copies.insert(candidates_[owner].group.copies.begin(), candidates_[owner].group.copies.end());
+  }
+
   const Computation& computation_;
   const Reads& users_;
   std::vector<Candidate> candidates_;
   std::vector<int> candidate_of_;
+  std::vector<char> copiers_;  // by instruction: whether any group copies it
 };
 
 }  // namespace
 
 Fusion::Fusion(const Computation& computation, const Reads& reads, Merging merging) {
   Fuser fuser(computation, reads);
-  if (merging == Merging::where_faster) fuser.run();
+  if (merging == Merging::where_faster) {
+    fuser.run();
+    fuser.copy_cheap_values();
+  }
   groups_ = fuser.take_groups(group_of_);
 }
 

@@ -12,6 +12,7 @@ namespace gshard::cpu {
 
 struct Group {
   Members members;
+  Members copies = {};  // members of other groups that this one computes again, because that costs less than memory
   std::vector<Leaf> outputs;  // what others read
   Kernel kernel;
 };

@@ -92,7 +92,7 @@ bool Scope::is_seen_through(const Instruction& x) const {
   if (x.shape().byte_size() != x.operand(0)->shape().byte_size()) return false;
   const Group* group = fusion_->group_of(x);
   if (group == nullptr) return true;
-  return group->members.size() == 1 && !gshard::cpu::is_free(*x.operand(0));
+  return group->members.size() == 1 && group->copies.empty() && !gshard::cpu::is_free(*x.operand(0));
 }
 
 // Whether no step computes it: what reads it reads what it names.
@@ -247,9 +247,11 @@ void Scope::lower(const Instruction& x) {
     return check_fresh();
   }
   for (const Instruction* member : group->members) lowered_[member->index()] = 1;
-  for (const Instruction* member : group->members) {
-    for (const Instruction* operand : member->operands()) {
-      if (!group->members.contains(operand)) lower(*operand);
+  for (const Members* computed : {&group->members, &group->copies}) {
+    for (const Instruction* member : *computed) {
+      for (const Instruction* operand : member->operands()) {
+        if (!group->members.contains(operand) && !group->copies.contains(operand)) lower(*operand);
+      }
     }
   }
   lower_group(*group);
