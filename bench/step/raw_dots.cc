@@ -1,5 +1,7 @@
 #include "step/raw_dots.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <ctime>
@@ -66,6 +68,10 @@ double seconds_alone(const Product& p) {
 }
 
 }  // namespace
+
+std::string describe(const Product& p) {
+  return fmt::format("{} x [{},{}] [{},{}] {}", p.batch, p.rows, p.sums, p.sums, p.columns, name_of(p.type));
+}
 
 Product product_of(const Instruction& dot) {
   const auto& attrs = dot.attrs<DotAttrs>();

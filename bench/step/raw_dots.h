@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <tuple>
 
 #include "ir/module.h"
@@ -16,6 +17,9 @@ struct Product {
   int64_t sums = 1;
   auto key() const { return std::tuple(type, batch, rows, columns, sums); }
 };
+
+// "8 x [512,256] [256,1024] bf16".
+std::string describe(const Product& product);
 
 // The product that a dot is when its dimensions of each kind are one.
 Product product_of(const Instruction& dot);

@@ -3,6 +3,7 @@
 //
 //   gshard_step_bench                     all models, in f32 and bf16
 //   gshard_step_bench demo-bf16           one
+//   gshard_step_bench --dots demo-bf16    its products by their sizes, with the clock's time of each
 //   gshard_step_bench --write DIR demo    programs and arguments as files, for `gshard profile` and other engines
 //
 // Memory traffic is that of weights and the optimiser's state, and of what is held when most is (what the way back
@@ -23,7 +24,7 @@
 #include <vector>
 
 #include "backend/cpu/executable.h"
-#include "runtime/npz.h"
+#include "runtime/array_archive.h"
 #include "runtime/prepare.h"
 #include "step/models.h"
 #include "step/raw_dots.h"
@@ -120,17 +121,48 @@ Times typical(CompiledStep& step) {
   return {clock[clock.size() / 2], cores};
 }
 
-// The raw time of all products of a run.
-double seconds_of_dots(CompiledStep& step, RawDots& raw) {
+struct Products {
+  Product product;
+  int64_t runs = 0;
+  double seconds = 0;  // by the clock
+  double raw = 0;      // of a raw call for each
+};
+
+// The products of a run, by their sizes.
+std::vector<Products> products_of(CompiledStep& step, RawDots& raw) {
   const std::vector<cpu::StepReport> steps = step.program().steps();
   cpu::Trace trace;
   step.run(&trace);
-  double seconds = 0;
+  std::map<std::string, Products> found;
   for (const cpu::Slice& slice : trace) {
     const cpu::StepReport& report = steps[slice.step];
-    if (slice.thread == 0 && report.text.starts_with("matmul")) seconds += raw.seconds_of(product_of(*report.what));
+    if (slice.thread != 0 || !report.text.starts_with("matmul")) continue;
+    const Product product = product_of(*report.what);
+    Products& all = found.try_emplace(describe(product), Products{product}).first->second;
+    ++all.runs;
+    all.seconds += static_cast<double>(slice.end - slice.begin) * 1e-9;
+    all.raw += raw.seconds_of(product);
   }
+  std::vector<Products> products;
+  for (const auto& [name, all] : found) products.push_back(all);
+  std::sort(products.begin(), products.end(), [](auto& a, auto& b) { return a.raw > b.raw; });
+  return products;
+}
+
+double seconds_of_dots(CompiledStep& step, RawDots& raw) {
+  double seconds = 0;
+  for (const Products& products : products_of(step, raw)) seconds += products.raw;
   return seconds;
+}
+
+void report_dots(const Run& run, RawDots& raw) {
+  const ModelProgram program = step_program(run.model, options_of(run));
+  CompiledStep step(program, step_arguments(run.model, program));
+  step.run();
+  for (const Products& p : products_of(step, raw)) {
+    fmt::print("{:16} {:40} {:4} runs {:7.1f} ms {:7.1f} raw {:5.2f}\n", run.name, describe(p.product), p.runs,
+               p.seconds * 1e3, p.raw * 1e3, p.raw / p.seconds);
+  }
 }
 
 // Takes the time of a dense twin's step, 0 where there is none, and gives its own.
@@ -154,10 +186,10 @@ double report(const Run& run, double bytes_per_second, RawDots& raw, double twin
 void write(const Run& run, const std::string& folder) {
   const ModelProgram program = step_program(run.model, options_of(run));
   std::ofstream(fmt::format("{}/{}.hlo", folder, run.name)) << print(*program.module);
-  ArrayWriter archive(fmt::format("{}/{}.npz", folder, run.name));
   const std::vector<Literal> arguments = step_arguments(run.model, program);
-  for (size_t i = 0; i < arguments.size(); ++i) archive.add(fmt::format("arg{}", i), arguments[i]);
-  archive.finish();
+  std::vector<ArrayEntry> arrays;
+  for (size_t i = 0; i < arguments.size(); ++i) arrays.push_back({fmt::format("arg{}", i), arguments[i].shape()});
+  ArrayWriter(fmt::format("{}/{}.npz", folder, run.name)).write(arrays, [&](size_t i) { return arguments[i]; });
 }
 
 bool is_wanted(const Run& run, const std::vector<std::string>& prefixes) {
@@ -167,12 +199,14 @@ bool is_wanted(const Run& run, const std::vector<std::string>& prefixes) {
 
 int main_of(std::vector<std::string> arguments) {
   std::string folder;
+  const bool shows_dots = !arguments.empty() && arguments[0] == "--dots";
+  if (shows_dots) arguments.erase(arguments.begin());
   if (arguments.size() > 1 && arguments[0] == "--write") {
     folder = arguments[1];
     arguments.erase(arguments.begin(), arguments.begin() + 2);
   }
-  const double bytes_per_second = folder.empty() ? copied_bytes_per_second() : 0;
-  if (folder.empty()) {
+  const double bytes_per_second = folder.empty() && !shows_dots ? copied_bytes_per_second() : 0;
+  if (folder.empty() && !shows_dots) {
     fmt::print("copies: {:.1f} GB/s read and written\n", bytes_per_second * 1e-9);
     fmt::print("{:16} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7} {:>7} {:>9} {:>8} {:>7}\n", "", "step ms", "cpu ms",
                "dots ms", "mem ms", "ratio", "state", "held", "arena", "tokens/s", "compile", "twin");
@@ -183,6 +217,10 @@ int main_of(std::vector<std::string> arguments) {
     if (!is_wanted(run, arguments)) continue;
     if (!folder.empty()) {
       write(run, folder);
+      continue;
+    }
+    if (shows_dots) {
+      report_dots(run, raw);
       continue;
     }
     std::string other = run.name;
