@@ -16,10 +16,11 @@ Value as_type(Value cotangent, DType type) {
   return convert(cotangent, type);
 }
 
-// Where the operand decided: at a tie the second one did.
+// Where the operand decided: at a tie the second one did. The result tells as much as the first operand, which need not
+// be kept then.
 void gradient_of_choice(Pullback& p, Direction direction) {
   if (is_complex(p.result().type())) p.refuse("complex numbers have no order");
-  const Value is_first = compare(p.operand(0), p.operand(1), direction);
+  const Value is_first = compare(p.result(), p.operand(1), direction);
   p.give(0, [&] { return select(is_first, p.cotangent(), 0); });
   p.give(1, [&] { return select(is_first, 0, p.cotangent()); });
 }
