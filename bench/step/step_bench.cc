@@ -5,6 +5,7 @@
 //   gshard_step_bench demo-bf16           one
 //   gshard_step_bench --dots demo-bf16    its products by their sizes, with the clock's time of each
 //   gshard_step_bench --write DIR demo    programs and arguments as files, for `gshard profile` and other engines
+//   gshard_step_bench --write DIR --devices 8 d256-bf16     annotated for so many devices: batch and experts cut
 //
 // Memory traffic is that of weights and the optimiser's state, and of what is held when most is (what the way back
 // needs of the way there), each read and written once. "cpu" is the processor time of a step over the number of cores,
@@ -183,8 +184,10 @@ double report(const Run& run, double bytes_per_second, RawDots& raw, double twin
   return times.cores;
 }
 
-void write(const Run& run, const std::string& folder) {
-  const ModelProgram program = step_program(run.model, options_of(run));
+void write(const Run& run, const std::string& folder, int64_t devices) {
+  ModelOptions options = options_of(run);
+  if (devices > 1) options.layout = MeshLayout::experts(devices);
+  const ModelProgram program = step_program(run.model, options);
   std::ofstream(fmt::format("{}/{}.hlo", folder, run.name)) << print(*program.module);
   const std::vector<Literal> arguments = step_arguments(run.model, program);
   std::vector<ArrayEntry> arrays;
@@ -205,6 +208,11 @@ int main_of(std::vector<std::string> arguments) {
     folder = arguments[1];
     arguments.erase(arguments.begin(), arguments.begin() + 2);
   }
+  int64_t devices = 1;
+  if (arguments.size() > 1 && arguments[0] == "--devices") {
+    devices = std::stoll(arguments[1]);
+    arguments.erase(arguments.begin(), arguments.begin() + 2);
+  }
   const double bytes_per_second = folder.empty() && !shows_dots ? copied_bytes_per_second() : 0;
   if (folder.empty() && !shows_dots) {
     fmt::print("copies: {:.1f} GB/s read and written\n", bytes_per_second * 1e-9);
@@ -216,7 +224,7 @@ int main_of(std::vector<std::string> arguments) {
   for (const Run& run : all_runs()) {
     if (!is_wanted(run, arguments)) continue;
     if (!folder.empty()) {
-      write(run, folder);
+      write(run, folder, devices);
       continue;
     }
     if (shows_dots) {
