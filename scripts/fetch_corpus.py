@@ -27,9 +27,11 @@ import hashlib
 import html
 import io
 import json
+import multiprocessing
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -387,8 +389,7 @@ def finish_package(work, job, rows, languages):
 
 def extract_descriptions(work, lists, language, english, source_of):
     rows = Rows('ddtp')
-    with open(lists, 'rb') as file:
-        sha256 = hashlib.sha256(file.read()).hexdigest()
+    sha256 = sha256_of(lists)
     for checksum, (_, short, paragraphs) in descriptions_of(lists).items():
         if checksum not in english:
             continue
@@ -406,6 +407,14 @@ def extract_descriptions(work, lists, language, english, source_of):
 
 # ---------------------------------------------------------------- apt
 
+def sha256_of(path):
+    hashed = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            hashed.update(block)
+    return hashed.hexdigest()
+
+
 def write_json(path, value):
     with open(path + '.partial', 'w', encoding='utf-8') as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
@@ -414,6 +423,8 @@ def write_json(path, value):
 
 class Apt:
     """apt with state, lists and cache of its own under WORK."""
+
+    running = None  # the process that is at work
 
     def __init__(self, work, languages):
         root = f'{work}/apt'
@@ -434,6 +445,7 @@ class Apt:
     def run(self, *words, cwd=None):
         process = subprocess.Popen((words[0], '-c', self.conf, *words[1:]), cwd=cwd, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
+        Apt.running = process
         while True:
             try:
                 out, err = process.communicate(timeout=8)
@@ -464,10 +476,12 @@ class Apt:
                 found.setdefault(fields['Package'], (fields['Version'], fields['SHA256']))
         return found
 
-    def download(self, package, folder):
-        """The path of the package's file; apt itself checks its hash."""
+    def download(self, package, sha256, folder):
+        """The path of the package's file; apt itself checks its hash. What is there already is not fetched again."""
         for name in os.listdir(folder):
             if name.startswith(package + '_'):
+                if sha256_of(f'{folder}/{name}') == sha256:
+                    return f'{folder}/{name}'
                 os.unlink(f'{folder}/{name}')
         result = self.run('apt-get', 'download', package, cwd=folder)
         names = [name for name in os.listdir(folder) if name.startswith(package + '_') and name.endswith('.deb')]
@@ -496,6 +510,22 @@ def say(line):
 def stop(code, line):
     say(f'error: {line}')
     sys.exit(code)
+
+
+def stop_at_once(*_):
+    """On a signal: what is whole stays, what is being written stands under a name that nobody reads."""
+    for process in multiprocessing.active_children():
+        process.kill()
+    if Apt.running is not None and Apt.running.poll() is None:
+        Apt.running.terminate()
+    say('error: interrupted; run the same command again to go on')
+    os._exit(1)
+
+
+def take_default_signals():
+    """Of a worker: the process that it works for stops it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def plan(apt, sources, languages):
@@ -541,7 +571,7 @@ def fetch_english(apt, work, english):
         debs = []
         for name in sorted(versions, reverse=True):  # what comes last wins: Canadian spelling is the more complete
             say(f'fetching {name}')
-            debs.append(apt.download(name, f'{work}/debs'))
+            debs.append(apt.download(name, versions[name][1], f'{work}/debs'))
         debs.sort(key=lambda deb: '-en-gb' not in deb)
         extract_english(work, source, debs)
         for deb in debs:
@@ -553,7 +583,7 @@ def fetch_english(apt, work, english):
 def fetch_packages(apt, work, jobs, languages):
     versions = apt.candidates([job['package'] for job in jobs]) if jobs else {}
     results, running, failures = [], {}, []
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), initializer=take_default_signals) as pool:
         for i, job in enumerate(jobs, 1):
             if job['package'] not in versions:
                 continue
@@ -565,7 +595,7 @@ def fetch_packages(apt, work, jobs, languages):
                 continue
             say(f'[{i}/{len(jobs)}] fetching {job["package"]} {job["version"]}')
             try:
-                job['deb'] = apt.download(job['package'], f'{work}/debs')
+                job['deb'] = apt.download(job['package'], job['sha256'], f'{work}/debs')
             except RuntimeError as error:
                 failures.append(str(error))
                 say(f'error: {error}')
@@ -632,7 +662,6 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except KeyboardInterrupt:
-        stop(1, 'interrupted; run the same command again to go on')
+    signal.signal(signal.SIGTERM, stop_at_once)
+    signal.signal(signal.SIGINT, stop_at_once)
+    main()

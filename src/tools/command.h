@@ -32,6 +32,7 @@ Command add_check(CLI::App& root);
 Command add_machine(CLI::App& root);
 // The subcommands of `gshard corpus`.
 std::vector<Command> add_corpus(CLI::App& root);
+Command add_report(CLI::App& root);
 Command add_help(CLI::App& root);
 
 }  // namespace gshard

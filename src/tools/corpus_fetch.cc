@@ -1,25 +1,20 @@
 // gshard corpus fetch: real text, many languages to English, out of Debian's packages.
 #include <fmt/format.h>
-#include <spawn.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/split.h"
 #include "corpus/fetched.h"
+#include "tools/child_process.h"
 #include "tools/corpus.h"
 #include "tools/shipped_file.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
-
-extern char** environ;
 
 namespace gshard {
 namespace {
@@ -39,6 +34,7 @@ constexpr const char* kNotes =
 // What the script's exit codes mean.
 constexpr int kNoApt = 10;
 constexpr int kNoDownloads = 11;
+constexpr int kStopped = 128;  // above: by a signal, to the script or to us
 
 constexpr const char* kExample = "example";
 
@@ -48,20 +44,6 @@ struct Options {
   std::string sources = "lo,lohelp,firefox,ddtp";
   std::string manifest;
 };
-
-// Runs a command and returns its exit code. It writes to our own streams.
-int run_command(const std::vector<std::string>& words) {
-  std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  pid_t process = 0;
-  if (const int reason = ::posix_spawnp(&process, argv[0], nullptr, nullptr, argv.data(), environ); reason != 0) {
-    throw Error::program(fmt::format("cannot run {}: {}", words[0], std::strerror(reason)));
-  }
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 void check_languages(const Options& options) {
   for (const std::string& language : split(options.languages, ',')) {
@@ -110,26 +92,39 @@ std::string text_of(const ManifestChanges& changes) {
   return text;
 }
 
-CorpusSummary fetch_packages(const Options& options) {
-  const std::string work = options.folder + "/fetch";
-  std::vector<std::string> words = {
-      "python3",      shipped_file("scripts/fetch_corpus.py"), work, "--languages", options.languages, "--sources",
-      options.sources};
+std::string work_of(const Options& options) { return options.folder + "/fetch"; }
+
+int run_script(const Options& options) {
+  std::vector<std::string> words = {"python3",         shipped_file("scripts/fetch_corpus.py"),
+                                    work_of(options),  "--languages",
+                                    options.languages, "--sources",
+                                    options.sources};
   if (!spdlog::should_log(spdlog::level::warn)) words.emplace_back("--quiet");
-  const int code = run_command(words);
-  if (code == kNoApt || code == kNoDownloads) return import_example_instead(options, code);
-  if (code == 2) throw Error::usage("these languages and sources cannot be fetched (see 'gshard help corpus fetch')");
-  if (code != 0) throw Error::program("the text is not complete; run the same command again to go on");
-  const std::vector<FetchedPackage> packages = read_packages(work);
-  const CorpusSummary summary = import_corpus(import_plan_of(work, packages, options.folder), put_progress);
+  return run_command(words);
+}
+
+CorpusSummary import_fetched(const Options& options) {
+  const std::vector<FetchedPackage> packages = read_packages(work_of(options));
+  const CorpusSummary summary = import_corpus(import_plan_of(work_of(options), packages, options.folder), put_progress);
   write_manifest(options.folder, packages, summary);
   if (!options.manifest.empty()) put(text_of(compare_manifests(options.manifest, options.folder)));
   return summary;
 }
 
+// The corpus after the script ended with this code.
+CorpusSummary import_after(int code, const Options& options) {
+  if (code == kNoApt || code == kNoDownloads) return import_example_instead(options, code);
+  if (code == 2) throw Error::usage("these languages and sources cannot be fetched (see 'gshard help corpus fetch')");
+  if (code != 0) throw Error::program("the text is not complete; run the same command again to go on");
+  return import_fetched(options);
+}
+
 int fetch(const Options& options) {
   check_languages(options);
-  const CorpusSummary summary = options.sources == kExample ? import_example(options) : fetch_packages(options);
+  const bool shipped = options.sources == kExample;
+  const int code = shipped ? 0 : run_script(options);
+  if (code > kStopped) return code;
+  const CorpusSummary summary = shipped ? import_example(options) : import_after(code, options);
   put(import_report(summary));
   warn_of_unmeasured(summary);
   return 0;

@@ -37,6 +37,7 @@ int run(int argc, const char* const* argv) {
                                    add_bench(root),   add_profile(root), add_propagate(root), add_partition(root),
                                    add_explain(root), add_check(root),   add_machine(root),   add_model(root)};
   for (Command& command : add_corpus(root)) commands.push_back(std::move(command));
+  commands.push_back(add_report(root));
   commands.push_back(add_help(root));
   return parse_and_run(root, commands, argc, argv);
 }

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,14 +39,31 @@ spdlog::level::level_enum level_of(Verbosity verbosity) {
   return spdlog::level::warn;
 }
 
+// Whether the cursor stands behind a status.
+bool status_is_shown = false;
+
+// Makes room for a line.
+void clear_status() {
+  if (status_is_shown) std::fputs("\r\x1b[K", stderr);
+  status_is_shown = false;
+}
+
+bool moves_cursor(int stream) {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && std::strcmp(term, "dumb") != 0 && ::isatty(stream) == 1;
+}
+
+size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 }  // namespace
 
 bool wants_colours(Stream stream) {
   const char* no_color = std::getenv("NO_COLOR");
   if (no_color != nullptr && *no_color != '\0') return false;
-  const char* term = std::getenv("TERM");
-  if (term == nullptr || std::strcmp(term, "dumb") == 0) return false;
-  return ::isatty(stream == Stream::out ? STDOUT_FILENO : STDERR_FILENO) == 1;
+  return moves_cursor(stream == Stream::out ? STDOUT_FILENO : STDERR_FILENO);
 }
 
 std::string styled(Style style, std::string_view text, Stream stream) {
@@ -65,8 +83,23 @@ void put(std::string_view text) {
 
 void put_progress(const std::string& line) {
   if (!spdlog::should_log(spdlog::level::warn)) return;
+  clear_status();
   const std::string text = line + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+bool shows_status() { return spdlog::should_log(spdlog::level::warn) && moves_cursor(STDERR_FILENO); }
+
+void put_status(const std::string& line) {
+  if (!shows_status()) return;
+  const std::string text = "\r" + line.substr(0, terminal_width() - 1) + "\x1b[K";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  status_is_shown = true;
+}
+
+void put_warning(const std::string& text) {
+  clear_status();
+  spdlog::warn("{}", text);
 }
 
 void put_error(const Error& error) {
@@ -79,6 +112,7 @@ void put_error(const Error& error) {
     report.replace(at, word.size(), styled(Style::bad, word, Stream::error));
   }
   report += '\n';
+  clear_status();
   std::fwrite(report.data(), 1, report.size(), stderr);
 }
 

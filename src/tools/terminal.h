@@ -23,6 +23,13 @@ void put(std::string_view text);
 // A line on stderr about how far long work is, unless logs are to be quiet.
 void put_progress(const std::string& line);
 
+// Whether stderr shows a status: it is a terminal that moves its cursor, and logs are not to be quiet.
+bool shows_status();
+// A line on stderr that the next status or line takes the place of. Cut at the width of the terminal.
+void put_status(const std::string& line);
+// A warning, where logs are not to be quiet.
+void put_warning(const std::string& text);
+
 // Error::report() on stderr.
 void put_error(const Error& error);
 

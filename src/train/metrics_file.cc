@@ -11,8 +11,8 @@
 #include <type_traits>
 
 #include "base/error.h"
-#include "runtime/output_file.h"
 #include "runtime/file.h"
+#include "runtime/output_file.h"
 
 namespace gshard {
 namespace {

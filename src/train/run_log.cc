@@ -1,8 +1,11 @@
 #include "train/run_log.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 
 #include "train/progress_line.h"
+#include "train/run_report.h"
 
 namespace gshard {
 namespace {
@@ -10,16 +13,56 @@ namespace {
 // Steps whose mean the status shows.
 constexpr size_t kShown = 20;
 
+// TensorBoard shows texts as Markdown: indented by four, they stay as they are.
+std::string in_code(const std::string& text) {
+  std::string code = "    ";
+  for (const char c : text) code += c == '\n' ? "\n    " : std::string(1, c);
+  return code;
+}
+
+void add_events(EventFile& events, const StepRecord& r) {
+  const std::pair<const char*, double> numbers[] = {
+      {"train/loss", r.loss},
+      {"train/nll", r.nll},
+      {"train/auxiliary_loss", r.auxiliary},
+      {"train/learning_rate", r.learning_rate},
+      {"train/gradient_norm", r.gradient_norm},
+      {"speed/source_tokens_per_second", r.source_tokens_per_second()},
+      {"speed/milliseconds_per_step", r.milliseconds},
+      {"speed/waiting_for_input", r.milliseconds > 0 ? r.waiting_milliseconds / r.milliseconds : kUnknown},
+      {"experts/dropped", r.dropped()},
+      {"experts/busiest_over_even", r.imbalance()}};
+  for (const auto& [name, value] : numbers) events.add(r.step, name, value);
+  for (const ExpertRecord& e : r.experts) {
+    events.add(r.step, "gate_entropy/" + e.layer, e.entropy);
+    for (size_t i = 0; i < e.loads.size(); ++i) events.add(r.step, fmt::format("load/{}/{}", e.layer, i), e.loads[i]);
+  }
+  events.flush();
+}
+
+void add_events(EventFile& events, const EvaluationRecord& r) {
+  const std::pair<const char*, double> numbers[] = {
+      {"dev/loss", r.loss}, {"dev/accuracy", r.accuracy}, {"dev/bleu", r.bleu}, {"dev/chrf", r.chrf}};
+  for (const auto& [name, value] : numbers) events.add(r.step, name, value);
+  for (const LanguageRecord& l : r.languages) {
+    events.add(r.step, "dev_loss/" + l.direction, l.loss);
+    events.add(r.step, "dev_bleu/" + l.direction, l.bleu);
+  }
+  events.flush();
+}
+
 }  // namespace
 
 RunLog::RunLog(RunLogOptions options)
     : options_(std::move(options)),
       metrics_(options_.folder + "/metrics.jsonl", options_.resumed_at),
+      events_(options_.folder, options_.resumed_at),
       shown_at_(-std::numeric_limits<double>::infinity()) {}
 
 void RunLog::begin(const RunRecord& record) {
   line(progress_line(record));
   metrics_.add(record);
+  if (!record.config.empty()) events_.add_text(record.step, "config", in_code(record.config));
 }
 
 void RunLog::step(const StepRecord& record) {
@@ -35,18 +78,22 @@ void RunLog::step(const StepRecord& record) {
 void RunLog::evaluation(const EvaluationRecord& record) {
   flush();
   metrics_.add(record);
+  add_events(events_, record);
   line(progress_line(record));
 }
 
 void RunLog::flush() {
   if (waiting_.empty()) return;
-  metrics_.add(mean_of(waiting_));
+  const StepRecord mean = mean_of(waiting_);
+  metrics_.add(mean);
+  add_events(events_, mean);
   waiting_.clear();
 }
 
 void RunLog::finish() {
   flush();
   show_line();
+  write_report(options_.folder);
 }
 
 void RunLog::show(const StepRecord& record) {

@@ -15,6 +15,7 @@
 
 #include "corpus/progress.h"
 #include "train/alarms.h"
+#include "train/event_file.h"
 #include "train/metrics_file.h"
 
 namespace gshard {
@@ -45,7 +46,7 @@ class RunLog {
   void evaluation(const EvaluationRecord& record);
   // Brings the steps that wait for a mean to the files.
   void flush();
-  // The end of the run: flush(), and the last line.
+  // The end of the run: flush(), the last line, and report.html.
   void finish();
 
  private:
@@ -55,6 +56,7 @@ class RunLog {
 
   RunLogOptions options_;
   MetricsFile metrics_;
+  EventFile events_;
   Alarms alarms_;
   double shown_at_;                  // seconds of training at the last line
   std::vector<StepRecord> waiting_;  // for the files

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <filesystem>
 
 #include "run_tool.h"
 
@@ -81,6 +82,24 @@ TEST(CorpusCommand, WithoutAptACorpusThatIsThereStays) {
   EXPECT_EQ(o.exit_code, 3);
   EXPECT_THAT(o.err, HasSubstr("error: without apt no packages can be fetched; the corpus in c stays as it is\n"));
   EXPECT_EQ(folder.read("c/train.tsv"), before);
+}
+
+// In the place of python3: ends when it is told to, and otherwise never.
+constexpr const char* kEndless = R"(#!/bin/sh
+trap 'echo > told; kill $!; exit 1' TERM
+tail -f /dev/null &
+echo > begun
+wait
+)";
+
+TEST(CorpusCommand, ASignalEndsFetchingAtOnce) {
+  const Folder folder;
+  folder.write("python3", kEndless);
+  const Outcome o = folder.shell(
+      "chmod +x python3; PATH=$PWD:$PATH $GSHARD corpus fetch --languages de -o c & fetching=$!; "
+      "until [ -e begun ]; do :; done; kill $fetching; wait $fetching; echo ended with $?");
+  EXPECT_THAT(o.out, HasSubstr("ended with 143")) << o.err;
+  EXPECT_TRUE(std::filesystem::exists(folder.path("told")));
 }
 
 TEST(CorpusCommand, APassOfRowsIsDescribed) {
