@@ -43,18 +43,12 @@ std::optional<Keeps> selection_of(const Computation& select) {
   }
 }
 
-template <class T>
-bool keeps(Keeps rule, T chosen, T candidate) {
-  switch (rule) {
-    case Keeps::if_greater:
-      return chosen > candidate;
-    case Keeps::if_not_less:
-      return chosen >= candidate;
-    case Keeps::if_less:
-      return chosen < candidate;
-    default:
-      return chosen <= candidate;
-  }
+template <Keeps kRule, class T>
+bool keeps(T chosen, T candidate) {
+  if constexpr (kRule == Keeps::if_greater) return chosen > candidate;
+  if constexpr (kRule == Keeps::if_not_less) return chosen >= candidate;
+  if constexpr (kRule == Keeps::if_less) return chosen < candidate;
+  return chosen <= candidate;
 }
 
 // The arrays as [outer, window dimensions, inner]: the window passes through the dimensions between the two one by one.
@@ -91,9 +85,11 @@ Frames frames_of(const Instruction& x) {
 template <class T>
 using Computed = std::conditional_t<std::is_arithmetic_v<T>, T, float>;
 
-// One run of lanes within one outer index.
+// One run of lanes within one outer index. Numbers of places are as wide as elements, for the sake of vectors.
 template <class T>
 class Selector {
+  using Number = std::conditional_t<sizeof(Computed<T>) == 8, int64_t, int32_t>;
+
  public:
   Selector(const Frames& frames, Keeps rule, Reducer reducer, int64_t lanes)
       : frames_(frames), rule_(rule), reducer_(reducer), lanes_(lanes), strides_(row_major_strides(frames.places)) {}
@@ -105,9 +101,7 @@ class Selector {
     Dims window(frames_.windows.size(), 0);
     do {
       choose(window, operand);
-      for (int64_t l = 0; l < lanes_; ++l) {
-        if (chosen_[l] >= 0) combine(result[chosen_[l] * frames_.inner + l], source[l]);
-      }
+      give(source, result);
       source += frames_.inner;
     } while (next_index(window, frames_.windows));
   }
@@ -135,21 +129,56 @@ class Selector {
   }
 
   void offer(int64_t place, const T* elements, bool is_first) {
-    for (int64_t l = 0; l < lanes_; ++l) {
-      const auto candidate = static_cast<Computed<T>>(elements[l]);
-      const bool stays = !is_first && keeps(rule_, best_[l], candidate);
-      best_[l] = stays ? best_[l] : candidate;
-      chosen_[l] = stays ? chosen_[l] : place;
+    const auto number = static_cast<Number>(place);
+    if (is_first) {
+      for (int64_t l = 0; l < lanes_; ++l) best_[l] = static_cast<Computed<T>>(elements[l]);
+      std::fill_n(chosen_.begin(), lanes_, number);
+      return;
+    }
+    switch (rule_) {
+      case Keeps::if_greater:
+        return meet<Keeps::if_greater>(number, elements);
+      case Keeps::if_not_less:
+        return meet<Keeps::if_not_less>(number, elements);
+      case Keeps::if_less:
+        return meet<Keeps::if_less>(number, elements);
+      case Keeps::if_not_greater:
+        return meet<Keeps::if_not_greater>(number, elements);
     }
   }
 
-  void combine(T& to, T from) const {
-    const auto x = static_cast<Computed<T>>(to);
-    const auto y = static_cast<Computed<T>>(from);
-    to = static_cast<T>(reducer_ == Reducer::add   ? Add()(x, y)
-                        : reducer_ == Reducer::mul ? Multiply()(x, y)
-                        : reducer_ == Reducer::max ? Maximum()(x, y)
-                                                   : Minimum()(x, y));
+  template <Keeps kRule>
+  void meet(Number place, const T* elements) {
+    Computed<T>* __restrict best = best_.data();
+    Number* __restrict chosen = chosen_.data();
+    for (int64_t l = 0; l < lanes_; ++l) {
+      const auto candidate = static_cast<Computed<T>>(elements[l]);
+      const bool stays = keeps<kRule>(best[l], candidate);
+      best[l] = stays ? best[l] : candidate;
+      chosen[l] = stays ? chosen[l] : place;
+    }
+  }
+
+  void give(const T* source, T* result) const {
+    switch (reducer_) {
+      case Reducer::add:
+        return give_by(Add(), source, result);
+      case Reducer::mul:
+        return give_by(Multiply(), source, result);
+      case Reducer::max:
+        return give_by(Maximum(), source, result);
+      default:
+        return give_by(Minimum(), source, result);
+    }
+  }
+
+  template <class Combine>
+  void give_by(Combine combine, const T* source, T* result) const {
+    if (chosen_[0] < 0) return;
+    for (int64_t l = 0; l < lanes_; ++l) {
+      T& to = result[int64_t{chosen_[l]} * frames_.inner + l];
+      to = static_cast<T>(combine(static_cast<Computed<T>>(to), static_cast<Computed<T>>(source[l])));
+    }
   }
 
   const Frames& frames_;
@@ -159,7 +188,7 @@ class Selector {
   const Dims strides_;
   std::vector<Meeting> taps_;
   std::array<Computed<T>, kLanes> best_{};
-  std::array<int64_t, kLanes> chosen_{};
+  std::array<Number, kLanes> chosen_{};
 };
 
 class SelectRoutine : public Routine {
@@ -226,6 +255,7 @@ std::unique_ptr<Routine> make_select_and_scatter(const Instruction& x) {
       reducer == Reducer::add || reducer == Reducer::mul || reducer == Reducer::max || reducer == Reducer::min;
   const std::optional<Keeps> rule = selection_of(*x.callees()[0]);
   if (!has_type(type) || !is_usual || !rule || x.shape().element_count() == 0) return nullptr;
+  if (x.shape().element_count() > INT32_MAX) return nullptr;
   return std::make_unique<SelectRoutine>(x, *rule, reducer);
 }
 

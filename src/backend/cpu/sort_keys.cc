@@ -45,21 +45,20 @@ auto widened(T x) {
   }
 }
 
-template <class T, class Key>
-bool read_typed(const KeyRule& rule, const std::byte* at, int64_t step, std::span<Key> keys) {
+template <class T, class Key, class Step>
+bool read_typed(const KeyRule& rule, const std::byte* first, Step step, std::span<Key> keys) {
   using Wide = decltype(widened(T{}));
   const KeyOf<Wide> key_of{rule.order == FloatOrder::value};
   const Key flip = rule.descending ? ~Key{0} : Key{0};
-  bool all = true;
-  for (Key& key : keys) {
+  uint32_t without_place = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
     T x;
-    std::memcpy(&x, at, sizeof(T));
+    std::memcpy(&x, first + static_cast<int64_t>(i) * step, sizeof(T));
     const auto wide = widened(x);
-    all &= key_of.has_place(wide);
-    key = static_cast<Key>(key_of(wide)) ^ flip;
-    at += step;
+    without_place |= static_cast<uint32_t>(!key_of.has_place(wide));
+    keys[i] = static_cast<Key>(key_of(wide)) ^ flip;
   }
-  return all;
+  return without_place == 0;
 }
 
 template <class Key>
@@ -68,7 +67,9 @@ bool read(const KeyRule& rule, const std::byte* first, int64_t step, std::span<K
     if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>) {
       return false;
     } else {
-      return read_typed<T>(rule, first, step, keys);
+      // Neighbours become keys by vectors.
+      using Next = std::integral_constant<int64_t, sizeof(T)>;
+      return step == Next() ? read_typed<T>(rule, first, Next(), keys) : read_typed<T>(rule, first, step, keys);
     }
   });
 }

@@ -51,7 +51,7 @@ size_t place_of(T item) {
 // Sorts items whose places stand in ascending order. `scratch` is as long.
 template <class T>
 void sort_items(std::span<T> items, std::span<T> scratch, int bits) {
-  constexpr size_t kShort = 400;
+  constexpr size_t kShort = 150;
   constexpr int kDigit = 8;
   if (items.size() < kShort) return std::sort(items.begin(), items.end());
   std::array<std::array<uint32_t, 1 << kDigit>, 64 / kDigit> counts{};

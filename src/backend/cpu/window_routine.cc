@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <bit>
 
 #include "backend/cpu/loop_ops.h"
 #include "base/ceil_div.h"
@@ -16,8 +17,10 @@
 namespace gshard::cpu {
 namespace {
 
-// Rows that go through a dimension side by side.
-constexpr int64_t kLanes = 32;
+// Rows that go through a dimension side by side: neighbours in memory, of which as many as fill a cache line, or rows
+// one after the other.
+constexpr int64_t kLanes = 16;
+constexpr int64_t kRows = 4;
 
 // One dimension of the window. Window o covers places [o * stride - pad, o * stride - pad + size) of n.
 struct WindowLine {
@@ -39,6 +42,9 @@ struct WindowLine {
   }
 };
 
+template <class T>
+using BitsOf = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+
 // How the rows of a tile lie: the distances between places and between rows, in elements.
 struct TileSide {
   int64_t place;
@@ -56,53 +62,111 @@ struct Tile {
   }
 };
 
-// The types in which elements of T are combined: sums of floats are rounded once.
 template <class T>
-using Sum = std::conditional_t<std::is_integral_v<T>, T, double>;
+auto wide(T x) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return x;
+  } else {
+    return static_cast<float>(x);
+  }
+}
+
+// The largest and the smallest of floats without branches, with the meaning of Maximum and Minimum.
+template <class T>
+T of_equal(T x, T y, std::true_type) {
+  return std::bit_cast<T>(std::bit_cast<BitsOf<T>>(x) & std::bit_cast<BitsOf<T>>(y));
+}
+template <class T>
+T of_equal(T x, T y, std::false_type) {
+  return std::bit_cast<T>(std::bit_cast<BitsOf<T>>(x) | std::bit_cast<BitsOf<T>>(y));
+}
+template <bool kIsMaximum>
+struct Extreme {
+  template <Integer T>
+  T operator()(T x, T y) const {
+    return kIsMaximum ? (x > y ? x : y) : (x < y ? x : y);
+  }
+  template <Real T>
+  T operator()(T x, T y) const {
+    const T other = kIsMaximum ? (x > y ? x : y) : (x < y ? x : y);
+    const T ordered = x == y ? of_equal(x, y, std::bool_constant<kIsMaximum>()) : other;
+    return x != x ? x : ordered;
+  }
+};
+
+// The types in which elements are combined: sums of floats are rounded once.
+template <class T, class Combine>
+using Sum = std::conditional_t<
+    std::is_floating_point_v<T> && (std::is_same_v<Combine, Add> || std::is_same_v<Combine, Multiply>), double, T>;
 
 template <class In, class Out, class Combine>
 class LineScan {
  public:
-  using S = Sum<In>;
+  using S = Sum<decltype(wide(In{})), Combine>;
   LineScan(const WindowLine& line, const Tile& tile, S start, S* suffixes)
       : line_(line), tile_(tile), start_(start), suffixes_(suffixes) {}
 
+  // The usual numbers of lanes are constants, and so are the distances of neighbours.
   void run(const In* in, Out* out) {
-    if (tile_.in.lane == 1 && tile_.out.lane == 1) return run_with(in, out, std::integral_constant<int64_t, 1>());
-    run_with(in, out, int64_t{0});
+    const bool is_side_by_side = tile_.in.lane == 1 && tile_.out.lane == 1;
+    if (is_side_by_side && tile_.lanes == kLanes) return run_with(in, out, Constant<kLanes>(), Constant<1>());
+    if (is_side_by_side) return run_with(in, out, tile_.lanes, Constant<1>());
+    if (tile_.lanes == kRows) return run_with(in, out, Constant<kRows>(), int64_t{0});
+    run_with(in, out, tile_.lanes, int64_t{0});
   }
 
  private:
-  static S wide(In x) {
-    if constexpr (std::is_arithmetic_v<In>) {
-      return static_cast<S>(x);
+  template <int64_t kValue>
+  using Constant = std::integral_constant<int64_t, kValue>;
+  using Lanes = std::array<S, kLanes>;
+
+  static S widened(In x) { return static_cast<S>(wide(x)); }
+
+  template <class Count, class Step>
+  void run_with(const In* in, Out* out, Count lanes, Step step) {
+    if (line_.is_cumulative()) {
+      run_cumulative(in, out, lanes, step);
     } else {
-      return static_cast<S>(static_cast<float>(x));
+      run_blocks(in, out, lanes, step);
     }
   }
-  static Out narrow(S x) { return static_cast<Out>(x); }
+  // The distance of lanes: 1 where that is known.
+  template <int64_t kValue>
+  static Constant<kValue> distance(Constant<kValue> step, int64_t) {
+    return step;
+  }
+  static int64_t distance(int64_t, int64_t lane) { return lane; }
 
-  // Lanes stand side by side where Step is the constant 1.
-  template <class Step>
-  void run_with(const In* in, Out* out, Step) {
-    const auto in_lane = [&] {
-      if constexpr (std::is_same_v<Step, int64_t>) {
-        return tile_.in.lane;
-      } else {
-        return Step();
+  // All windows begin at the first place.
+  template <class Count, class Step>
+  void run_cumulative(const In* in, Out* out, Count lanes, Step step) {
+    const auto in_lane = distance(step, tile_.in.lane);
+    const auto out_lane = distance(step, tile_.out.lane);
+    Lanes sum{};
+    for (int64_t l = 0; l < lanes; ++l) sum[static_cast<size_t>(l)] = start_;
+    int64_t next = 0;
+    for (int64_t o = 0; o < line_.outputs; ++o) {
+      const int64_t end = std::min(line_.begin(o) + line_.size, line_.n);
+      for (; next < end; ++next) {
+        const In* row = in + next * tile_.in.place;
+        for (int64_t l = 0; l < lanes; ++l) {
+          S& s = sum[static_cast<size_t>(l)];
+          s = Combine()(s, widened(row[l * in_lane]));
+        }
       }
-    }();
-    const auto out_lane = [&] {
-      if constexpr (std::is_same_v<Step, int64_t>) {
-        return tile_.out.lane;
-      } else {
-        return Step();
-      }
-    }();
+      Out* to = out + o * tile_.out.place;
+      for (int64_t l = 0; l < lanes; ++l) to[l * out_lane] = static_cast<Out>(sum[static_cast<size_t>(l)]);
+    }
+  }
+
+  template <class Count, class Step>
+  void run_blocks(const In* in, Out* out, Count lanes, Step step) {
+    const auto in_lane = distance(step, tile_.in.lane);
+    const auto out_lane = distance(step, tile_.out.lane);
+    Lanes prefix{};
     int64_t block = -2;
     int64_t boundary = 0;  // between what is left of a block and the next
     int64_t next = 0;      // what the prefix takes in next
-    bool has_prefix = false;
     for (int64_t o = 0; o < line_.outputs; ++o) {
       const int64_t begin = line_.begin(o);
       const int64_t end = std::min(begin + line_.size, line_.n);
@@ -110,49 +174,46 @@ class LineScan {
       if (own != block) {
         block = own;
         boundary = next = std::min((block + 1) * line_.size, line_.n);
-        has_prefix = false;
-        if (block >= 0) scan_back(in, in_lane, block * line_.size, boundary);
+        for (int64_t l = 0; l < lanes; ++l) prefix[static_cast<size_t>(l)] = start_;
+        if (block >= 0) scan_back(in, lanes, in_lane, {block * line_.size, boundary});
       }
       for (; next < end; ++next) {
-        take_in(in + next * tile_.in.place, in_lane, has_prefix);
-        has_prefix = true;
+        const In* row = in + next * tile_.in.place;
+        for (int64_t l = 0; l < lanes; ++l) {
+          S& s = prefix[static_cast<size_t>(l)];
+          s = Combine()(s, widened(row[l * in_lane]));
+        }
       }
-      const bool has_suffix = begin > 0 && begin < boundary;
-      const S* suffix = has_suffix ? suffixes_ + (begin - block * line_.size) * tile_.lanes : nullptr;
-      write(out + o * tile_.out.place, out_lane, suffix, end > boundary);
-    }
-  }
-
-  template <class Lane>
-  void take_in(const In* in, Lane lane, bool has_prefix) {
-    if (!has_prefix) {
-      for (int64_t l = 0; l < tile_.lanes; ++l) prefix_[l] = wide(in[l * lane]);
-    } else {
-      for (int64_t l = 0; l < tile_.lanes; ++l) prefix_[l] = Combine()(prefix_[l], wide(in[l * lane]));
-    }
-  }
-
-  // From every place of [first, end) on, what is left of the block.
-  template <class Lane>
-  void scan_back(const In* in, Lane lane, int64_t first, int64_t end) {
-    for (int64_t at = end - 1; at >= first; --at) {
-      const In* row = in + at * tile_.in.place;
-      S* suffix = suffixes_ + (at - first) * tile_.lanes;
-      if (at + 1 == end) {
-        for (int64_t l = 0; l < tile_.lanes; ++l) suffix[l] = wide(row[l * lane]);
+      Out* to = out + o * tile_.out.place;
+      if (begin > 0 && begin < boundary) {
+        const S* suffix = suffixes_ + (begin - block * line_.size) * tile_.lanes;
+        for (int64_t l = 0; l < lanes; ++l) {
+          to[l * out_lane] = static_cast<Out>(Combine()(suffix[l], prefix[static_cast<size_t>(l)]));
+        }
       } else {
-        for (int64_t l = 0; l < tile_.lanes; ++l) suffix[l] = Combine()(wide(row[l * lane]), suffix[l + tile_.lanes]);
+        for (int64_t l = 0; l < lanes; ++l) to[l * out_lane] = static_cast<Out>(prefix[static_cast<size_t>(l)]);
       }
     }
   }
 
-  template <class Lane>
-  void write(Out* out, Lane lane, const S* suffix, bool has_prefix) {
-    for (int64_t l = 0; l < tile_.lanes; ++l) {
-      S sum = start_;
-      if (suffix != nullptr) sum = Combine()(sum, suffix[l]);
-      if (has_prefix) sum = Combine()(sum, prefix_[l]);
-      out[l * lane] = narrow(sum);
+  struct Range {
+    int64_t first;
+    int64_t end;
+  };
+  // From every place of a block on, what is left of the block.
+  template <class Count, class Lane>
+  void scan_back(const In* in, Count lanes, Lane lane, const Range& block) {
+    Lanes sum{};
+    for (int64_t at = block.end - 1; at >= block.first; --at) {
+      const In* row = in + at * tile_.in.place;
+      S* suffix = suffixes_ + (at - block.first) * tile_.lanes;
+      const bool is_first = at + 1 == block.end;
+      for (int64_t l = 0; l < lanes; ++l) {
+        S& s = sum[static_cast<size_t>(l)];
+        const S x = widened(row[l * lane]);
+        s = is_first ? x : Combine()(x, s);
+        suffix[l] = s;
+      }
     }
   }
 
@@ -160,7 +221,6 @@ class LineScan {
   const Tile& tile_;
   const S start_;
   S* const suffixes_;
-  alignas(64) std::array<S, kLanes> prefix_;
 };
 
 // ---- the routine ----------------------------------------------------------------------------------------------------
@@ -176,15 +236,11 @@ using RunTile = void (*)(const WindowLine& line, Tile tile, int64_t first_in, in
 
 template <class In, class Out, class Start, class Combine>
 void run_tile(const WindowLine& line, Tile tile, int64_t first_in, int64_t first_out, const PassArrays& arrays) {
-  using S = Sum<In>;
+  using Scan = LineScan<In, Out, Combine>;
+  using S = typename Scan::S;
   if (line.is_mirrored) tile.mirror(line, first_in, first_out);
-  S start;
-  if constexpr (std::is_arithmetic_v<Start>) {
-    start = static_cast<S>(*reinterpret_cast<const Start*>(arrays.start));
-  } else {
-    start = static_cast<S>(static_cast<float>(*reinterpret_cast<const Start*>(arrays.start)));
-  }
-  LineScan<In, Out, Combine>(line, tile, start, reinterpret_cast<S*>(arrays.suffixes))
+  const auto start = static_cast<S>(wide(*reinterpret_cast<const Start*>(arrays.start)));
+  Scan(line, tile, start, reinterpret_cast<S*>(arrays.suffixes))
       .run(reinterpret_cast<const In*>(arrays.in) + first_in, reinterpret_cast<Out*>(arrays.out) + first_out);
 }
 
@@ -198,7 +254,7 @@ struct Pass {
   // Rows side by side are neighbours in memory, or the same place of several rows.
   bool has_inner_lanes() const { return inner > 1; }
   int64_t tiles_of_row() const { return has_inner_lanes() ? ceil_div(inner, kLanes) : 1; }
-  int64_t tiles() const { return has_inner_lanes() ? outer * tiles_of_row() : ceil_div(outer, kLanes); }
+  int64_t tiles() const { return has_inner_lanes() ? outer * tiles_of_row() : ceil_div(outer, kRows); }
   RowParts parts() const { return {tiles(), 2 * line.n * std::min(kLanes, has_inner_lanes() ? inner : outer)}; }
   int64_t suffix_bytes() const {
     return line.is_cumulative() ? 0 : std::min(line.size, line.n) * kLanes * static_cast<int64_t>(sizeof(double));
@@ -206,9 +262,9 @@ struct Pass {
 
   void run_tile(int64_t number, const PassArrays& arrays) const {
     if (!has_inner_lanes()) {
-      const int64_t row = number * kLanes;
-      return run(line, {{1, line.n}, {1, line.outputs}, std::min(kLanes, outer - row)}, row * line.n,
-                 row * line.outputs, arrays);
+      const int64_t row = number * kRows;
+      return run(line, {{1, line.n}, {1, line.outputs}, std::min(kRows, outer - row)}, row * line.n, row * line.outputs,
+                 arrays);
     }
     const int64_t row = number / tiles_of_row();
     const int64_t lane = number % tiles_of_row() * kLanes;
@@ -225,9 +281,9 @@ void with_combiner(Reducer reducer, F&& f) {
     case Reducer::mul:
       return f.template operator()<Multiply>();
     case Reducer::max:
-      return f.template operator()<Maximum>();
+      return f.template operator()<Extreme<true>>();
     case Reducer::min:
-      return f.template operator()<Minimum>();
+      return f.template operator()<Extreme<false>>();
     case Reducer::and_:
       return f.template operator()<And>();
     case Reducer::or_:
@@ -245,7 +301,8 @@ struct PassTypes {
 
 template <class T, class Combine>
 RunTile run_of(const PassTypes& types) {
-  if constexpr (!std::invocable<Combine, Sum<T>, Sum<T>>) {
+  using Wide = decltype(wide(T{}));
+  if constexpr (!std::invocable<Combine, Wide, Wide>) {
     return nullptr;
   } else if constexpr (std::is_arithmetic_v<T>) {
     return run_tile<T, T, T, Combine>;
