@@ -258,7 +258,35 @@ bool has_meaning(Reducer reducer, DType type) {
   }
 }
 
+namespace {
+
+// Floats narrower than f32 are combined in f32, which holds 13 more of their bits at least.
+template <class Combine>
+void combine_narrow(DType type, std::span<const std::byte* const> inputs, size_t n, std::byte* result) {
+  constexpr size_t kBlock = 512;
+  constexpr Combine combine;
+  const auto width = static_cast<size_t>(bytes_of(type));
+  alignas(64) std::array<float, kBlock> sums;
+  alignas(64) std::array<float, kBlock> next;
+  for (size_t first = 0; first < n; first += kBlock) {
+    const size_t count = std::min(kBlock, n - first);
+    widen_floats(type, inputs[0] + first * width, sums.data(), count);
+    for (const std::byte* input : inputs.subspan(1)) {
+      widen_floats(type, input + first * width, next.data(), count);
+      for (size_t i = 0; i < count; ++i) sums[i] = combine(sums[i], next[i]);
+    }
+    narrow_floats(type, sums.data(), result + first * width, count);
+  }
+}
+
+}  // namespace
+
 void combine_block(Reducer reducer, DType type, std::span<const std::byte* const> inputs, size_t n, std::byte* result) {
+  if (is_floating(type) && bits_of(type) < 32) {
+    return with_functor(reducer, [&]<class Combine>() {
+      if constexpr (std::invocable<Combine, float, float>) combine_narrow<Combine>(type, inputs, n, result);
+    });
+  }
   constexpr size_t kBlock = 512;
   const DType sum_type = accumulator_type(type);
   const auto width = static_cast<size_t>(bytes_of(type));

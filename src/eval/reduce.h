@@ -11,8 +11,9 @@ namespace gshard {
 // Whether a reducer combines two elements of a type; `none` does not.
 bool has_meaning(Reducer reducer, DType type);
 
-// Combines n elements of each input, at least one, in their order; sums of floats are kept in f64 and rounded once, at
-// the end. The reducer has a meaning for the type. `result` may be an input.
+// Combines n elements of each input, at least one, in their order. Sums of floats are kept in a wider type (f32 for
+// those of 16 bits and fewer, else f64) and rounded once, at the end. The reducer has a meaning for the type. `result`
+// may be an input.
 void combine_block(Reducer reducer, DType type, std::span<const std::byte* const> inputs, size_t n, std::byte* result);
 
 // The same of whole arrays of one shape.

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/prepare_one_hot.h"
 #include "backend/cpu/random_routine.h"
+#include "backend/cpu/ragged_routine.h"
 #include "backend/cpu/select_routine.h"
 #include "backend/cpu/sort_routine.h"
 #include "backend/cpu/sum_rows_routine.h"
@@ -27,6 +28,8 @@ RowParts::RowParts(int64_t all_rows, int64_t work) : rows(all_rows) {
 
 std::unique_ptr<Routine> routine_of(const Instruction& x, const Wanted& wanted) {
   switch (x.op()) {
+    case Op::ragged_dot:
+      return make_ragged_dot(x);
     case Op::reduce_window:
       return make_windows(x);
     case Op::select_and_scatter:

@@ -53,9 +53,9 @@ bool keeps(T chosen, T candidate) {
 
 // The arrays as [outer, window dimensions, inner]: the window passes through the dimensions between the two one by one.
 struct Frames {
-  std::vector<WindowedDim> dims;
-  Dims places;   // of the operand and the result
-  Dims windows;  // of the source
+  std::vector<std::vector<Meeting>> taps;  // by dimension and place of the window
+  Dims places;                             // of the operand and the result
+  Dims windows;                            // of the source
   int64_t outer = 1;
   int64_t inner = 1;
 };
@@ -75,7 +75,8 @@ Frames frames_of(const Instruction& x) {
   while (first < end && is_passed_along(window[first])) frames.outer *= places[first++];
   while (end > first && is_passed_along(window[end - 1])) frames.inner *= places[--end];
   for (size_t d = first; d < end; ++d) {
-    frames.dims.push_back(dims[d]);
+    frames.taps.emplace_back();
+    for (int64_t at = 0; at < windows[d]; ++at) frames.taps.back().push_back(dims[d].taps_of(at));
     frames.places.push_back(places[d]);
     frames.windows.push_back(windows[d]);
   }
@@ -110,19 +111,15 @@ class Selector {
   // chosen_[l]: the place that the window chooses in column l; -1 where it lies on padding alone.
   void choose(const Dims& window, const T* operand) {
     std::fill_n(chosen_.begin(), lanes_, -1);
-    std::vector<Meeting>& taps = taps_;
-    taps.clear();
+    const auto taps = [&](size_t d) -> const Meeting& { return frames_.taps[d][static_cast<size_t>(window[d])]; };
     Dims counts;
-    for (size_t d = 0; d < window.size(); ++d) {
-      taps.push_back(frames_.dims[d].taps_of(window[d]));
-      counts.push_back(taps.back().count);
-    }
+    for (size_t d = 0; d < window.size(); ++d) counts.push_back(taps(d).count);
     if (is_among(0, counts)) return;
     Dims tap(window.size(), 0);
     bool is_first = true;
     do {
       int64_t place = 0;
-      for (size_t d = 0; d < tap.size(); ++d) place += (taps[d].first_i + tap[d] * taps[d].step_i) * strides_[d];
+      for (size_t d = 0; d < tap.size(); ++d) place += (taps(d).first_i + tap[d] * taps(d).step_i) * strides_[d];
       offer(place, operand + place * frames_.inner, is_first);
       is_first = false;
     } while (next_index(tap, counts));
@@ -186,7 +183,6 @@ class Selector {
   const Reducer reducer_;
   const int64_t lanes_;
   const Dims strides_;
-  std::vector<Meeting> taps_;
   std::array<Computed<T>, kLanes> best_{};
   std::array<Number, kLanes> chosen_{};
 };
@@ -197,7 +193,7 @@ class SelectRoutine : public Routine {
       : frames_(frames_of(x)), type_(x.shape().type()), rule_(rule), reducer_(reducer) {
     places_ = Shape(DType::pred, frames_.places).element_count();
     windows_ = Shape(DType::pred, frames_.windows).element_count();
-    for (const WindowedDim& d : frames_.dims) taps_ *= std::min(d.window.size, d.input);
+    for (const WindowDim& d : x.attrs<WindowAttrs>().window.dims) taps_ = saturating_multiply(taps_, d.size);
   }
 
   std::string describe() const override {
@@ -207,7 +203,8 @@ class SelectRoutine : public Routine {
   void run(const Arrays& arrays, const ParallelLoop& loop) const override {
     const int64_t across = ceil_div(frames_.inner, kLanes);
     const int64_t lanes = std::min(frames_.inner, kLanes);
-    const RowParts cut(frames_.outer * across, (windows_ * (taps_ + 2) + places_) * lanes);
+    const RowParts cut(frames_.outer * across,
+                       saturating_multiply(saturating_multiply(windows_, taps_) + places_, lanes));
     loop(cut.count(), [&](int64_t part) {
       for (int64_t run = cut.first(part); run < cut.end(part); ++run) {
         run_lanes(arrays, run / across, run % across * kLanes);
