@@ -435,6 +435,8 @@ class Apt:
         # What the system does after an update is not for lists of our own.
         text = (f'#clear Acquire::Languages;\nAcquire::Languages {{ {codes} }};\nDir::State "{root}/state";\n'
                 f'Dir::State::status "/var/lib/dpkg/status";\nDir::Cache "{root}/cache";\nAcquire::Retries "3";\n'
+                # Images for containers turn these off, and then each call reads all lists again.
+                f'Dir::Cache::pkgcache "pkgcache.bin";\nDir::Cache::srcpkgcache "srcpkgcache.bin";\n'
                 f'APT::Update::Error-Mode "any";\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n')
         if os.geteuid() == 0:
             text += 'APT::Sandbox::User "root";\n'
