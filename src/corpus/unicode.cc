@@ -81,6 +81,13 @@ std::optional<size_t> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+std::string valid_utf8(std::string_view text) {
+  if (!find_invalid_utf8(text)) return std::string(text);
+  std::string valid;
+  for (const char32_t c : code_points_of(text)) append_utf8(valid, c);
+  return valid;
+}
+
 std::u32string code_points_of(std::string_view text) {
   std::u32string points;
   points.reserve(text.size());

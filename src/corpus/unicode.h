@@ -15,6 +15,9 @@ namespace gshard {
 // Where the first byte stands that is no UTF-8.
 std::optional<size_t> find_invalid_utf8(std::string_view text);
 
+// With U+FFFD in the place of bytes that are no UTF-8.
+std::string valid_utf8(std::string_view text);
+
 // The code points; invalid bytes are U+FFFD.
 std::u32string code_points_of(std::string_view text);
 void append_utf8(std::string& text, char32_t c);

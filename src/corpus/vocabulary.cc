@@ -21,13 +21,6 @@ constexpr const char* kFormat = "gshard vocabulary 1";
 
 std::string description_path(const std::string& folder) { return folder + "/vocabulary.json"; }
 
-std::string valid_utf8(std::string_view text) {
-  if (!find_invalid_utf8(text)) return std::string(text);
-  std::string valid;
-  for (const char32_t c : code_points_of(text)) append_utf8(valid, c);
-  return valid;
-}
-
 int32_t tag_of(const Vocabulary& vocabulary, const std::string& symbol, const std::string& language) {
   if (const auto id = vocabulary.id_of_symbol(symbol)) return *id;
   throw Error::program(

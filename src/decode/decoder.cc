@@ -8,6 +8,7 @@
 
 #include "eval/arguments.h"
 #include "ops/infer.h"
+#include "runtime/array_archive.h"
 
 namespace gshard {
 namespace {
@@ -99,6 +100,18 @@ void Decoder::set_weights(NamedArrays weights) {
   }
   arrays_ = std::move(weights);
   for (auto& [key, model] : programs_) give_weights(*model);
+}
+
+void Decoder::load_weights(const std::string& path) {
+  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
+  NamedArrays weights;
+  for (const auto& [name, shape] : weights_) {
+    if (!archive->names().contains(name)) {
+      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape));
+    }
+    weights.emplace(name, archive->read(name, shape));
+  }
+  set_weights(std::move(weights));
 }
 
 void Decoder::share_weights(const CompiledModel& model) {

@@ -62,6 +62,8 @@ class Decoder {
   // The weights that it needs, by name.
   const std::map<std::string, Shape>& weights() const { return weights_; }
   void set_weights(NamedArrays weights);
+  // Those of an archive (runtime/array_archive.h).
+  void load_weights(const std::string& path);
   // Those of a model in training: the same memory where they lie on the devices alike. Until drop_weights() a step of
   // training writes its new weights elsewhere.
   void share_weights(const CompiledModel& model);

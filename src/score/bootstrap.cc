@@ -28,12 +28,6 @@ Counts weighted_sum(const std::vector<Counts>& clusters, const std::vector<int64
   return sum;
 }
 
-// The score of all rows once, and its interval.
-ScoredInterval scored(const Clusters& clusters, uint64_t seed,
-                      const std::function<double(const std::vector<int64_t>&)>& score) {
-  return {score(std::vector<int64_t>(clusters.size(), 1)), bootstrap(clusters, seed, score)};
-}
-
 }  // namespace
 
 Clusters::Clusters(const std::vector<std::string>& keys) {
@@ -75,26 +69,33 @@ double weighted_chrf(const std::vector<ChrfCounts>& clusters, const std::vector<
   return chrf(weighted_sum(clusters, times));
 }
 
+ScoredInterval score_with_interval(const Clusters& clusters, uint64_t seed,
+                                   const std::function<double(const std::vector<int64_t>&)>& score) {
+  return {score(std::vector<int64_t>(clusters.size(), 1)), bootstrap(clusters, seed, score)};
+}
+
 ScoredInterval bleu_with_interval(const Clusters& clusters, const std::vector<BleuCounts>& rows, uint64_t seed) {
   const std::vector<BleuCounts> sums = by_cluster(clusters, rows);
-  return scored(clusters, seed, [&](const auto& times) { return weighted_bleu(sums, times); });
+  return score_with_interval(clusters, seed, [&](const auto& times) { return weighted_bleu(sums, times); });
 }
 
 ScoredInterval chrf_with_interval(const Clusters& clusters, const std::vector<ChrfCounts>& rows, uint64_t seed) {
   const std::vector<ChrfCounts> sums = by_cluster(clusters, rows);
-  return scored(clusters, seed, [&](const auto& times) { return weighted_chrf(sums, times); });
+  return score_with_interval(clusters, seed, [&](const auto& times) { return weighted_chrf(sums, times); });
 }
 
 ScoredInterval bleu_difference(const Clusters& clusters, const std::vector<BleuCounts>& first,
                                const std::vector<BleuCounts>& second, uint64_t seed) {
   const std::vector<BleuCounts> a = by_cluster(clusters, first), b = by_cluster(clusters, second);
-  return scored(clusters, seed, [&](const auto& times) { return weighted_bleu(a, times) - weighted_bleu(b, times); });
+  return score_with_interval(clusters, seed,
+                             [&](const auto& times) { return weighted_bleu(a, times) - weighted_bleu(b, times); });
 }
 
 ScoredInterval chrf_difference(const Clusters& clusters, const std::vector<ChrfCounts>& first,
                                const std::vector<ChrfCounts>& second, uint64_t seed) {
   const std::vector<ChrfCounts> a = by_cluster(clusters, first), b = by_cluster(clusters, second);
-  return scored(clusters, seed, [&](const auto& times) { return weighted_chrf(a, times) - weighted_chrf(b, times); });
+  return score_with_interval(clusters, seed,
+                             [&](const auto& times) { return weighted_chrf(a, times) - weighted_chrf(b, times); });
 }
 
 }  // namespace gshard

@@ -56,6 +56,9 @@ struct ScoredInterval {
   Interval interval;
 };
 
+// `score` with each cluster once, and its interval.
+ScoredInterval score_with_interval(const Clusters& clusters, uint64_t seed,
+                                   const std::function<double(const std::vector<int64_t>&)>& score);
 ScoredInterval bleu_with_interval(const Clusters& clusters, const std::vector<BleuCounts>& rows, uint64_t seed);
 ScoredInterval chrf_with_interval(const Clusters& clusters, const std::vector<ChrfCounts>& rows, uint64_t seed);
 // Of two systems on the same rows: first - second, resampled together.

@@ -33,6 +33,9 @@ Command add_machine(CLI::App& root);
 // The subcommands of `gshard corpus`.
 std::vector<Command> add_corpus(CLI::App& root);
 Command add_report(CLI::App& root);
+Command add_translate(CLI::App& root);
+Command add_score(CLI::App& root);
+Command add_evaluate(CLI::App& root);
 Command add_help(CLI::App& root);
 
 }  // namespace gshard

@@ -14,8 +14,8 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, and prepares text\n"
-    "to train translation on.\n"
+    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to\n"
+    "train translation on, and translates.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
@@ -38,6 +38,7 @@ int run(int argc, const char* const* argv) {
                                    add_explain(root), add_check(root),   add_machine(root),   add_model(root)};
   for (Command& command : add_corpus(root)) commands.push_back(std::move(command));
   commands.push_back(add_report(root));
+  for (const auto add : {add_translate, add_score, add_evaluate}) commands.push_back(add(root));
   commands.push_back(add_help(root));
   return parse_and_run(root, commands, argc, argv);
 }

@@ -1,0 +1,209 @@
+// gshard evaluate: what a model scores on held-out text, beside answers that need no model.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "base/error.h"
+#include "corpus/sha256.h"
+#include "runtime/output_file.h"
+#include "runtime/settings.h"
+#include "score/baselines.h"
+#include "score/evaluation.h"
+#include "tools/table.h"
+#include "tools/terminal.h"
+#include "tools/translation.h"
+#include "tools/usage.h"
+#include "version.h"
+
+namespace gshard {
+namespace {
+
+constexpr const char* kNotes =
+    "Translates what is held out of training and scores it with BLEU and chrF++ as sacrebleu computes\n"
+    "them, by language and by where the text is from. Beside the model stand two answers that need none:\n"
+    "the source itself (copy), and the translation of the training sentence whose source is most similar\n"
+    "(nearest). Intervals are of 95 %, by bootstrap over distinct target sentences. Languages with much\n"
+    "and little training text are compared on the sentences that most of them have.\n"
+    "\n"
+    "With --out the translations and references are written as plain text, one sentence a line, with the\n"
+    "sacrebleu command that reproduces each figure.\n"
+    "\n"
+    "Examples:\n"
+    "  gshard evaluate --model run/model\n"
+    "  gshard evaluate --model run/model --corpus corpus --most 100 --out scores";
+
+constexpr const char* kCaveat = "these figures compare runs on this text only, never with WMT or FLORES\n";
+
+struct EvaluationOptions {
+  TranslationArguments model;
+  std::string corpus;
+  std::string part = "test";
+  uint64_t most = 0;
+  std::string out;
+};
+
+// The corpus of the model's training.
+std::string corpus_of(const ModelFolder& folder) {
+  std::string corpus;
+  Settings settings({{"corpus", &corpus, ""}});
+  settings.read(folder.path() + "/config.toml", Settings::Others::pass);
+  if (corpus.empty()) throw Error::usage("--corpus: the model does not say which corpus it was trained on; give one");
+  return corpus;
+}
+
+// ---- translating ----------------------------------------------------------------------------------------------------
+
+// The first so many rows of each direction that the model knows; 0 for all.
+std::vector<BaselineRow> chosen(std::vector<BaselineRow> rows, const ModelFolder& folder, uint64_t most) {
+  std::map<LanguagePair, uint64_t> counts;
+  for (const LanguagePair& direction : folder.directions()) counts[direction] = 0;
+  std::vector<BaselineRow> kept;
+  for (BaselineRow& row : rows) {
+    const auto found = counts.find({row.pair.source_language, row.pair.target_language});
+    if (found == counts.end() || (most > 0 && found->second == most)) continue;
+    ++found->second;
+    kept.push_back(std::move(row));
+  }
+  if (kept.empty()) throw Error::program("the corpus holds out nothing in the languages of the model");
+  return kept;
+}
+
+std::vector<EvaluatedRow> translated(std::vector<BaselineRow> rows, TextTranslator& translator) {
+  constexpr size_t kAtOnce = 256;
+  std::vector<EvaluatedRow> evaluated;
+  for (size_t first = 0; first < rows.size(); first += kAtOnce) {
+    std::vector<TextPair> pairs;
+    const size_t end = std::min(first + kAtOnce, rows.size());
+    for (size_t i = first; i < end; ++i) pairs.push_back(rows[i].pair);
+    const std::vector<TranslatedLine> lines = translator.translate(pairs);
+    for (size_t i = first; i < end; ++i) {
+      evaluated.push_back({std::move(rows[i].pair), lines[i - first].text(), std::move(rows[i].nearest)});
+    }
+    put_progress(fmt::format("{} of {} rows translated", end, rows.size()));
+  }
+  return evaluated;
+}
+
+// ---- tables ---------------------------------------------------------------------------------------------------------
+
+std::string with_range(const ScoredInterval& s) {
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", s.score, s.interval.low, s.interval.high);
+}
+
+std::string difference(const ScoredInterval& s) {
+  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", s.score, s.interval.low, s.interval.high);
+}
+
+Table table_of(const std::string& title) {
+  return Table({{title},
+                {"rows", Align::right},
+                {"sentences", Align::right},
+                {"BLEU", Align::right},
+                {"chrF++", Align::right},
+                {"copy", Align::right},
+                {"chrF++", Align::right},
+                {"nearest", Align::right},
+                {"chrF++", Align::right},
+                {"BLEU - nearest", Align::right},
+                {"chrF++ - copy", Align::right}});
+}
+
+void add_row(Table& table, const GroupScores& s) {
+  const auto plain = [](const ScoredInterval& score) { return fmt::format("{:.1f}", score.score); };
+  table.add({s.name, with_separators(static_cast<int64_t>(s.rows)), with_separators(static_cast<int64_t>(s.sentences)),
+             with_range(s.bleu[0]), with_range(s.chrf[0]), plain(s.bleu[1]), plain(s.chrf[1]), plain(s.bleu[2]),
+             plain(s.chrf[2]), difference(s.bleu_over_nearest), difference(s.chrf_over_copy)});
+}
+
+std::string thirds_table(const Evaluation& evaluation, const std::string& corpus) {
+  std::map<std::string, int64_t> training;
+  for (const DirectionCounts& counts : directions_of(read_corpus(corpus))) {
+    training[counts.direction.name()] = counts.pairs[static_cast<size_t>(Part::train)];
+  }
+  const std::optional<Thirds> thirds = evaluation.thirds(training);
+  if (!thirds) return "\ntoo few languages have sentences in common to compare those with much and little text\n";
+  Table table = table_of("languages with");
+  for (const GroupScores& scores : thirds->scores) add_row(table, scores);
+  return fmt::format("\non the sentences that {} languages and more have\n{}{}", thirds->least_directions, table.text(),
+                     kCaveat);
+}
+
+// ---- files ----------------------------------------------------------------------------------------------------------
+
+std::string sha256_of(const Evaluation& evaluation, const RowGroup& group) {
+  Sha256 hash;
+  for (const size_t row : group.rows) hash.add(row_of(evaluation.rows()[row].pair));
+  return to_hex(hash.digest());
+}
+
+// A group's name in a path: origins are any text.
+std::string file_name(std::string name) {
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '_'; }, '_');
+  return name;
+}
+
+// Writes translations and references of a group; the figures with the command that reproduces them.
+std::string written(const Evaluation& evaluation, const RowGroup& group, const GroupScores& scores,
+                    const std::string& folder) {
+  const std::string stem = fmt::format("{}/{}", folder, file_name(group.name));
+  OutputFile hypotheses(stem + ".hypothesis.txt"), references(stem + ".reference.txt");
+  for (const size_t row : group.rows) {
+    hypotheses.write(evaluation.rows()[row].hypothesis + "\n");
+    references.write(evaluation.rows()[row].pair.target + "\n");
+  }
+  hypotheses.finish();
+  references.finish();
+  return fmt::format(
+      "{}: BLEU {:.1f} (gshard {}; as sacrebleu nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp), test set sha256:{}\n"
+      "  sacrebleu {}.reference.txt -i {}.hypothesis.txt -m bleu chrf --chrf-word-order 2\n",
+      group.name, scores.bleu[0].score, GSHARD_VERSION, sha256_of(evaluation, group), stem, stem);
+}
+
+int evaluate(EvaluationOptions options) {
+  if (options.part != "dev" && options.part != "test") {
+    throw Error::usage(fmt::format("--part: '{}' is none of dev, test", options.part));
+  }
+  const LoadedModel model = load_model(options.model);
+  if (options.corpus.empty()) options.corpus = corpus_of(model.folder);
+  if (!options.out.empty()) make_folder(options.out);
+  const Part part = options.part == "dev" ? Part::dev : Part::test;
+  std::vector<BaselineRow> rows = chosen(baselines(options.corpus, part, put_progress), model.folder, options.most);
+  const Evaluation evaluation(translated(std::move(rows), *model.translator));
+  put_progress("scores and their intervals");
+
+  Table table = table_of(options.part);
+  std::string files;
+  for (const auto& groups : {evaluation.directions(), evaluation.origins()}) {
+    for (const RowGroup& group : groups) {
+      const GroupScores scores = evaluation.score(group);
+      add_row(table, scores);
+      if (!options.out.empty()) files += written(evaluation, group, scores, options.out);
+    }
+  }
+  add_row(table, evaluation.average("mean of languages", evaluation.directions()));
+  put(table.text() + kCaveat + thirds_table(evaluation, options.corpus));
+  if (!files.empty()) put("\n" + files);
+  report_dropped_choices(*model.translator);
+  return 0;
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& root) {
+  auto options = std::make_shared<EvaluationOptions>();
+  CLI::App* app = add_subcommand(root, "evaluate", "Score a model on held-out text, beside baselines", kNotes);
+  add_model_options(*app, options->model);
+  app->add_option("--corpus", options->corpus, "The folder of the corpus [the one that the model was trained on]")
+      ->type_name("DIR");
+  app->add_option("--part", options->part, "dev or test [test]")->type_name("PART");
+  add_count_option(*app, "--most", options->most, "Rows of each direction at most, the first ones; all without it");
+  add_search_options(*app, options->model);
+  app->add_option("--out", options->out, "Write translations and references here")->type_name("DIR");
+  return {app, [options] { return evaluate(*options); }};
+}
+
+}  // namespace gshard

@@ -1,0 +1,42 @@
+#include "corpus/sentences.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "corpus/unicode.h"
+
+namespace gshard {
+namespace {
+
+using testing::ElementsAre;
+
+// As many characters fit.
+CutText cut(std::string_view text, size_t most) {
+  return cut_text(text, [=](std::string_view part) { return code_points_of(tidy_text(part)).size() <= most; });
+}
+
+TEST(Sentences, EndWhereUnicodeSays) {
+  EXPECT_THAT(sentences_of("Is it? Yes, at 3.14 p.m. No!"), ElementsAre("Is it? ", "Yes, at 3.14 p.m. ", "No!"));
+  EXPECT_THAT(sentences_of("これは本です。それは?"), ElementsAre("これは本です。", "それは?"));
+  EXPECT_THAT(sentences_of(""), ElementsAre());
+}
+
+TEST(Sentences, AsManyAsFitAreAPart) {
+  const CutText two = cut("One is. Two is. Three is.", 16);
+  EXPECT_THAT(two.parts, ElementsAre("One is. Two is.", "Three is."));
+  EXPECT_FALSE(two.inside_sentences);
+  EXPECT_THAT(cut("One is. Two is. Three is.", 100).parts, ElementsAre("One is. Two is. Three is."));
+  EXPECT_THAT(cut(" \t ", 4).parts, ElementsAre());
+  EXPECT_THAT(cut("", 4).parts, ElementsAre());
+}
+
+TEST(Sentences, LongOnesAreCutBetweenWordsAndLongWordsWithin) {
+  const CutText words = cut("Yes. A sentence of words. No.", 11);
+  EXPECT_THAT(words.parts, ElementsAre("Yes.", "A sentence", "of words.", "No."));
+  EXPECT_TRUE(words.inside_sentences);
+  EXPECT_THAT(cut("abcdefghij kl", 4).parts, ElementsAre("abcd", "efgh", "ij", "kl"));
+  EXPECT_THAT(cut("äöü", 0).parts, ElementsAre("ä", "ö", "ü"));
+}
+
+}  // namespace
+}  // namespace gshard
