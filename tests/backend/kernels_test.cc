@@ -104,6 +104,22 @@ TEST(CpuKernels, CheapValuesOfSeveralReaders) {
   }
 }
 
+// A view of numbers per row that two kernels read ties neither to the other: the rows are one kernel, the columns one.
+TEST(CpuKernels, ViewsOfSeveralReaders) {
+  const std::string text =
+      "HloModule m\n"
+      "add {\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT s = f32[] add(a, b)\n}\n"
+      "ENTRY e {\n  x = f32[256,512] parameter(0)\n  zero = f32[] constant(0)\n"
+      "  square = f32[256,512] multiply(x, x)\n"
+      "  s = f32[256] reduce(square, zero), dimensions={1}, to_apply=add\n"
+      "  r = f32[256] rsqrt(s)\n  column = f32[256,1] reshape(r)\n  again = f32[256] reshape(column)\n"
+      "  b = f32[256,512] broadcast(again), dimensions={0}\n  y = f32[256,512] multiply(x, b)\n"
+      "  c = f32[512] reduce(y, zero), dimensions={0}, to_apply=add\n"
+      "  ROOT t = (f32[256,512], f32[512]) tuple(y, c)\n}\n";
+  expect_equal(text);
+  EXPECT_LE(cpu::Executable::compile(*parse_verified(text))->steps().size(), 2U);
+}
+
 // Vectors divided by one number: quotients are those of a division, limits too.
 TEST(CpuKernels, DivisionByOneNumber) {
   const auto module = parse_verified(
