@@ -4,12 +4,16 @@
     python3 -m venv .cache/peers && .cache/peers/bin/pip install -r bench/peers/requirements.txt
     .cache/peers/bin/python bench/peers/step_time.py build/gshard ../shared/hlo/scaled/*.hlo bench/hlo/conv_net.hlo
 
-For every file, on the same arguments and all cores: the median time of a step, the time of compiling, and what the
+With --devices N both run the program that `gshard partition --devices N` writes, on N virtual devices of one process:
+gshard partitions it by itself, XLA is given the text that came out.
+
+For every file, on the same arguments and all cores (on devices, arguments of the same sizes): the median time of a step, the time of compiling, and what the
 process needed at its peak beyond what it held before it read the program (for XLA: beyond Python and JAX). Each runs in
 a process of its own, one after the other; arguments that a step overwrites are copied outside of its time.
 """
 import argparse
 import json
+import os
 import pathlib
 import resource
 import statistics
@@ -49,14 +53,16 @@ def peak_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def run_xla(file, archive, repeat):
+def run_xla(file, archive, repeat, count):
     """One JSON line on standard output: the same figures as `gshard bench --json`."""
+    if count > 1:
+        os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
     import jax
     from jaxlib import _jax, xla_client
 
     jax.config.update("jax_enable_x64", True)
-    device = jax.devices()[0]
-    jax.device_put(np.zeros(1), device).block_until_ready()
+    devices = jax.devices()[:count]
+    jax.device_put(np.zeros(1), devices[0]).block_until_ready()
     before = peak_bytes()
     text = pathlib.Path(file).read_text()
     kinds = [shape.numpy_dtype() for shape in entry_of(text)]
@@ -66,17 +72,27 @@ def run_xla(file, archive, repeat):
     module = _hlo.hlo_module_from_text(text)
     computation = _hlo.XlaComputation(module.as_serialized_hlo_module_proto())
     mlir = _jax.mlir.xla_computation_to_mlir_module(computation)
-    program = device.client.compile_and_load(mlir, _jax.DeviceList((device,)), xla_client.CompileOptions())
+    compile_options = xla_client.CompileOptions()
+    compile_options.num_partitions = count
+    compile_options.device_assignment = xla_client.DeviceAssignment.create(np.arange(count).reshape(1, count))
+    program = devices[0].client.compile_and_load(mlir, _jax.DeviceList(tuple(devices)), compile_options)
     compile_seconds = time.perf_counter() - start
 
+    mesh = jax.sharding.Mesh(np.array(devices), ("device",))
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+
+    def placed(x):
+        return jax.device_put(x, devices[0] if count == 1 else everywhere, may_alias=False)
+
     def step():
-        buffers = [jax.device_put(x, device, may_alias=False) for x in host]
+        buffers = [placed(x) for x in host]
         for buffer in buffers:
             buffer.block_until_ready()
         begin = time.perf_counter()
         results = program.execute_sharded(buffers).disassemble_into_single_device_arrays()
         for shards in results:
-            shards[0].block_until_ready()
+            for shard in shards:
+                shard.block_until_ready()
         return time.perf_counter() - begin
 
     first = step()
@@ -107,10 +123,11 @@ def main():
     parser.add_argument("gshard")
     parser.add_argument("files", nargs="+")
     parser.add_argument("--repeat", type=int, default=0, help="timed runs; 0: as many as fit into a second")
+    parser.add_argument("--devices", type=int, default=1, help="virtual devices")
     parser.add_argument("--xla", metavar="ARGS.npz", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.xla:
-        return run_xla(options.files[0], options.xla, options.repeat)
+        return run_xla(options.files[0], options.xla, options.repeat, options.devices)
     print(f"{'':24} {'step ms':>10} {'':>18}  {'compile s':>10} {'':>18}  {'peak MiB':>10}")
     print(f"{'module':24} " + "  ".join([f"{'XLA':>10} {'gshard':>10} {'ratio':>7}"] * 3))
     for file in options.files:
@@ -118,8 +135,14 @@ def main():
             archive = f"{folder}/arguments.npz"
             write_arguments(pathlib.Path(file).read_text(), archive)
             repeat = ["--repeat", str(options.repeat)] if options.repeat else []
-            xla = figures([sys.executable, __file__, options.gshard, file, "--xla", archive, *repeat])
-            ours = figures([options.gshard, "bench", file, "--args", archive, "--json", *repeat])
+            devices = ["--devices", str(options.devices)] if options.devices > 1 else []
+            ours = figures([options.gshard, "bench", file, "--args", archive, "--json", *repeat, *devices])
+            text = file
+            if devices:
+                text = f"{folder}/parts.hlo"
+                subprocess.run([options.gshard, "partition", file, *devices, "-o", text], check=True)
+                write_arguments(pathlib.Path(text).read_text(), archive)
+            xla = figures([sys.executable, __file__, options.gshard, text, "--xla", archive, *repeat, *devices])
             if xla and ours:
                 print(row(pathlib.Path(file).stem, xla, ours), flush=True)
 

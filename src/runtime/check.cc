@@ -124,7 +124,7 @@ class Checker {
 
   std::vector<Literal> run_whole(std::span<const Literal> arguments) {
     if (options_.backend == Backend::reference) return leaves_of(whole_.run(arguments, evaluation_));
-    if (!whole_program_) whole_program_ = whole_.executable();
+    if (!whole_program_) whole_program_ = whole_.executable({.precision = options_.precision});
     return run(*whole_program_, arguments);
   }
 
@@ -132,7 +132,7 @@ class Checker {
     if (options_.backend == Backend::reference) {
       return leaves_of(run_partitioned(program, module_.entry()->root()->shape(), arguments, evaluation_));
     }
-    if (!parts_) parts_.emplace(devices_of(program), program);
+    if (!parts_) parts_.emplace(devices_of(program, {.precision = options_.precision}), program);
     return run(*parts_, arguments);
   }
 

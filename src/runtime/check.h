@@ -33,6 +33,8 @@ struct CheckOptions {
   // What the devices run on, and with CheckedTypes::declared the whole program too. In f64 the evaluator is done before
   // a program is compiled.
   Backend backend = Backend::reference;
+  // Of products on Backend::cpu, on both sides.
+  cpu::MatmulPrecision precision = cpu::MatmulPrecision::f32;
   double tolerance = 1e-9;
   // An output of which more than this share is NaN or infinite proves nothing.
   double most_non_finite = 0.01;

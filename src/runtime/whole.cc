@@ -39,9 +39,9 @@ Literal WholeProgram::run_widened(std::span<const Literal> arguments, const Eval
   return evaluate(*wide_, arguments, options);
 }
 
-Executable WholeProgram::executable() const {
-  if (on_all_) return Executable(devices_of(*on_all_), *on_all_);
-  return Executable(Devices(1), module_);
+Executable WholeProgram::executable(const DeviceOptions& options) const {
+  if (on_all_) return Executable(devices_of(*on_all_, options), *on_all_);
+  return Executable(Devices(1, options), module_);
 }
 
 Devices devices_of(const Boundary& program, const DeviceOptions& options) {

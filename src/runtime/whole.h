@@ -27,7 +27,7 @@ class WholeProgram {
   Literal run_widened(std::span<const Literal> arguments, const EvaluateOptions& options) const;
 
   // What run() evaluates, compiled.
-  Executable executable() const;
+  Executable executable(const DeviceOptions& options = {}) const;
 
   bool runs_on_one_device() const { return !on_all_; }
   // The program of all devices where one cannot run it, with its trace.

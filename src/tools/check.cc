@@ -48,6 +48,7 @@ struct Options {
   ShardingArguments sharding;
   ReplicationArguments replication;
   std::string backend;  // empty where not given
+  std::string precision = "f32";
   bool native = false;
   bool allow_non_finite = false;
   bool allow_constant = false;
@@ -171,6 +172,12 @@ int check_file(Options options) {
     if (options.native) options.check.types = CheckedTypes::declared;
     const bool is_compiled = options.backend.empty() ? options.native : options.backend == "cpu";
     options.check.backend = is_compiled ? Backend::cpu : Backend::reference;
+    if (options.precision == "bf16") {
+      if (!options.native || !is_compiled) {
+        throw Error::usage("--precision bf16 is of compiled programs in their declared types: give --native too");
+      }
+      options.check.precision = cpu::MatmulPrecision::bf16;
+    }
     options.check.every_value = options.bisect;
     if (options.allow_non_finite) options.check.allowed.push_back(Finding::non_finite);
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
@@ -203,6 +210,10 @@ Command add_check(CLI::App& root) {
                   "What the devices run on: cpu, compiled (default with --native),\nor reference, the evaluator "
                   "(default else, where compiling would take longer)")
       ->check(CLI::IsMember({"reference", "cpu"}));
+  app->add_option(
+         "--precision", options->precision,
+         "With --native: in what products and convolutions of f32 multiply on both\nsides: f32 (default) or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_flag("--bisect", options->bisect,
                 "Compare every value on the way too, and name the first that\ndiffers even where no output does");
   app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");

@@ -36,6 +36,15 @@ TEST(Check, EqualIsExitCode0AndOneLine) {
   }
 }
 
+TEST(Check, ProductsMayMultiplyInBf16OnBothSides) {
+  const Folder folder;
+  folder.write("m.hlo", kGram);
+  EXPECT_EQ(folder.gshard("check m.hlo --native --precision bf16").exit_code, 0);
+  const Outcome o = folder.gshard("check m.hlo --precision bf16");
+  EXPECT_EQ(o.exit_code, 2);
+  EXPECT_THAT(o.err, HasSubstr("give --native too"));
+}
+
 TEST(Check, DifferentIsExitCode1) {
   const Folder folder;
   folder.write("m.hlo", over_rows("ROOT y = f32[8,4] subtract(x, x)"));
