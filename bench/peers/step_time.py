@@ -74,6 +74,7 @@ def run_xla(file, archive, repeat, count):
     mlir = _jax.mlir.xla_computation_to_mlir_module(computation)
     compile_options = xla_client.CompileOptions()
     compile_options.num_partitions = count
+    compile_options.executable_build_options.use_spmd_partitioning = count > 1
     compile_options.device_assignment = xla_client.DeviceAssignment.create(np.arange(count).reshape(1, count))
     program = devices[0].client.compile_and_load(mlir, _jax.DeviceList(tuple(devices)), compile_options)
     compile_seconds = time.perf_counter() - start
