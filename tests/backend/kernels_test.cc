@@ -204,6 +204,9 @@ INSTANTIATE_TEST_SUITE_P(
                     ScatterCase{"batches", "[4,12,20]", "[4,6,1]", "[4,6,20]",
                                 "update_window_dims={2}, inserted_window_dims={1}, scatter_dims_to_operand_dims={1}, "
                                 "input_batching_dims={0}, scatter_indices_batching_dims={0}, index_vector_dim=2"},
+                    ScatterCase{"many_rows", "[6,300]", "[700,1]", "[700,300]",
+                                "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
+                                "index_vector_dim=1"},
                     ScatterCase{"long_rows", "[6,3000]", "[50,1]", "[50,3000]",
                                 "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
                                 "index_vector_dim=1"}),

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ceil_div.h"
+
 namespace gshard::cpu {
 namespace {
 
 // Lanes of a part are whole cache lines.
 constexpr int64_t kLanesOfPart = 1024;
+constexpr int64_t kLeastLanesInOrder = 64;
 
 Literal literal_of(const Shape& shape, const std::byte* bytes) {
   Literal literal = Literal::uninitialized(shape);
@@ -96,8 +99,12 @@ void KernelStep::set_functions(std::span<const KernelFunction> functions) {
   lanes_ = kernel.outer_lane < 0 ? 1 : kernel.loops[static_cast<size_t>(kernel.outer_lane)];
   const int64_t work = std::max<int64_t>(kernel.work(), 1);
   if (kernel.in_order) {
+    // Every part goes through all rows, of which it needs some lanes to pay.
+    const int64_t wanted = kWorkOfPart / std::max<int64_t>(work / lanes_, 1) + 1;
     row_step_ = rows_;
-    lane_step_ = std::min(lanes_, kLanesOfPart);
+    lane_step_ =
+        std::clamp(ceil_div(wanted, kLeastLanesInOrder) * kLeastLanesInOrder, kLeastLanesInOrder, kLanesOfPart);
+    lane_step_ = std::min(lanes_, lane_step_);
   } else if (lanes_ > kTileLanes && rows_ > kTileRows && permutes(kernel)) {
     row_step_ = std::max<int64_t>(kTileRows / kernel.row_block(), 1) * kernel.row_block();
     lane_step_ = kTileLanes;
