@@ -39,4 +39,9 @@ Value stop_gradient(Value x, Here here = Here::current());
 // cotangent. The callee must not draw from `rng`.
 Value checkpoint(Computation& callee, const std::vector<Value>& arguments, Here here = Here::current());
 
+// The same for what stands in a computation already: what was appended to it from instruction `first` on, but for
+// parameters, moves into the body of a checkpoint. Returns what stands for the results, arrays that were made there or
+// before; all other values that were made there are gone.
+std::vector<Value> checkpoint_since(size_t first, const std::vector<Value>& results, Here here = Here::current());
+
 }  // namespace gshard

@@ -140,7 +140,15 @@ class Router {
     return mean(sum(shares * gates, {-1})) * options_.experts;
   }
 
+  void report_tokens() const {
+    std::vector<Tensor> experts;
+    for (const Draft& draft : drafts_) experts.push_back(expand_dims(where(draft.kept > 0, draft.expert, -1), 0));
+    scope_.add_metric("experts", concatenate(experts, 0));
+    scope_.add_metric("gates", gates_);
+  }
+
   void report() const {
+    if (options_.report == GatingReport::tokens) report_tokens();
     Tensor per_expert;
     Tensor sent;
     for (const Draft& draft : drafts_) {

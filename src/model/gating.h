@@ -31,6 +31,9 @@ enum class NormalizeGates : uint8_t {
 // Whether choices that are not sent, by chance, count in their expert's capacity.
 enum class UnsentChoices : uint8_t { take_slots, take_none };
 
+// What of a routing becomes metrics: sums, or also what each token does.
+enum class GatingReport : uint8_t { sums, tokens };
+
 struct GatingOptions {
   int64_t experts = 0;
   int64_t choices = 2;           // experts per token; with one, its gate is its weight, not divided by anything
@@ -45,6 +48,7 @@ struct GatingOptions {
   // experts are alike (E^2 times the paper's l_aux). The z-loss is the mean of logsumexp(logits)^2.
   double balance_weight = 0.01;
   double z_weight = 0;
+  GatingReport report = GatingReport::sums;
 
   // Lingvo's: choices that are not sent take no slot.
   static GatingOptions lingvo(int64_t experts);
@@ -71,7 +75,8 @@ struct Routing {
 // The gating of one layer: softmax(logits) in the exact type. Where `is_token` is not of nothing it is pred, and what
 // is no token (padding) goes nowhere, takes no place and counts in no loss. Adds to the scope's metrics
 // tokens_per_expert [E], dropped (the share of choices that were sent and found no place), entropy (of the gates, in
-// nats) and balance, and the losses of the options.
+// nats) and balance, those of single tokens experts [K,G,S] (-1 where it is not sent or finds no place) and gates
+// [G,S,E] where they are asked for, and the losses of the options.
 Routing route(const Scope& scope, Tensor logits, Tensor is_token, const GatingOptions& options,
               Here here = Here::current());
 

@@ -20,6 +20,28 @@ std::map<std::string, std::string> all_along(const char* axis, std::initializer_
   return cuts;
 }
 
+// How products of tokens [rows] with a vocabulary of vectors are cut, together the devices of the data axis.
+struct VocabularyCut {
+  int64_t rows = 1;
+  int64_t vocab = 1;
+  int64_t vector = 1;
+};
+
+// The least cut of vectors, which makes sums, and then of vocabulary, with which none of tokens [rows, vector], table
+// [vocab, vector] and logits [rows, vocab] is held at more than 1 / parts.
+std::optional<VocabularyCut> vocabulary_cut(int64_t data, int64_t model, int64_t parts) {
+  for (int64_t vector = 1; vector <= data; ++vector) {
+    if (data % vector != 0) continue;
+    for (int64_t vocab = 1; vocab <= data / vector; ++vocab) {
+      if (data / vector % vocab != 0) continue;
+      const int64_t rows = data / vector / vocab;
+      if (std::min({rows * vector, vocab * model * vector, rows * vocab * model}) < parts) continue;
+      return VocabularyCut{rows, vocab, vector};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 MeshLayout::MeshLayout(Mesh mesh, std::map<std::string, std::string> cuts)
@@ -49,6 +71,25 @@ MeshLayout MeshLayout::mixed(int64_t data, int64_t model) {
   auto cuts = all_along("data", {"batch", "group", "expert"});
   cuts.merge(all_along("model", {"heads", "ff", "vocab"}));
   return {Mesh({{"data", data}, {"model", model}}), std::move(cuts)};
+}
+
+MeshLayout MeshLayout::nothing_whole(int64_t data, int64_t model, int64_t parts) {
+  const auto cut = vocabulary_cut(data, model, parts);
+  if (!cut) {
+    throw Error::usage(
+        fmt::format("layout: {} x {} devices are too few to hold 1/{} of each embedding", data, model, parts));
+  }
+  auto cuts = all_along("rows+vocab+vector", {"batch", "group", "expert"});
+  cuts.merge(all_along("model", {"heads", "ff"}));
+  cuts.merge(std::map<std::string, std::string>{{"vocab", "model"},
+                                                {"model.table", "vector+vocab"},
+                                                {"batch.table", "rows"},
+                                                {"vocab.logits", "vocab+model"},
+                                                {"model.logits", "vector"},
+                                                {"batch.logits", "rows"},
+                                                {"batch.vocab", "rows+vector"}});
+  return {Mesh({{"rows", cut->rows}, {"vocab", cut->vocab}, {"vector", cut->vector}, {"model", model}}),
+          std::move(cuts)};
 }
 
 MeshLayout MeshLayout::with_state_over(std::string axis) const {
@@ -86,7 +127,8 @@ std::vector<std::string> MeshLayout::axes_of(const Axes& dims) const {
   std::vector<std::string> result;
   for (const std::string& dim : dims) {
     std::vector<std::string> axes;
-    const auto cut = cuts_.find(dim);
+    auto cut = cuts_.find(dim);
+    if (cut == cuts_.end()) cut = cuts_.find(dim.substr(0, dim.find('.')));
     for (const std::string& axis : split(cut == cuts_.end() ? "" : cut->second, '+')) {
       if (taken.insert(axis).second) axes.push_back(axis);
     }

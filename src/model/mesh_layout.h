@@ -10,8 +10,12 @@
 //
 //   batch    sequences               heads  attention heads
 //   group    groups of tokens        ff     hidden size of feed-forward layers and experts
-//   expert   experts                 vocab  rows of embeddings
+//   expert   experts                 vocab  rows of embeddings, and logits
 //   model    the size of a token's vector
+//
+// A name with a dot is cut as its own entry says or, where there is none, as what stands before the dot: "model.table"
+// and "batch.table", where tokens are looked up in embeddings; "vocab.logits", "model.logits" and "batch.logits", where
+// these are multiplied with the last layer's result; "batch.vocab", the sequences of logits.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +46,12 @@ class MeshLayout {
   static MeshLayout tensor(int64_t devices);
   // experts() over one axis of a mesh, tensor() over the other.
   static MeshLayout mixed(int64_t data, int64_t model);
+
+  // experts(data), or mixed(data, model), where of embeddings, their gradients and what is multiplied with them no
+  // device holds more than 1 / parts either. Tokens are looked up in a part of their vectors, and logits are products
+  // that are cut by tokens, by vocabulary and, if it must be, by vectors. Throws Error(usage) where there are too few
+  // devices: 64 parts take 2,048, or 512 x 8.
+  static MeshLayout nothing_whole(int64_t data, int64_t model = 1, int64_t parts = 64);
 
   // The same, where the optimiser's state is also cut along this axis, if a dimension of its size is left.
   MeshLayout with_state_over(std::string axis) const;

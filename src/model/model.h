@@ -16,6 +16,7 @@
 // model of a trillion parameters is as quick to write as a small one.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -184,6 +185,10 @@ class Scope {
   Tensor uniform(const Dims& sizes, Here here = Here::current()) const;
   // Elements are 0 with this probability, and the others greater for it; as they are in evaluation.
   Tensor dropout(Tensor x, double rate, Here here = Here::current()) const;
+
+  // What `body` makes, of which nothing is kept for the backward pass: it is computed again there. The parameters,
+  // metrics and losses that it declares are the model's as ever; other values that it makes end with it.
+  Tensor recomputed(const std::function<Tensor()>& body, Here here = Here::current()) const;
 
   void add_metric(std::string_view name, Tensor value) const;
   void add_loss(std::string_view name, Tensor scalar) const;

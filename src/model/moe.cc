@@ -45,20 +45,27 @@ Tensor dispatch_by_scatter(const Scope& scope, const Routing& routing, Tensor to
   return transpose(reshape(rows, {groups, routing.experts, routing.capacity, size}), {1, 0, 2, 3});
 }
 
+// Rows of table [...,rows,size] by their indices [...,n]: [...,n,size].
+Tensor rows_at(Tensor table, Tensor indices) {
+  const auto batches = static_cast<int64_t>(indices.rank()) - 1;
+  GatherAttrs attributes;
+  attributes.offset_dims = {batches + 1};
+  attributes.collapsed_slice_dims = {batches};
+  attributes.start_index_map = {batches};
+  for (int64_t d = 0; d < batches; ++d) attributes.operand_batching_dims.push_back(d);
+  attributes.start_indices_batching_dims = attributes.operand_batching_dims;
+  attributes.index_vector_dim = batches + 1;
+  attributes.slice_sizes.resize(table.rank(), 1);
+  attributes.slice_sizes.back() = table.dim(table.rank() - 1);
+  return gather(table, indices, attributes);
+}
+
 Tensor combine_by_gather(const Scope& scope, const Routing& routing, Tensor expert_out) {
-  const int64_t size = expert_out.dim(3);
-  const Tensor rows = reshape(expert_out, {expert_out.dim(0), routing.experts * routing.capacity, size});
-  GatherAttrs attributes;  // rows that no slot has are another's, with a weight of 0
-  attributes.offset_dims = {2};
-  attributes.collapsed_slice_dims = {1};
-  attributes.start_index_map = {1};
-  attributes.operand_batching_dims = {0};
-  attributes.start_indices_batching_dims = {0};
-  attributes.index_vector_dim = 2;
-  attributes.slice_sizes = {1, 1, size};
+  const Tensor rows = reshape(expert_out, {expert_out.dim(0), routing.experts * routing.capacity, expert_out.dim(3)});
   Tensor total;
   for (const Choice& choice : routing.choices) {
-    const Tensor own = scope.exact(gather(rows, row_of(choice, routing), attributes));
+    // Rows that no slot has are another's, with a weight of 0.
+    const Tensor own = scope.exact(rows_at(rows, row_of(choice, routing)));
     const Tensor weighted = own * expand_dims(choice.weight, -1);
     total = total.instruction() == nullptr ? weighted : total + weighted;
   }
@@ -67,18 +74,112 @@ Tensor combine_by_gather(const Scope& scope, const Routing& routing, Tensor expe
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// [E,G,C,M] -> [E,G,C,M]: each expert on its own.
-Tensor experts(const Scope& scope, Tensor expert_in, const MoeOptions& options) {
+struct ExpertWeights {
+  Tensor wi;  // [E,M,H]
+  Tensor wo;  // [E,H,M]
+};
+
+ExpertWeights expert_weights(const Scope& scope, int64_t size, const MoeOptions& options) {
   const int64_t count = options.gating.experts;
-  const int64_t size = expert_in.dim(3);
   const Tensor wi =
       scope.parameter("wi", {count, size, options.hidden}, Initializer::fan_in(size), {"expert", "model", "ff"});
   const Tensor wo = scope.parameter("wo", {count, options.hidden, size}, Initializer::fan_in(options.hidden),
                                     {"expert", "ff", "model"});
-  const Tensor hidden = relu(einsum("EGCM,EMH->EGCH", expert_in, scope.activation(wi)));
-  const Tensor cut = scope.annotate(hidden, {"expert", "group", "", "ff"});
-  return einsum("EGCH,EHM->EGCM", scope.dropout(cut, options.dropout), scope.activation(wo));
+  return {scope.activation(wi), scope.activation(wo)};
 }
+
+// [E,G,C,M] -> [E,G,C,M]: each expert on its own.
+Tensor experts(const Scope& scope, Tensor expert_in, const MoeOptions& options) {
+  const auto [wi, wo] = expert_weights(scope, expert_in.dim(3), options);
+  const Tensor hidden = relu(einsum("EGCM,EMH->EGCH", expert_in, wi));
+  const Tensor cut = scope.annotate(hidden, {"expert", "group", "", "ff"});
+  return einsum("EGCH,EHM->EGCM", scope.dropout(cut, options.dropout), wo);
+}
+
+Tensor through_slots(const Scope& scope, const Routing& routing, Tensor tokens, const MoeOptions& options) {
+  const bool by_einsum = options.dispatch == Dispatch::einsum;
+  const Tensor combine = by_einsum ? scope.annotate(combine_weights(routing), {"group"}) : Tensor();
+  Tensor expert_in =
+      by_einsum ? dispatch_by_einsum(scope, combine, tokens) : dispatch_by_scatter(scope, routing, tokens);
+  expert_in = scope.annotate(expert_in, {"expert", "group"});
+  const Tensor expert_out = scope.annotate(experts(scope, expert_in, options), {"expert", "group"});
+  const Tensor back = scope.annotate(transpose(expert_out, {1, 0, 2, 3}), {"group", "expert"});
+  return by_einsum ? combine_by_einsum(scope, combine, back) : combine_by_gather(scope, routing, back);
+}
+
+// ---- by rows in the order of their experts --------------------------------------------------------------------------
+//
+//   P parts that the experts are cut into   K choices   R = K * S rows of a group, row k * S + s is the k-th of token s
+
+// s32 [P,G,R]: where in ascending order of the keys [P,G,R] each row stands, earlier ones of a key first.
+Tensor ascending_order(Tensor keys) {
+  const int64_t rows = keys.dim(2);
+  return remainder(sort(keys * rows + positions_along(keys, 2, DType::s32), 2, Direction::LT), rows);
+}
+
+struct SortedRows {
+  Tensor order;  // s32 [P,G,R]: the rows of a part's experts, one expert after another, and then all others
+  Tensor place;  // s32 [P,G,R]: where each row stands there
+  Tensor sizes;  // s32 [P,G,E/P]: how many rows each expert has
+};
+
+SortedRows sort_rows(const Routing& routing, int64_t parts) {
+  const int64_t own = routing.experts / parts;
+  std::vector<Tensor> of_choices;
+  for (const Choice& choice : routing.choices) {
+    of_choices.push_back(where(choice.slot < routing.capacity, choice.expert, routing.experts));
+  }
+  const Tensor expert = concatenate(of_choices, 1);
+  const Tensor all = broadcast(expert, {parts, expert.dim(0), expert.dim(1)}, {1, 2});
+  const Tensor within = all - positions_along(all, 0, DType::s32) * own;
+  const Tensor key = where((within >= 0) & (within < own), within, own);
+  const Tensor order = ascending_order(key);
+  return {order, ascending_order(order), sum(one_hot(key, own, DType::s32), {2})};
+}
+
+// rows [P,G,R,M] by weights [E,M,N], each with its expert's: [P,G,R,N], 0 for rows of other parts' experts.
+Tensor by_experts(Tensor rows, Tensor weights, Tensor sizes) {
+  const int64_t parts = rows.dim(0);
+  RaggedDotAttrs attributes;
+  attributes.lhs_batch_dims = attributes.rhs_batch_dims = {0};
+  attributes.lhs_contracting_dims = {3};
+  attributes.rhs_contracting_dims = {2};
+  attributes.lhs_ragged_dims = {2};
+  attributes.rhs_group_dims = {1};
+  const Dims split = {parts, weights.dim(0) / parts, weights.dim(1), weights.dim(2)};
+  return ragged_dot(rows, reshape(weights, split), sizes, attributes);
+}
+
+// hidden [P,G,R,H] in sorted order. What is dropped depends on the row before sorting, and so not on the parts.
+Tensor dropped_out(const Scope& scope, Tensor hidden, Tensor order, double rate) {
+  if (rate == 0 || scope.mode() == Mode::evaluate) return hidden;
+  const Shape one_part(hidden.type(), {hidden.dim(1), hidden.dim(2), hidden.dim(3)});
+  const Tensor kept = scope.dropout(full(hidden.computation(), one_part, 1), rate);
+  return hidden * rows_at(broadcast(kept, hidden.dims(), {1, 2, 3}), order);
+}
+
+Tensor through_sorted_rows(const Scope& scope, const Routing& routing, Tensor tokens, const MoeOptions& options) {
+  const int64_t cut = scope.layout().parts("expert");
+  const int64_t parts = routing.experts % cut == 0 ? cut : 1;
+  const auto choices = static_cast<int64_t>(routing.choices.size());
+  const int64_t groups = tokens.dim(0);
+  const int64_t size = tokens.dim(2);
+  const auto [order, place, sizes] = sort_rows(routing, parts);
+  const auto [wi, wo] = expert_weights(scope, size, options);
+
+  const Tensor everywhere = broadcast(tokens, {parts, groups, tokens.dim(1), size}, {1, 2, 3});
+  const Tensor rows = scope.annotate(rows_at(everywhere, remainder(order, tokens.dim(1))), {"expert", "group"});
+  const Tensor hidden = scope.annotate(relu(by_experts(rows, wi, sizes)), {"expert", "group", "", "ff"});
+  const Tensor out = by_experts(dropped_out(scope, hidden, order, options.dropout), wo, sizes);
+
+  std::vector<Tensor> weights;
+  for (const Choice& choice : routing.choices) weights.push_back(choice.weight);
+  const Tensor weighted = scope.exact(rows_at(out, place)) * expand_dims(concatenate(weights, 1), -1);
+  const Tensor by_choice = reshape(weighted, {parts, groups, choices, tokens.dim(1), size});
+  return scope.activation(sum(by_choice, {0, 2}));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 // The number of groups.
 int64_t groups_of(const Scope& scope, Tensor x, const MoeOptions& options, const Here& here) {
@@ -108,14 +209,9 @@ Tensor moe(const Scope& scope, Tensor x, Tensor is_token, const MoeOptions& opti
   const Tensor logits = einsum("GSM,ME->GSE", scope.exact(tokens), scope.exact(gate));
   const Routing routing = route(scope, logits, is_token, options.gating, here);
 
-  const bool by_einsum = options.dispatch == Dispatch::einsum;
-  const Tensor combine = by_einsum ? scope.annotate(combine_weights(routing), {"group"}) : Tensor();
-  Tensor expert_in =
-      by_einsum ? dispatch_by_einsum(scope, combine, tokens) : dispatch_by_scatter(scope, routing, tokens);
-  expert_in = scope.annotate(expert_in, {"expert", "group"});
-  const Tensor expert_out = scope.annotate(experts(scope, expert_in, options), {"expert", "group"});
-  const Tensor back = scope.annotate(transpose(expert_out, {1, 0, 2, 3}), {"group", "expert"});
-  const Tensor y = by_einsum ? combine_by_einsum(scope, combine, back) : combine_by_gather(scope, routing, back);
+  const bool is_sorted = options.dispatch == Dispatch::sorted;
+  const Tensor y =
+      is_sorted ? through_sorted_rows(scope, routing, tokens, options) : through_slots(scope, routing, tokens, options);
   return scope.annotate(reshape(scope.annotate(y, {"group"}), x.dims()), {"batch"});
 }
 

@@ -21,6 +21,10 @@ namespace gshard {
 enum class Dispatch : uint8_t {
   einsum,   // products with one-hot matrices: 4 * S * M operations per choice and token
   scatter,  // rows written and read by their index: S times fewer operations, and none of them products
+  // Rows sorted by their experts, and products of as many rows as each expert has (ragged_dot): no slot is made that no
+  // token fills, which is what GatingOptions::without_drops() wants. Where experts are cut, every part is given all
+  // tokens and computes the rows of its own experts; what comes back is added up.
+  sorted,
 };
 
 struct MoeOptions {

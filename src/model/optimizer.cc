@@ -37,9 +37,11 @@ class Slots {
   void write(std::string_view slot, Tensor before, Tensor after) {
     model_.update(name_of(slot), convert(chosen(before, after), weight_.shape.type()));
   }
+  Scope scope() const { return model_.scope(); }
   // The next value, or where the step is not applied the one before.
   Tensor chosen(Tensor before, Tensor after) const {
-    return applied_.instruction() == nullptr ? after : where(applied_, after, before);
+    // One number for all: repeated to their sizes it would tie weights of one size to each other.
+    return applied_.instruction() == nullptr ? after : select(applied_, after, before);
   }
 
  private:
@@ -114,11 +116,18 @@ class FactoredMoment {
   Tensor decayed(std::string_view slot, Tensor now, const Dims& without) const {
     Axes axes = step_.weight.axes;
     for (const int64_t dim : without) axes.erase(axes.begin() + dim);
+    const bool is_tables = !without.empty() && std::ranges::any_of(axes, is_part_of_table);
+    if (is_tables) std::ranges::replace_if(axes, is_part_of_table, "");
+    const auto laid = [&](Tensor x) { return is_tables ? slots_.scope().annotate(x, axes) : x; };
     const Tensor before = slots_.read(slot, now.dims(), axes);
-    const Tensor after = before * decay_ + now * (1 - decay_);
+    const Tensor after = laid(before * decay_ + laid(now) * (1 - decay_));
     slots_.write(slot, before, after);
     return after;
   }
+
+  // Means of tables are small and stay whole. Cut as the tables are, the numbers that they are multiplied with would
+  // tie all other vectors of their size to that cut.
+  static bool is_part_of_table(const std::string& name) { return name.find('.') != name.npos; }
 
   const Step& step_;
   Slots& slots_;

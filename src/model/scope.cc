@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <span>
 
+#include "autodiff/gradient.h"
 #include "model/model.h"
 #include "model/name_key.h"
 #include "ops/constants.h"
@@ -63,6 +65,21 @@ Tensor Scope::dropout(Tensor x, double rate, Here here) const {
   if (rate == 0 || mode() == Mode::evaluate) return x;
   const Tensor kept = compare(uniform(x.dims(), here), rate, Direction::GE, ComparisonType::automatic, here);
   return select(kept, multiply(x, 1 / (1 - rate), here), 0, here);
+}
+
+Tensor Scope::recomputed(const std::function<Tensor()>& body, Here here) const {
+  const size_t first = model_.entry_.size();
+  const auto since = [](std::vector<NamedTensor>& all, size_t count) { return std::span(all).subspan(count); };
+  const size_t metrics = model_.metrics_.size();
+  const size_t losses = model_.losses_.size();
+  std::vector<Tensor> results = {body()};
+  for (const NamedTensor& metric : since(model_.metrics_, metrics)) results.push_back(metric.value);
+  for (const NamedTensor& loss : since(model_.losses_, losses)) results.push_back(loss.value);
+  results = checkpoint_since(first, results, here);
+  size_t next = 1;
+  for (NamedTensor& metric : since(model_.metrics_, metrics)) metric.value = results[next++];
+  for (NamedTensor& loss : since(model_.losses_, losses)) loss.value = results[next++];
+  return results[0];
 }
 
 void Scope::add_metric(std::string_view name, Tensor value) const {

@@ -47,20 +47,23 @@ struct Looks {
 // The layers of an encoder or a decoder.
 Tensor stack(const Scope& scope, Tensor x, Tensor is_token, int64_t layers, const Looks& looks,
              const TransformerOptions& options) {
-  for (int64_t i = 0; i < layers; ++i) {
+  const auto layer_of = [&](Tensor y, int64_t i) {
     const Scope layer = scope / layer_name(i);
-    x = with_residual(layer / "self", x, options.dropout,
-                      [&](const Scope& self, Tensor y) { return looks.self(self, y, i); });
+    y = with_residual(layer / "self", y, options.dropout,
+                      [&](const Scope& self, Tensor z) { return looks.self(self, z, i); });
     if (looks.cross) {
-      x = with_residual(layer / "cross", x, options.dropout,
-                        [&](const Scope& cross, Tensor y) { return looks.cross(cross, y, i); });
+      y = with_residual(layer / "cross", y, options.dropout,
+                        [&](const Scope& cross, Tensor z) { return looks.cross(cross, z, i); });
     }
     const bool is_other = options.moe_every > 0 && i % options.moe_every == options.moe_every - 1;
     const bool has_experts = is_other && options.moe.gating.experts > 0;
-    x = with_residual(layer / (has_experts ? "moe" : "ff"), x, options.dropout, [&](const Scope& ff, Tensor y) {
-      if (has_experts) return moe(ff, y, is_token, options.moe);
-      return feed_forward(ff, y, is_other ? options.moe.hidden : options.hidden, options.dropout);
+    return with_residual(layer / (has_experts ? "moe" : "ff"), y, options.dropout, [&](const Scope& ff, Tensor z) {
+      if (has_experts) return moe(ff, z, is_token, options.moe);
+      return feed_forward(ff, z, is_other ? options.moe.hidden : options.hidden, options.dropout);
     });
+  };
+  for (int64_t i = 0; i < layers; ++i) {
+    x = options.checkpoint_layers ? scope.recomputed([&] { return layer_of(x, i); }) : layer_of(x, i);
   }
   return (scope / "output").dropout(norm(scope / "norm", x), options.dropout);
 }
@@ -86,8 +89,12 @@ Tensor sinusoids(Tensor positions, int64_t size, DType type) {
   return where(is_sine, sine(angle), cosine(angle));
 }
 
+// How tables of embeddings lie.
+const Axes kLookedUp = {"vocab", "model.table"};
+const Axes kMultiplied = {"vocab.logits", "model.logits"};
+
 Tensor embedding_table(const Scope& scope, int64_t rows, const TransformerOptions& options) {
-  return scope.parameter("embedding", {rows, options.size}, Initializer::normal(1), {"vocab", "model"});
+  return scope.parameter("embedding", {rows, options.size}, Initializer::normal(1), kLookedUp);
 }
 
 // The decoder's, which may be the encoder's.
@@ -99,9 +106,19 @@ Tensor target_table(const Scope& scope, const Encoded& encoded, const Transforme
   return embedding_table(scope / "encoder", options.source_vocabulary, options);
 }
 
+// The table as one of its uses has it, where the layout lays the uses apart. Elsewhere nothing is said: the gradients
+// of both then are one sum, and one sum over the devices.
+Tensor table_as(const Scope& scope, Tensor table, const Axes& use) {
+  const MeshLayout& layout = scope.layout();
+  const bool is_apart = layout.axes_of(kLookedUp) != layout.axes_of(kMultiplied);
+  return is_apart ? scope.annotate(table, use) : table;
+}
+
 // What tokens and places are to the first layer; padding is 0.
 Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& places, const TransformerOptions& options) {
-  Tensor x = take(table, tokens);
+  const Tensor found = take(table_as(scope, table, kLookedUp), tokens);
+  Tensor x = scope.annotate(found, {"batch.table", "", "model.table"});
+  x = scope.annotate(x, {"batch"});
   if (options.positions == PositionEncoding::sinusoidal) {
     x = x + convert(sinusoids(places.positions, options.size, scope.numerics().exact), table.type());
   } else {
@@ -115,9 +132,12 @@ Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& plac
 
 // x [B,L,M], the result of the last layer.
 Tensor logits_of(const Scope& scope, Tensor x, Tensor table, const TransformerOptions& options) {
-  const Tensor scaled = x * (1 / std::sqrt(static_cast<double>(options.size)));
-  const Tensor logits = einsum("BLM,VM->BLV", scaled, scope.activation(table), scope.numerics().exact);
-  return scope.annotate(logits, {"batch", "", "vocab"});
+  // As the layers have it, and then as the product does.
+  const Tensor scaled = scope.annotate(x, {"batch"}) * (1 / std::sqrt(static_cast<double>(options.size)));
+  const Tensor rows = table_as(scope, scope.activation(table), kMultiplied);
+  const Tensor logits =
+      einsum("BLM,VM->BLV", scope.annotate(scaled, {"batch.logits", "", "model.logits"}), rows, scope.numerics().exact);
+  return scope.annotate(logits, {"batch.vocab", "", "vocab.logits"});
 }
 
 void check(Tensor tokens, const Places& places, const Here& here) {
@@ -184,12 +204,14 @@ DecoderStep decode_step(const Scope& scope, const StepInput& input, const Decode
   if (!caches.source.empty()) {
     const Dims sizes = {input.tokens.dim(0), input.tokens.dim(1), input.is_source.dim(1)};
     const Tensor seen = broadcast(input.is_source, sizes, {0, 2});
-    looks.cross = [&](const Scope& cross, Tensor x, int64_t i) {
+    looks.cross = [&, seen](const Scope& cross, Tensor x, int64_t i) {
       return attend(cross, x, caches.source.at(static_cast<size_t>(i)), seen, options.attention);
     };
   }
   const Tensor x = embed(decoder, table, input.tokens, places, options);
-  const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, options);
+  TransformerOptions kept = options;
+  kept.checkpoint_layers = false;  // the caches are made by the layers, and nothing goes backward
+  const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, kept);
   result.logits = logits_of(decoder, y, table, options);
   return result;
 }

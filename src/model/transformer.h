@@ -34,6 +34,8 @@ struct TransformerOptions {
   int64_t longest = 512;  // sequence, for learned positions
   Embeddings embeddings = Embeddings::separate;
   double dropout = 0;  // of embeddings and of what each layer adds
+  // Keeps of each layer what enters it, and computes the rest again for the backward pass.
+  bool checkpoint_layers = false;
   CrossEntropyOptions loss = {};
 };
 

@@ -30,6 +30,7 @@ Command add_partition(CLI::App& root);
 Command add_explain(CLI::App& root);
 Command add_check(CLI::App& root);
 Command add_machine(CLI::App& root);
+Command add_model(CLI::App& root);
 // The subcommands of `gshard corpus`.
 std::vector<Command> add_corpus(CLI::App& root);
 Command add_report(CLI::App& root);

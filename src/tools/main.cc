@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "tools/command.h"
-#include "tools/model.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 #include "version.h"

@@ -7,10 +7,11 @@
 
 #include "model/preset.h"
 #include "ops/table.h"
+#include "runtime/large_values.h"
 #include "runtime/memory.h"
 #include "runtime/prepare.h"
 #include "shard/partition.h"
-#include "tools/model.h"
+#include "tools/command.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
@@ -24,7 +25,8 @@ constexpr const char* kNotes =
     "number is allocated: the largest has a trillion.\n"
     "\n"
     "Experts, batches and groups of tokens are cut over all devices, as in the paper; with --tensor N,\n"
-    "N of each N devices share their heads, hidden units and vocabulary instead.\n"
+    "N of each N devices share their heads, hidden units and vocabulary instead. From 2,048 devices on\n"
+    "embeddings are cut too, so that no device holds more than 1/64 of anything large.\n"
     "\n"
     "Examples:\n"
     "  gshard model list\n"
@@ -36,6 +38,7 @@ struct Options {
   std::string name;
   uint64_t devices = 0;  // 0: the preset's
   uint64_t tensor = 1;
+  bool whole_embeddings = false;
   bool partition = false;
 };
 
@@ -130,32 +133,24 @@ std::string collectives_table(const Module& module) {
 
 // Values of the whole program that are large and that devices hold too much of.
 std::string held_table(const Partitioned& program) {
-  constexpr double kLarge = 64 << 20;
-  constexpr double kShare = 1.0 / 64;
   struct Held {
     int64_t count = 0;
     double share = 0;
   };
+  const std::vector<LargeValue> values = large_values(program, 64 << 20, 1.0 / 64);
   std::map<std::string, Held> held;
-  int64_t count = 0;
-  for (const TracedValue& traced : program.trace) {
-    const Shape& shape = traced.value->shape();
-    if (!shape.is_array() || static_cast<double>(shape.byte_size()) <= kLarge) continue;
-    const Shape part = shape.with_dims(shard_sizes(shape.dims(), traced.sharding, program.mesh));
-    const double share = static_cast<double>(part.byte_size()) / static_cast<double>(shape.byte_size());
-    if (share <= kShare) continue;
-    ++count;
-    Held& one = held[shape.to_string()];
+  for (const LargeValue& value : values) {
+    Held& one = held[value.value->shape().to_string()];
     one.count += 1;
-    one.share = std::max(one.share, share);
+    one.share = std::max(one.share, value.share);
   }
   Table table({{"type"}, {"values", Align::right}, {"largest share", Align::right}});
   for (const auto& [type, one] : held) {
     table.add({type, with_separators(one.count), fmt::format("1/{:.0f}", 1 / one.share)});
   }
   const std::string title =
-      fmt::format("{} values over 64 MiB of which a device holds more than 1/64", with_separators(count));
-  return heading(title) + (count == 0 ? "" : table.text());
+      fmt::format("{} values over 64 MiB of which a device holds more than 1/64", with_separators(values.size()));
+  return heading(title) + (values.empty() ? "" : table.text());
 }
 
 std::string partitioned_text(const ModelProgram& program, Stopwatch& watch) {
@@ -190,6 +185,7 @@ MeshLayout layout_of(const Options& options, const Preset& preset) {
   if (tensor < 1 || devices % tensor != 0) {
     throw Error::usage(fmt::format("{} devices are no multiple of the {} that share a layer", devices, tensor));
   }
+  if (!options.whole_embeddings && devices >= 2048) return MeshLayout::nothing_whole(devices / tensor, tensor);
   return tensor == 1 ? MeshLayout::experts(devices) : MeshLayout::mixed(devices / tensor, tensor);
 }
 
@@ -221,6 +217,8 @@ Command add_model(CLI::App& root) {
   app->add_option("MODEL", options->name, "The model to show");
   add_count_option(*app, "--devices", options->devices, "Cut it over this many devices (default: the paper's)");
   add_count_option(*app, "--tensor", options->tensor, "Devices that share each head and hidden layer (default: 1)");
+  app->add_flag("--whole-embeddings", options->whole_embeddings,
+                "Whole embeddings on every device, as in the paper; otherwise 2,048 devices and\nmore cut them too");
   app->add_flag("--partition", options->partition, "Partition a step of its training");
   return {app, [options] {
             if (options->action == "list") return list();

@@ -62,6 +62,16 @@ TEST(Model, UpdatesShareTheMemoryOfWhatTheyUpdate) {
   EXPECT_THAT(elements_of(results[2]), ElementsAre(12));
 }
 
+TEST(Model, EmbeddingsAreCutAsTheirUsesWantThem) {
+  const MeshLayout layout = MeshLayout::nothing_whole(2048);
+  EXPECT_EQ(layout.mesh().to_string(), "[rows=32, vocab=32, vector=2, model=1]");
+  EXPECT_THAT(layout.axes_of({"batch.logits", "", "model.logits"}), ElementsAre("rows", "", "vector"));
+  EXPECT_THAT(layout.axes_of({"batch", "", "model"}), ElementsAre("rows+vocab+vector", "", ""));
+  EXPECT_THAT(MeshLayout::experts(8).axes_of({"batch.logits", "", "model.logits"}), ElementsAre("device", "", ""));
+  EXPECT_EQ(error_of([] { MeshLayout::nothing_whole(128); }),
+            "layout: 128 x 1 devices are too few to hold 1/64 of each embedding");
+}
+
 TEST(Model, LayoutsCutByTheNamesOfDimensions) {
   const MeshLayout layout = MeshLayout::mixed(4, 2);
   EXPECT_THAT(layout.axes_of({"batch", "", "ff"}), ElementsAre("data", "", "model"));

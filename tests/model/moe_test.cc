@@ -79,15 +79,48 @@ TEST(Moe, ScatterIsTheSameAsEinsum) {
   }
 }
 
+// Whether tokens are dropped or not, and however many choices they have.
+TEST(Moe, SortedRowsAreTheSameAsSlots) {
+  for (const int64_t choices : {1, 2, 3}) {
+    for (const bool drops : {true, false}) {
+      LayerCase slots{small_layer(Dispatch::einsum)};
+      slots.options.gating.choices = choices;
+      if (!drops) slots.options.gating = slots.options.gating.without_drops();
+      LayerCase sorted = slots;
+      sorted.options.dispatch = Dispatch::sorted;
+      const std::vector<Literal> expected = run_whole(layer(slots), random_input());
+      EXPECT_THAT(elements_of(run_whole(layer(sorted), random_input())[0]), near(expected[0], 1e-12)) << choices;
+    }
+  }
+}
+
+int64_t elements_of_ragged_products(const Module& module) {
+  int64_t count = 0;
+  for (const auto& instruction : module.entry()->instructions()) {
+    if (instruction->op() == Op::ragged_dot) count += instruction->shape().element_count();
+  }
+  return count;
+}
+
+// S rows for each choice, where slots without drops are S for each expert.
+TEST(Moe, SortedRowsAreAsManyAsTokensAreSent) {
+  LayerCase setup{small_layer(Dispatch::sorted)};
+  setup.options.gating = setup.options.gating.without_drops();
+  const ModelProgram program = layer(setup);
+  EXPECT_EQ(elements_of_ragged_products(*program.module), 2 * kBatch * kLength * (kHidden + kSize));
+}
+
 TEST(Moe, EqualOnAnyDevices) {
   const MeshLayout three_axes(
       Mesh({{"data", 2}, {"expert", 2}, {"model", 2}}),
       {{"batch", "data+expert"}, {"group", "data+expert"}, {"expert", "expert"}, {"ff", "model"}});
-  for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter}) {
-    const std::vector<Literal> whole = run_whole(layer({small_layer(dispatch)}), random_input());
+  for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter, Dispatch::sorted}) {
+    MoeOptions options = small_layer(dispatch);
+    options.dropout = 0.2;
+    const std::vector<Literal> whole = run_whole(layer({options}), random_input());
     for (const MeshLayout& layout : {MeshLayout::experts(2), MeshLayout::experts(4), MeshLayout::experts(8),
                                      MeshLayout::data(4), MeshLayout::tensor(2), MeshLayout::mixed(2, 4), three_axes}) {
-      const std::vector<Literal> parts = run_partitioned(layer({small_layer(dispatch), layout}), random_input());
+      const std::vector<Literal> parts = run_partitioned(layer({options, layout}), random_input());
       ASSERT_EQ(parts.size(), whole.size());
       for (size_t i = 0; i < whole.size(); ++i) EXPECT_THAT(elements_of(parts[i]), near(whole[i], 1e-9));
     }

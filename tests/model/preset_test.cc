@@ -7,6 +7,7 @@
 
 #include "ops/table.h"
 #include "run.h"
+#include "runtime/large_values.h"
 #include "runtime/prepare.h"
 #include "shard/partition.h"
 
@@ -38,11 +39,19 @@ TEST(Preset, ScopesCountTheirOwnWeights) {
   EXPECT_THAT(error_of([] { preset_of("large"); }), testing::StartsWith("there is no model 'large'; there are tiny,"));
 }
 
-std::map<Op, int64_t> collectives_of(const Module& module) {
-  std::map<Op, int64_t> counts;
+// How many arrays of each type go through each kind of collective, "all-reduce f32[1024]"; several may go at once.
+std::map<std::string, int64_t> sent_by(const Module& module) {
+  std::map<std::string, int64_t> counts;
   for (const auto& computation : module.computations()) {
     for (const auto& instruction : computation->instructions()) {
-      if (has(row_of(instruction->op()).traits, Traits::collective)) ++counts[instruction->op()];
+      if (!has(row_of(instruction->op()).traits, Traits::collective)) continue;
+      const std::string kind(keyword_of(instruction->op()));
+      for (const Instruction* operand : instruction->operands()) {
+        Shape shape = operand->shape().without_layout();
+        // Of tokens on their way to and from experts their number tells what they are.
+        if (instruction->op() == Op::all_to_all) shape = Shape(shape.type(), {shape.element_count()});
+        ++counts[kind + " " + shape.to_string()];
+      }
     }
   }
   return counts;
@@ -65,16 +74,67 @@ int64_t held_parameter_bytes(const Module& module, const ModelProgram& program, 
   return bytes;
 }
 
+// What a step of MoE(2048E,36L) sends on 2,048 devices, from the model alone: weights that all devices hold whole have
+// gradients that are summed over them, tokens go to their experts and back, and their gradients the other way.
+std::map<std::string, int64_t> expected_on_2048() {
+  constexpr int64_t kMixtures = 18;             // every other one of 18 layers of the encoder and 18 of the decoder
+  constexpr int64_t kAttentions = 54;           // of the encoder, of the decoder to itself and to the encoder
+  constexpr int64_t kTokens = 2 * 2048 * 1024;  // numbers of a device: 2 groups, 1 slot in each of 2,048 experts
+  return {
+      {"all-reduce f32[1024,16,128]", 3 * kAttentions},  // q, k and v
+      {"all-reduce f32[16,128,1024]", kAttentions},      // out
+      {"all-reduce f32[1024,8192]", 18},                 // wi of feed-forward layers
+      {"all-reduce f32[8192,1024]", 18},                 // wo
+      {"all-reduce f32[1024,2048]", kMixtures},          // gates
+      {"all-reduce f32[1024]", kAttentions + 36 + 2},    // scales of norms: before each part of a layer, and last
+      {"all-reduce f32[64000,1024]", 1},                 // embeddings of source and target
+      {"all-reduce f32[32000,1024]", 1},
+      {"all-reduce f32[2048]", kMixtures},  // tokens per expert
+      // Of each mixture the tokens that are sent, the entropy and the balance, and how many tokens source and target
+      // have; of its wi and wo the root mean squares of value and update; the norm of all gradients; tokens, loss,
+      // likelihood and accuracy.
+      {"all-reduce f32[]", 3 * kMixtures + 2 + 2 * 2 * kMixtures + 1 + 4},
+      {"all-to-all f32[" + std::to_string(kTokens) + "]", 4 * kMixtures},
+  };
+}
+
+TEST(Preset, SixHundredBillionParametersSendWhatTheModelSays) {
+  const ModelProgram program = train_step_of(preset_of("moe-2048e-36l"), MeshLayout::experts(2048));
+  EXPECT_EQ(sent_by(*partition(*prepare(*program.module)).module), expected_on_2048());
+}
+
+// With embeddings cut too nothing large is held whole, and what else is sent goes on as before.
+TEST(Preset, NothingLargeIsHeldWholeOn2048Devices) {
+  for (const MeshLayout& layout : {MeshLayout::nothing_whole(2048), MeshLayout::nothing_whole(2048, 8)}) {
+    const ModelProgram program = train_step_of(preset_of("moe-2048e-36l"), layout);
+    const std::unique_ptr<Module> prepared = prepare(*program.module);
+    const Partitioned parts = partition(*prepared);
+    EXPECT_THAT(large_values(parts, 64 << 20, 1.0 / 64), testing::IsEmpty());
+    const std::map<std::string, int64_t> sent = sent_by(*parts.module);
+    for (const auto& [what, count] : sent) {
+      for (const char* table : {"[64000,1024]", "[32000,1024]"}) EXPECT_EQ(what.find(table), what.npos) << what;
+    }
+    if (layout.devices() != 2048) continue;
+    for (const auto& [what, count] : expected_on_2048()) {
+      const bool is_of_tables = what.find("000,1024]") != what.npos || what == "all-reduce f32[]";
+      if (is_of_tables) continue;
+      EXPECT_EQ(sent.contains(what) ? sent.at(what) : 0, count) << what;
+    }
+  }
+}
+
 // The paper's largest that was evaluated: 600 billion parameters over 2,048 devices.
 TEST(Preset, SixHundredBillionParametersOver2048Devices) {
   for (const MeshLayout& layout : {MeshLayout::experts(2048), MeshLayout::mixed(2048, 8)}) {
     const ModelProgram program = train_step_of(preset_of("moe-2048e-36l"), layout);
     const Partitioned parts = partition(*prepare(*program.module));
-    const std::map<Op, int64_t> collectives = collectives_of(*parts.module);
-    // Each of 18 layers sends tokens to their experts and back, and their gradients the other way.
-    EXPECT_EQ(collectives.at(Op::all_to_all), 18 * 4);
-    // What is left are sums: gradients, losses, metrics, products of cut hidden units.
-    for (const auto& [op, count] : collectives) EXPECT_TRUE(op == Op::all_to_all || op == Op::all_reduce);
+    int64_t exchanges = 0;
+    for (const auto& [what, count] : sent_by(*parts.module)) {
+      // What is no exchange of tokens are sums: gradients, losses, metrics, products of cut hidden units.
+      EXPECT_TRUE(what.starts_with("all-to-all") || what.starts_with("all-reduce")) << what;
+      if (what.starts_with("all-to-all")) exchanges += count;
+    }
+    EXPECT_EQ(exchanges, 18 * 4);
     for (const Role role : {Role::weight, Role::state}) {
       EXPECT_EQ(held_parameter_bytes(*parts.module, program, role), bytes_per_device(program, layout, role));
     }

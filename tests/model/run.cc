@@ -55,12 +55,15 @@ std::vector<Literal> run_whole(const ModelProgram& program, const std::vector<Li
   return results_of(program, arguments_of(program, inputs));
 }
 
-std::vector<Literal> run_partitioned(const ModelProgram& program, const std::vector<Literal>& inputs) {
+std::vector<Literal> partitioned_results_of(const ModelProgram& program, const std::vector<Literal>& arguments) {
   const Partitioned parts = partition(*prepare(*program.module));
   verify(*parts.module);
-  const auto arguments = scatter_arguments(parts, arguments_of(program, inputs));
   const Shape& shape = program.module->entry()->root()->shape();
-  return gather_results(parts, shape, simulate(*parts.module, arguments)).elements();
+  return gather_results(parts, shape, simulate(*parts.module, scatter_arguments(parts, arguments))).elements();
+}
+
+std::vector<Literal> run_partitioned(const ModelProgram& program, const std::vector<Literal>& inputs) {
+  return partitioned_results_of(program, arguments_of(program, inputs));
 }
 
 std::vector<double> named(const ModelProgram& program, const std::vector<Literal>& results, const std::string& name) {

@@ -24,6 +24,7 @@ Literal run(const std::vector<Literal>& arguments, const Body& body);
 std::vector<Literal> arguments_of(const ModelProgram& program, const std::vector<Literal>& inputs);
 // Its results, part by part, on one device, or partitioned over those of its mesh.
 std::vector<Literal> results_of(const ModelProgram& program, const std::vector<Literal>& arguments);
+std::vector<Literal> partitioned_results_of(const ModelProgram& program, const std::vector<Literal>& arguments);
 std::vector<Literal> run_whole(const ModelProgram& program, const std::vector<Literal>& inputs);
 std::vector<Literal> run_partitioned(const ModelProgram& program, const std::vector<Literal>& inputs);
 
