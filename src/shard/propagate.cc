@@ -33,20 +33,27 @@ class ConstraintsOfValues {
   std::vector<uint32_t> all_;
 };
 
-// Numbers below a limit, of which the lowest is taken first. One bit each, and above 64 of them one that tells whether
-// there is any, and so on: constraints are queued again and again, and a heap of all of them would not stay in a cache.
+// Numbers below a limit, of which the lowest is found at once. One bit each, and above 64 of them one that tells
+// whether there is any, and so on: constraints are queued again and again, and a heap of all of them would not stay in
+// a cache.
 class LowestFirst {
  public:
-  // Holds all numbers.
-  explicit LowestFirst(size_t count) {
+  explicit LowestFirst(size_t limit) {
     do {
-      levels_.emplace_back((count + 63) / 64, ~uint64_t{0});
-      if (count % 64 != 0) levels_.back().back() >>= 64 - count % 64;
-      count = levels_.back().size();
-    } while (count > 1);
+      levels_.emplace_back((limit + 63) / 64);
+      limit = levels_.back().size();
+    } while (limit > 1);
   }
 
   bool empty() const { return levels_.back().empty() || levels_.back()[0] == 0; }
+
+  size_t lowest() const {
+    size_t lowest = 0;
+    for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+      lowest = lowest * 64 + static_cast<size_t>(std::countr_zero((*level)[lowest]));
+    }
+    return lowest;
+  }
 
   void add(size_t number) {
     for (std::vector<uint64_t>& level : levels_) {
@@ -58,19 +65,13 @@ class LowestFirst {
     }
   }
 
-  size_t take() {
-    size_t lowest = 0;
-    for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
-      lowest = lowest * 64 + static_cast<size_t>(std::countr_zero((*level)[lowest]));
-    }
-    size_t number = lowest;
+  void remove(size_t number) {
     for (std::vector<uint64_t>& level : levels_) {
       uint64_t& word = level[number / 64];
       word &= ~(uint64_t{1} << number % 64);
-      if (word != 0) break;
+      if (word != 0) return;
       number /= 64;
     }
-    return lowest;
   }
 
  private:
@@ -133,17 +134,41 @@ class Propagation {
         users_(constraints, values.class_count()),
         queue_(constraints.size()) {}
 
-  // A constraint of a higher level waits until all lower ones have settled: they come first in the order.
   std::vector<Spread> run(std::vector<PartialSharding>& shardings) && {
-    while (!queue_.empty()) visit(constraints_[queue_.take()]);
+    for (size_t value = 0; value < shardings.size(); ++value) {
+      if (values_.is_cut(static_cast<ValueClass>(value))) queue_constraints_of(static_cast<ValueClass>(value));
+    }
+    settle(kLastLevel);
     values_.write_to(shardings);
     return std::move(spreads_);
   }
 
  private:
+  static constexpr int kLastLevel = 3;
+
+  // Visits what waits up to a level until nothing does, lower levels whenever something of them waits. A level goes in
+  // waves: what waits is visited before what is queued on its account, so that where two cuts of a value are possible,
+  // it has that from nearer by.
+  void settle(int level) {
+    while (level >= 0 && is_waiting(level)) {
+      settle(level - 1);
+      std::vector<size_t>& wave = waves_[static_cast<size_t>(level)];
+      for (wave.clear(); is_waiting(level); queue_.remove(wave.back())) wave.push_back(queue_.lowest());
+      for (const size_t constraint : wave) {
+        visit(constraints_[constraint]);
+        settle(level - 1);
+      }
+    }
+  }
+
+  // They are in the order of their levels.
+  bool is_waiting(int level) const { return !queue_.empty() && constraints_[queue_.lowest()].level <= level; }
+
+  void queue_constraints_of(ValueClass value) {
+    for (const uint32_t constraint : users_.of(value)) queue_.add(constraint);
+  }
+
   void visit(const Constraint& constraint) {
-    const auto is_cut = [&](ValueClass tensor) { return values_.is_cut(tensor); };
-    if (std::none_of(constraint.tensors.begin(), constraint.tensors.end(), is_cut)) return;
     const std::vector<Factor>& factors = constraint.loops->factors;
     if (cuts_.size() < constraint.tensors.size() * factors.size()) {
       cuts_.resize(constraint.tensors.size() * factors.size());
@@ -243,7 +268,7 @@ class Propagation {
       const Digits fresh = append_from(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
       if (fresh.empty()) continue;
       spreads_.push_back({tensor, tensor, static_cast<uint32_t>(d), fresh, constraint.instruction});
-      for (const uint32_t user : users_.of(tensor)) queue_.add(user);
+      queue_constraints_of(tensor);
       return true;
     }
     return false;
@@ -288,6 +313,7 @@ class Propagation {
   std::vector<Digits> cuts_;  // of the factors of each tensor of the constraint that is visited
   std::vector<Spread> spreads_;
   LowestFirst queue_;
+  std::array<std::vector<size_t>, kLastLevel + 1> waves_;
 };
 
 }  // namespace

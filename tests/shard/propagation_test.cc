@@ -11,6 +11,7 @@
 #include "shard/partition.h"
 #include "shard/random_annotations.h"
 #include "shard/trials.h"
+#include "text/parse.h"
 #include "text/print.h"
 #include "text/verify.h"
 
@@ -53,6 +54,26 @@ TEST(Propagation, KeepsAnnotationsExactlyAndOpenDimensionsAtTheirMajorEnd) {
       }
     }
   }
+}
+
+// Both products could say how the sum lies. The one that is only one step from an annotation does, although the other
+// is made of larger values.
+TEST(Propagation, WhatIsNearerToAnAnnotationComesFirst) {
+  const auto module = parse_module(R"(HloModule near, num_partitions=4
+ENTRY e {
+  a = f32[8,8] parameter(0), sharding={devices=[4,1]<=[4]}
+  b = f32[8,64] parameter(1), sharding={devices=[4,1]<=[4]}
+  near = f32[8,8] dot(a, a), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  w = f32[64,64] parameter(2)
+  once = f32[8,64] dot(b, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  v = f32[64,8] parameter(3)
+  twice = f32[8,8] dot(once, v), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  far = f32[8,8] transpose(twice), dimensions={1,0}
+  ROOT sum = f32[8,8] add(near, far)
+})");
+  const Propagated propagated = propagate_shardings(*module);
+  const auto value = static_cast<size_t>(propagated.values.class_of(*module->entry()->root()));
+  EXPECT_EQ(propagated.shardings[value].to_string(propagated.mesh), "[x, -]");
 }
 
 // ---- the order of the text ---------------------------------------------------------------------------------------
