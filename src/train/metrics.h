@@ -28,7 +28,7 @@ struct RunRecord {
   int64_t parameters = 0;         // numbers in the weights
   int64_t active_parameters = 0;  // that a token meets
   int64_t devices = 1;
-  int64_t all_to_alls = 0;  // of a step
+  int64_t all_to_alls = 0;  // of a step; 0 where there is none, or it is not known
 };
 
 // One mixture layer in one step.

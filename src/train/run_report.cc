@@ -62,7 +62,8 @@ std::string facts_list(const Metrics& metrics, const RunFacts& facts) {
     html += fact(
         "weights", human_count(static_cast<double>(run.parameters)),
         run.active_parameters > 0 ? human_count(static_cast<double>(run.active_parameters)) + " work on a token" : "");
-    html += fact("devices", with_separators(run.devices), fmt::format("{} all-to-alls a step", run.all_to_alls));
+    html += fact("devices", with_separators(run.devices),
+                 run.all_to_alls > 0 ? fmt::format("{} all-to-alls a step", run.all_to_alls) : "");
   }
   return html + "</dl>\n";
 }

@@ -99,7 +99,7 @@ std::string overview(const Metrics& metrics, const RunFacts& facts) {
   if (facts.best.step > 0) {
     text += fmt::format("lowest dev loss {:.3f}, at step {}\n", facts.best.loss, with_separators(facts.best.step));
   }
-  if (!metrics.runs.empty()) {
+  if (!metrics.runs.empty() && metrics.runs.back().all_to_alls > 0) {
     const RunRecord& run = metrics.runs.back();
     text += fmt::format("{} all-to-alls a step on {} device{}\n", run.all_to_alls, run.devices,
                         run.devices == 1 ? "" : "s");

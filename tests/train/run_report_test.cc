@@ -131,6 +131,15 @@ TEST(RunSummary, HasTheCurveTheExpertsAndTheLanguages) {
   EXPECT_LT(text.find("de-en"), text.find("tr-en"));
 }
 
+TEST(RunSummary, NamesTheLayersOfTheEncoderFirst) {
+  Metrics metrics = run_of(1);
+  metrics.steps[0].experts = {
+      {"decoder/layer_1", {1}, 0, 0}, {"encoder/layer_11", {1}, 0, 0}, {"encoder/layer_9", {1}, 0, 0}};
+  const std::string text = run_summary(metrics);
+  EXPECT_LT(text.find("encoder/layer_9"), text.find("encoder/layer_11"));
+  EXPECT_LT(text.find("encoder/layer_11"), text.find("decoder/layer_1"));
+}
+
 TEST(RunSummary, OfNothingIsShort) { EXPECT_THAT(run_summary(Metrics{}), HasSubstr("0 steps in 0:00")); }
 
 TEST(Thinned, KeepsMeansAndExtremesWithinTheLimit) {
