@@ -1,9 +1,9 @@
 // Decoding with random weights: what a step of all texts of a batch takes, and what compiling its program does.
 #include <benchmark/benchmark.h>
 
-#include "decode/programs.h"
+#include "corpus/vocabulary.h"
+#include "decode/translator.h"
 #include "ops/constants.h"
-#include "runtime/compiled_model.h"
 
 namespace gshard {
 namespace {
@@ -26,11 +26,9 @@ DecodingSize size_of(const benchmark::State& state) {
   return {state.range(0), state.range(1), state.range(2), state.range(3)};
 }
 
-void initialize(CompiledModel& model) { model.initialize(1); }
-
 void encode(benchmark::State& state) {
   CompiledModel model(encode_program(size_of(state), d256(), {}));
-  initialize(model);
+  model.initialize(1);
   const Literal source = full(Shape(DType::s32, {state.range(0), state.range(1)}), 17);
   for (auto _ : state) model.run({{"source", source}});
 }
@@ -38,7 +36,7 @@ void encode(benchmark::State& state) {
 void step(benchmark::State& state) {
   const DecodingSize size = size_of(state);
   CompiledModel model(step_program(size, d256(), {}));
-  initialize(model);
+  model.initialize(1);
   const Literal tokens = full(Shape(DType::s32, {size.rows, size.texts}), 17);
   const Literal seen(Shape(DType::pred, {size.rows, size.texts, size.texts * size.target_length}));
   for (auto _ : state) {
@@ -53,14 +51,58 @@ void compile_encode(benchmark::State& state) {
   for (auto _ : state) CompiledModel model(encode_program(size_of(state), d256(), {}));
 }
 
-void sizes(benchmark::internal::Benchmark* bench) {
-  bench->Args({32, 32, 1, 32})->Args({32, 32, 4, 32})->Args({8, 32, 4, 32})->Args({1, 32, 4, 32});
+// Sentences of 23 tokens become texts of 31: random weights do not end them before.
+void translate(benchmark::State& state) {
+  const int64_t rows = state.range(0);
+  TranslatorOptions options;
+  options.decoder.model = d256();
+  options.search = {.beam = state.range(1), .length_factor = 0, .length_extra = 31};
+  options.rows = rows;
+  Translator translator(options);
+  NamedArrays weights;
+  for (const auto& [name, shape] : translator.decoder().weights()) {
+    const Initializer initializer = name.ends_with("/scale") ? Initializer::constant(1) : Initializer::normal(0.05);
+    weights.emplace(name, initial_value({.name = name, .shape = shape, .initializer = initializer}, 1));
+  }
+  translator.decoder().set_weights(std::move(weights));
+  std::vector<Tokens> sources(static_cast<size_t>(rows), Tokens(24, 17));
+  for (size_t i = 0; i < sources.size(); ++i) sources[i][i % 23] = 20 + static_cast<int32_t>(i);
+  for (Tokens& source : sources) source.back() = kEnd;
+  translator.translate(sources);
+  int64_t tokens = 0;
+  for (auto _ : state) {
+    for (const auto& found : translator.translate(sources)) tokens += static_cast<int64_t>(found[0].tokens.size());
+  }
+  state.SetItemsProcessed(rows * state.iterations());
+  state.counters["tokens"] = static_cast<double>(tokens) / static_cast<double>(rows * state.iterations());
 }
 
-BENCHMARK(encode)->Args({32, 32, 1, 32})->Args({8, 32, 1, 32})->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(step)->Apply(sizes)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(compile_step)->Args({32, 32, 4, 32})->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(compile_encode)->Args({32, 32, 4, 32})->Unit(benchmark::kMillisecond)->UseRealTime();
+using Bench = benchmark::internal::Benchmark;
+
+void in_milliseconds(Bench* bench) { bench->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime(); }
+
+void step_sizes(Bench* bench) {
+  for (const int64_t rows : {32, 4}) {
+    for (const int64_t texts : {1, 4}) bench->Args({rows, 32, texts, 32});
+  }
+  in_milliseconds(bench);
+}
+
+void encode_sizes(Bench* bench) {
+  for (const int64_t rows : {32, 4}) bench->Args({rows, 32, 1, 32});
+  in_milliseconds(bench);
+}
+
+void beams(Bench* bench) {
+  for (const int64_t beam : {1, 4}) bench->Args({32, beam});
+  in_milliseconds(bench);
+}
+
+BENCHMARK(encode)->Apply(encode_sizes);
+BENCHMARK(step)->Apply(step_sizes);
+BENCHMARK(compile_encode)->Apply(encode_sizes);
+BENCHMARK(compile_step)->Apply(step_sizes);
+BENCHMARK(translate)->Apply(beams);
 
 }  // namespace
 }  // namespace gshard

@@ -269,6 +269,9 @@ void order_loops(const Kernel& kernel, std::vector<int>& loops, int lane) {
 // What is kept of a row stays in the first caches.
 constexpr int64_t kMostKeptBytes = 1 << 17;
 
+// Whether one stage finds what the other kept of a row where it looks for it: as many values at a time, and as wide.
+bool goes_alike(const Stage& a, const Stage& b) { return a.loops == b.loops && a.lane == b.lane; }
+
 // Whether it takes long to compute, for each iteration of the stage.
 bool is_worth_keeping(const Node& node, const Stage& stage) {
   LoopSet loops = 0;
@@ -279,7 +282,7 @@ bool is_worth_keeping(const Node& node, const Stage& stage) {
 
 bool is_computed_again(const Kernel& kernel, int n, size_t stage) {
   for (size_t later = stage + 1; later < kernel.stages.size(); ++later) {
-    if (kernel.stages[later].loops != kernel.stages[stage].loops) continue;
+    if (!goes_alike(kernel.stages[later], kernel.stages[stage])) continue;
     const std::vector<int> nodes = nodes_of(kernel, kernel.stages[later]);
     if (std::binary_search(nodes.begin(), nodes.end(), n)) return true;
   }
@@ -326,7 +329,7 @@ int64_t row_size(const Kernel& kernel, const Stage& stage) {
 bool is_kept_for(const Kernel& kernel, const Node& node, const Stage& stage) {
   if (node.kept_by < 0) return false;
   const Stage& keeper = kernel.stages[static_cast<size_t>(node.kept_by)];
-  return &stage > &keeper && stage.loops == keeper.loops;
+  return &stage > &keeper && goes_alike(stage, keeper);
 }
 
 std::vector<int> nodes_of(const Kernel& kernel, const Stage& stage) {
