@@ -121,6 +121,39 @@ TEST(CpuKernels, ViewsOfSeveralReaders) {
 }
 
 // Vectors divided by one number: quotients are those of a division, limits too.
+// The largest of a few shares: its stage goes along other lanes than the softmax that kept them.
+TEST(CpuKernels, KeptValuesInAnotherOrderOfLanes) {
+  expect_equal(R"(HloModule m
+
+larger {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] maximum(a, b)
+}
+
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+
+ENTRY main {
+  x = f32[4,8] parameter(0)
+  low = f32[] constant(-inf)
+  zero = f32[] constant(0)
+  most = f32[4] reduce(x, low), dimensions={1}, to_apply=larger
+  mosts = f32[4,8] broadcast(most), dimensions={0}
+  less = f32[4,8] subtract(x, mosts)
+  power = f32[4,8] exponential(less)
+  total = f32[4] reduce(power, zero), dimensions={1}, to_apply=sum
+  totals = f32[4,8] broadcast(total), dimensions={0}
+  share = f32[4,8] divide(power, totals)
+  largest = f32[4] reduce(share, low), dimensions={1}, to_apply=larger
+  ROOT result = (f32[4], f32[4,8]) tuple(largest, share)
+}
+)");
+}
+
 TEST(CpuKernels, DivisionByOneNumber) {
   const auto module = parse_verified(
       "HloModule m\nENTRY e {\n  x = f32[48] parameter(0)\n  s = f32[12] parameter(1)\n"
