@@ -42,8 +42,8 @@ std::vector<Setting> settings_of(ModelConfig& config) {
       {"model.heads", &t.attention.heads, "of attention", positive},
       {"model.head_size", &t.attention.key_size, "of each head's queries, keys and values", positive},
       {"model.moe_every", &t.moe_every, "every so many-th layer is a mixture of experts; 0 for none", {.low = 0}},
-      {"model.experts", &gating.experts, "of each mixture", positive},
-      {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert", positive},
+      {"model.experts", &gating.experts, "of each mixture; 0: such layers are feed-forward ones", {.low = 0}},
+      {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert, or of the layers in their place", positive},
       {"model.choices", &gating.choices, "experts that a token goes to", positive},
       {"model.group_size", &t.moe.group_size, "tokens among which experts are shared out", positive},
       {"model.capacity_factor", &gating.capacity_factor, "an expert takes factor * group_size / experts", {.low = 0}},
@@ -69,7 +69,7 @@ std::vector<Setting> settings_of(ModelConfig& config) {
 
 void check(const ModelConfig& config, const Settings& settings) {
   const TransformerOptions& t = config.transformer;
-  if (t.moe_every == 0) return;
+  if (t.moe_every == 0 || t.moe.gating.experts == 0) return;
   const GatingOptions& gating = t.moe.gating;
   if (gating.choices > gating.experts) {
     throw settings.error("model.choices",

@@ -163,6 +163,21 @@ std::vector<Tensor> gradients_of(const Scope& scope, const std::vector<Parameter
   return gradients;
 }
 
+// Gradients become the sums of those of the runs since weights last changed; `is_last` where they change now.
+void add_up(Model& model, const std::vector<Parameter>& weights, std::vector<Tensor>& gradients, Tensor is_last) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::string name = fmt::format("optimizer/gradient/{}", weights[i].name);
+    const Tensor before = model.state(name, gradients[i].shape(), {}, weights[i].axes);
+    gradients[i] = before + gradients[i];
+    model.update(name, select(is_last, full_like(gradients[i], 0), gradients[i]));
+  }
+}
+
+Tensor learning_rate(Model& model, const Scope& scope, Tensor step, const Schedule& schedule) {
+  if (schedule.kind != Schedule::Kind::given) return rate_at(schedule, scope.exact(step));
+  return scope.exact(model.input("learning_rate", Shape(DType::f32)));
+}
+
 }  // namespace
 
 void optimize(Model& model, Tensor loss, Tensor step, const OptimizerOptions& options, Here here) {
@@ -171,20 +186,25 @@ void optimize(Model& model, Tensor loss, Tensor step, const OptimizerOptions& op
   const Scope root = model.scope();
   const Scope scope = root / "optimizer";
   std::vector<Tensor> gradients = gradients_of(scope, weights, loss, here);
+  Tensor applied;  // of nothing where every run changes the weights
+  if (options.micro_batches > 1) {
+    applied = equal(remainder(step, full_like(step, options.micro_batches)), options.micro_batches - 1);
+    add_up(model, weights, gradients, applied);
+  }
   const Tensor norm = norm_of(gradients);
-  const Tensor rate = rate_at(options.schedule, scope.exact(step));
+  const Tensor rate = learning_rate(model, scope, step, options.schedule);
   root.add_metric("gradient_norm", norm);
   root.add_metric("learning_rate", rate);
-  Tensor applied;
   if (options.non_finite == NonFinite::skip) {
-    applied = is_finite(norm);
-    root.add_metric("skipped", convert(!applied, norm.type()));
+    const Tensor finite = is_finite(norm);
+    root.add_metric("skipped", convert(!finite, norm.type()));
+    applied = applied.instruction() == nullptr ? finite : applied & finite;
   }
   if (options.clip_norm > 0) {
     const Tensor factor = minimum(options.clip_norm / norm, 1);
     for (Tensor& gradient : gradients) gradient = gradient * factor;
   }
-  const Tensor count = scope.exact(step) + 1;
+  const Tensor count = scope.exact(options.micro_batches > 1 ? step / options.micro_batches : step) + 1;
   for (size_t i = 0; i < weights.size(); ++i) {
     Slots slots(model, weights[i], applied);
     const Step one{weights[i], scope.exact(weights[i].value), gradients[i], rate, count};

@@ -45,6 +45,9 @@ struct OptimizerOptions {
   Schedule schedule = Schedule::inverse_root(1, 10000);
   double clip_norm = 0;  // of all gradients together; 0 for any
   NonFinite non_finite = NonFinite::skip;
+  // Gradients of so many runs are added up before weights change, in the last of them: what is more than the memory
+  // holds goes through it in parts. The loss of a run is then that part's share of the loss.
+  int64_t micro_batches = 1;
 };
 
 // Updates the model's weights by the gradients of the loss, a scalar. `step` is an s32 scalar that counts from 0. Adds

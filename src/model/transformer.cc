@@ -263,8 +263,9 @@ Tensor language_model(Model& model, const BatchSize& size, const TransformerOpti
 
 Tensor translation_model(Model& model, const BatchSize& size, const TransformerOptions& options, Here here) {
   const auto [source, source_places] = sequence_inputs(model, "source", "source_", size, here);
-  const auto [target, target_places] = sequence_inputs(model, "target", "target_", size, here);
-  const Tensor labels = token_input(model, "labels", size, here);
+  const BatchSize targets{size.batch, size.target_length > 0 ? size.target_length : size.length};
+  const auto [target, target_places] = sequence_inputs(model, "target", "target_", targets, here);
+  const Tensor labels = token_input(model, "labels", targets, here);
   const Scope scope = model.scope();
   const Encoded encoded = encode(scope, source, source_places, options, here);
   const Tensor logits = decode(scope, target, target_places, encoded, options, here);

@@ -91,6 +91,7 @@ Tensor sequence_loss(const Scope& scope, Tensor logits, Tensor labels, Tensor is
 struct BatchSize {
   int64_t batch = 0;
   int64_t length = 0;
+  int64_t target_length = 0;  // of translations, where it is another
 };
 Tensor language_model(Model& model, const BatchSize& size, const TransformerOptions& options,
                       Here here = Here::current());

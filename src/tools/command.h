@@ -34,6 +34,7 @@ Command add_model(CLI::App& root);
 // The subcommands of `gshard corpus`.
 std::vector<Command> add_corpus(CLI::App& root);
 Command add_report(CLI::App& root);
+Command add_train(CLI::App& root);
 Command add_translate(CLI::App& root);
 Command add_score(CLI::App& root);
 Command add_evaluate(CLI::App& root);

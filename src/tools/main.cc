@@ -13,13 +13,15 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to\n"
-    "train translation on, and translates.\n"
+    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to
+"
+    "train translation on, trains, and translates.
+"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =
     "Exit codes: 0 fine, 1 different (check), 2 wrong usage, 3 a file that cannot be read or is no valid program,\n"
-    "4 too large for the memory.\n"
+    "4 too large for the memory, 5 a training that diverged, 130 and 143 interrupted.\n"
     "\n"
     "Examples:\n"
     "  gshard stats model.hlo\n"
@@ -37,7 +39,7 @@ int run(int argc, const char* const* argv) {
                                    add_explain(root), add_check(root),   add_machine(root),   add_model(root)};
   for (Command& command : add_corpus(root)) commands.push_back(std::move(command));
   commands.push_back(add_report(root));
-  for (const auto add : {add_translate, add_score, add_evaluate}) commands.push_back(add(root));
+  for (const auto add : {add_train, add_translate, add_score, add_evaluate}) commands.push_back(add(root));
   commands.push_back(add_help(root));
   return parse_and_run(root, commands, argc, argv);
 }

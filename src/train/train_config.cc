@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <numeric>
+
+#include "base/ceil_div.h"
 
 namespace gshard {
 
@@ -22,7 +26,8 @@ std::vector<Setting> settings_of(TrainConfig& c) {
               {{"experts", LayoutName::experts}, {"data", LayoutName::data}, {"tensor", LayoutName::tensor}}),
        "experts and batch (the paper's), the batch alone, or heads and hidden units over the devices of one axis"},
       {"precision",
-       one_of(&c.precision, {{"auto", NumberPrecision::automatic}, {"f32", NumberPrecision::f32}, {"bf16", NumberPrecision::bf16}}),
+       one_of(&c.precision,
+              {{"auto", NumberPrecision::automatic}, {"f32", NumberPrecision::f32}, {"bf16", NumberPrecision::bf16}}),
        "of activations and products; auto is bf16 where the CPU has it"},
   };
   for (Setting& setting : settings_of(c.model)) list.push_back(std::move(setting));
@@ -71,48 +76,87 @@ std::vector<Setting> settings_of(TrainConfig& c) {
 
 namespace {
 
+constexpr std::array<std::string_view, 3> kAxes = {"data", "expert", "model"};
+
 void check_budget(const TrainConfig& c, const Settings& settings) {
   if (c.stop_steps > 0 || c.stop_tokens > 0 || c.stop_minutes > 0) return;
   throw settings.error("stop", "the run has no budget; say stop = {minutes = 6}, or steps, or tokens");
 }
 
-void check_devices(const TrainConfig& c, const Settings& settings) {
-  const int64_t in_mesh = std::accumulate(c.mesh.begin(), c.mesh.end(), int64_t{1},
-                                          [](int64_t product, const auto& axis) { return product * axis.second; });
-  if (!c.mesh.empty() && in_mesh != c.devices) {
-    throw settings.error("mesh", fmt::format("the mesh has {} devices and 'devices' is {}", in_mesh, c.devices));
+void check_mesh(const TrainConfig& c, const Settings& settings) {
+  if (c.mesh.empty()) return;
+  int64_t devices = 1;
+  for (const auto& [axis, size] : c.mesh) {
+    devices *= size;
+    if (std::ranges::find(kAxes, axis) != kAxes.end()) continue;
+    throw settings.error(
+        "mesh", fmt::format("the mesh has an axis '{}'; those that are known are {}", axis, fmt::join(kAxes, ", ")));
   }
-  const int64_t step = c.devices * c.micro_batches;
-  if (c.rows % step == 0) return;
-  throw settings.error("batch.rows",
-                       fmt::format("{} rows cannot be divided among {} devices{}; take {}", c.rows, c.devices,
-                                   c.micro_batches == 1 ? "" : fmt::format(" in {} micro-batches", c.micro_batches),
-                                   (c.rows + step - 1) / step * step));
+  if (devices == c.devices) return;
+  throw settings.error("mesh", fmt::format("the mesh has {} devices and 'devices' is {}", devices, c.devices));
+}
+
+void check_rows(const TrainConfig& c, const MeshLayout& layout, const Settings& settings) {
+  const int64_t parts = layout.parts("batch") * c.micro_batches;
+  if (c.rows % parts == 0) return;
+  const std::string micro = c.micro_batches == 1 ? "" : fmt::format(" in {} micro-batches", c.micro_batches);
+  throw settings.error("batch.rows", fmt::format("{} rows cannot be divided among {} devices{}; take {}", c.rows,
+                                                 parts / c.micro_batches, micro, ceil_div(c.rows, parts) * parts));
 }
 
 // Groups are cut from the whole batch, of sources and of targets.
-void check_groups(const TrainConfig& c, const Settings& settings) {
-  if (c.model.transformer.moe_every == 0) return;
+void check_groups(const TrainConfig& c, const MeshLayout& layout, const Settings& settings) {
+  if (c.model.transformer.moe_every == 0 || c.model.transformer.moe.gating.experts == 0) return;
   const int64_t size = c.model.transformer.moe.group_size;
+  const int64_t parts = layout.parts("group");
   const int64_t rows = c.rows / c.micro_batches;
   for (const auto& [length, side] : {std::pair{c.model.source_length, "source"}, {c.model.target_length, "target"}}) {
     const int64_t tokens = rows * length;
-    if (tokens % size == 0 && tokens / size % c.devices == 0) continue;
-    throw settings.error(
-        "model.group_size",
-        fmt::format("{} rows of {} {} tokens are {} tokens, which groups of {} do not divide into a multiple of {} "
-                    "groups, one for each device",
-                    rows, length, side, tokens, size, c.devices));
+    if (tokens % size == 0 && tokens / size % parts == 0) continue;
+    throw settings.error("model.group_size",
+                         fmt::format("{} rows of {} {} tokens are no whole number of groups of {} on each of {} "
+                                     "devices; take a divisor of {}",
+                                     rows, length, side, size, parts, tokens / std::gcd(tokens, parts)));
   }
 }
 
 }  // namespace
 
+MeshLayout layout_of(const TrainConfig& config) {
+  if (config.mesh.empty()) {
+    switch (config.layout) {
+      case LayoutName::experts:
+        return MeshLayout::experts(config.devices);
+      case LayoutName::data:
+        return MeshLayout::data(config.devices);
+      case LayoutName::tensor:
+        return MeshLayout::tensor(config.devices);
+    }
+  }
+  std::vector<MeshAxis> axes;
+  std::string tokens, experts;
+  std::map<std::string, std::string> cuts;
+  for (const auto& [axis, size] : config.mesh) {
+    axes.push_back({axis, size});
+    if (axis == "model") {
+      for (const char* dim : {"heads", "ff", "vocab"}) cuts.emplace(dim, axis);
+    } else {
+      tokens += (tokens.empty() ? "" : "+") + axis;
+      if (experts.empty() || axis == "expert") experts = axis;
+    }
+  }
+  if (!tokens.empty()) cuts.merge(std::map<std::string, std::string>{{"batch", tokens}, {"group", tokens}});
+  if (!experts.empty()) cuts.emplace("expert", experts);
+  return MeshLayout(Mesh(axes), std::move(cuts));
+}
+
 void check(const TrainConfig& config, const Settings& settings) {
   check(config.model, settings);
   check_budget(config, settings);
-  check_devices(config, settings);
-  check_groups(config, settings);
+  check_mesh(config, settings);
+  const MeshLayout layout = layout_of(config);
+  check_rows(config, layout, settings);
+  check_groups(config, layout, settings);
 }
 
 }  // namespace gshard

@@ -7,18 +7,18 @@
 //   check(config, settings);
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "corpus/batch_reader.h"
 #include "decode/model_config.h"
+#include "model/mesh_layout.h"
+#include "train/budget.h"
 
 namespace gshard {
 
 enum class NumberPrecision : uint8_t { automatic, f32, bf16 };
 enum class OptimizerRule : uint8_t { adam, adafactor };
-enum class Decay : uint8_t { linear, cosine, inverse_root };
 enum class LayoutName : uint8_t { experts, data, tensor };
 
 struct TrainConfig {
@@ -70,6 +70,10 @@ struct TrainConfig {
 };
 
 std::vector<Setting> settings_of(TrainConfig& config);
+
+// How the model lies on the devices. The axes of a mesh are known by their names: "data" and "expert" cut the batch and
+// groups of tokens, "expert" the experts too (or "data" without it), "model" heads, hidden units and the vocabulary.
+MeshLayout layout_of(const TrainConfig& config);
 
 // Throws Error(usage), with the place of the setting that is to blame, where settings do not go together.
 void check(const TrainConfig& config, const Settings& settings);

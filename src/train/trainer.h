@@ -1,0 +1,44 @@
+// The model of a training run on its devices: steps, and the loss of text that is held out.
+//
+//   Trainer trainer(config, vocabularies, Numerics::mixed());
+//   trainer.model().initialize(1);
+//   const StepRecord record = trainer.step(batch, {.learning_rate = 1e-3, .balance_weight = 0.01});
+//   trainer.loss_of(dev, 1000).loss
+#pragma once
+
+#include <optional>
+
+#include "train/metrics.h"
+#include "train/training_program.h"
+
+namespace gshard {
+
+struct HeldOutLoss {
+  double loss = 0;  // nll of a target token, in nats
+  double accuracy = 0;
+};
+
+class Trainer {
+ public:
+  // Compiles a step. Weights have no values yet.
+  Trainer(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
+
+  // Weights and the optimiser's state.
+  CompiledModel& model() { return training_; }
+  const CompiledModel& model() const { return training_; }
+
+  // One step of training, in as many micro-batches as the config says. What the record says of time is left out.
+  StepRecord step(const Batch& batch, const StepRates& rates);
+
+  // Over so many pairs of a file. Throws Error(program) where it has none.
+  HeldOutLoss loss_of(const TokenFile& tokens, int64_t pairs);
+
+ private:
+  const TrainConfig& config_;
+  TransformerOptions model_;
+  Numerics numerics_;
+  CompiledModel training_;
+  std::optional<CompiledModel> dev_;  // compiled when it is first needed
+};
+
+}  // namespace gshard
