@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "tools/command.h"
+#include "tools/dry_run.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 #include "train/progress_line.h"
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> overrides;
   std::string init_from;
   bool valid_only = false;
+  bool dry_run = false;
   bool keys = false;
 };
 
@@ -70,6 +72,10 @@ int train(const Options& options) {
   if (!options.init_from.empty()) config.init_from = options.init_from;
   check(config, settings);
   resolve(config);
+  if (options.dry_run) {
+    put(dry_run(config));
+    return 0;
+  }
   put_progress("compiling");
   TrainingRun run(config, settings.text(), {put_progress, {}, put_progress});
   if (options.valid_only) {
@@ -91,6 +97,8 @@ Command add_train(CLI::App& root) {
   app->add_option("KEY=VALUE", options->overrides, "Settings that differ from the file's");
   app->add_option("--init-from", options->init_from, "Begin with the weights of this model")->type_name("DIR");
   app->add_flag("--valid-only", options->valid_only, "Compute the loss of dev alone");
+  app->add_flag("--dry-run", options->dry_run,
+                "Build and partition a step, and say what it takes: memory, what is sent, time");
   app->add_flag("--keys", options->keys, "List all settings with their defaults, as a config");
   return {app, [options] { return train(*options); }};
 }

@@ -13,6 +13,7 @@
 #include "runtime/output_file.h"
 #include "train/average_weights.h"
 #include "train/initial_weights.h"
+#include "train/weight_counts.h"
 
 namespace gshard {
 namespace {
@@ -51,26 +52,6 @@ BatchOptions batches_of(const TrainConfig& config) {
           .seed = static_cast<uint64_t>(config.seed),
           .temperature = config.temperature,
           .long_pairs = config.long_pairs};
-}
-
-// Weights that work on a token: of experts, as many as it goes to.
-double active_weights(const std::vector<Parameter>& parameters, const GatingOptions& gating) {
-  double count = 0;
-  for (const Parameter& parameter : parameters) {
-    if (parameter.role != Role::weight) continue;
-    const bool of_experts = !parameter.axes.empty() && parameter.axes[0] == "expert";
-    const double share = of_experts ? static_cast<double>(gating.choices) / static_cast<double>(gating.experts) : 1;
-    count += share * static_cast<double>(parameter.shape.element_count());
-  }
-  return count;
-}
-
-double all_weights(const std::vector<Parameter>& parameters) {
-  double count = 0;
-  for (const Parameter& parameter : parameters) {
-    if (parameter.role == Role::weight) count += static_cast<double>(parameter.shape.element_count());
-  }
-  return count;
 }
 
 }  // namespace
@@ -228,9 +209,9 @@ RunRecord TrainingRun::about() const {
     const double expected = std::round(unlogged_.back().target_tokens_per_second());
     record.machine += fmt::format("; expect {} target tokens/s", with_separators(static_cast<int64_t>(expected)));
   }
-  const auto& parameters = trainer_.model().parameters();
-  record.parameters = static_cast<int64_t>(all_weights(parameters));
-  record.active_parameters = static_cast<int64_t>(active_weights(parameters, model_.moe.gating));
+  const WeightCounts weights = count_weights(trainer_.model().parameters(), model_.moe.gating);
+  record.parameters = static_cast<int64_t>(weights.all);
+  record.active_parameters = static_cast<int64_t>(weights.active);
   record.devices = config_.devices;
   return record;
 }

@@ -1,0 +1,199 @@
+// Whole runs of a tiny model: it learns, goes on exactly where it was, and is the same on any number of devices.
+#include "train/training_run.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "corpus/build_tokens.h"
+#include "corpus/import.h"
+#include "corpus/make_vocabulary.h"
+#include "corpus/small_corpus.h"
+#include "decode/model_folder.h"
+#include "scratch_folder.h"
+
+namespace gshard {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TrainingRunTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new ScratchFolder;
+    import_rows(corpus(), folder_->write("t.tsv", made_up_rows(600)));
+    VocabularyPlan plan;
+    plan.source_size = plan.target_size = 300;
+    make_vocabularies(corpus(), plan, be_silent);
+    build_tokens(corpus(), {1, ""}, be_silent);
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string corpus() { return folder_->path("c"); }
+
+  static TrainConfig config(const std::string& output, int64_t steps) {
+    TrainConfig config;
+    config.corpus = corpus();
+    config.output = folder_->path(output);
+    config.precision = NumberPrecision::f32;
+    TransformerOptions& model = config.model.transformer;
+    model.encoder_layers = model.decoder_layers = 2;
+    model.size = 16;
+    model.hidden = 32;
+    model.attention = {.heads = 2, .key_size = 8};
+    model.moe.gating.experts = 4;
+    model.moe.hidden = 32;
+    model.moe.group_size = 32;
+    config.model.source_length = config.model.target_length = 64;
+    config.rows = 4;
+    config.least_warmup = 5;
+    config.rate = 5e-3;
+    config.stop_steps = steps;
+    config.evaluate_every = 0;
+    config.evaluate_pairs = 8;
+    resolve(config);
+    return config;
+  }
+
+  static Metrics train(const TrainConfig& config) {
+    TrainingRun run(config, "[model]\nsize = 16\n", {});
+    std::atomic<bool> stop = false;
+    EXPECT_EQ(run.run(stop), RunEnd::budget);
+    return read_metrics(config.output + "/metrics.jsonl");
+  }
+
+  static ScratchFolder* folder_;
+};
+ScratchFolder* TrainingRunTest::folder_ = nullptr;
+
+// The losses of single steps.
+std::vector<double> losses_of(const TrainConfig& config, int64_t steps) {
+  const Vocabularies vocabularies = Vocabularies::load(config.corpus);
+  const TokenFile tokens(token_path(config.corpus, Part::train));
+  BatchReader reader(tokens, {.rows = config.rows,
+                              .source_length = config.model.source_length,
+                              .target_length = config.model.target_length,
+                              .seed = 1});
+  Trainer trainer(config, transformer_of(config, vocabularies), Numerics::single());
+  trainer.model().initialize(1);
+  std::vector<double> losses;
+  for (int64_t i = 0; i < steps; ++i) {
+    losses.push_back(trainer.step(reader.next(), {.learning_rate = 2e-3, .balance_weight = 0.05}).loss);
+  }
+  return losses;
+}
+
+void expect_alike(const std::vector<double>& losses, const std::vector<double>& others, double tolerance) {
+  ASSERT_EQ(losses.size(), others.size());
+  for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(others[i] / losses[i], 1, tolerance) << "step " << i;
+}
+
+TEST_F(TrainingRunTest, LearnsAndLeavesAModel) {
+  const TrainConfig config = this->config("learns", 60);
+  const Metrics metrics = train(config);
+  ASSERT_GE(metrics.steps.size(), 6u);
+  EXPECT_LT(metrics.steps.back().nll, 0.9 * metrics.steps.front().nll);
+  EXPECT_NEAR(metrics.steps.back().done, 1, 1e-12);
+  ASSERT_EQ(metrics.evaluations.size(), 1u);
+  EXPECT_LT(metrics.evaluations[0].loss, 6);
+  EXPECT_EQ(metrics.steps.back().experts.size(), 2u);
+  const ModelFolder model(config.output + "/model");
+  EXPECT_EQ(model.config().transformer.size, 16);
+  EXPECT_TRUE(ArrayArchive::open(model.weights_path())->names().contains("encoder/layer_1/moe/wi"));
+}
+
+TEST_F(TrainingRunTest, GoesOnWithTheBitsOfARunThatWasNeverInterrupted) {
+  const TrainConfig whole = config("whole", 12);
+  train(whole);
+  TrainConfig parts = config("parts", 12);
+  {
+    TrainingRun run(parts, "", {});
+    std::atomic<bool> stop = true;  // before the first step
+    EXPECT_EQ(run.run(stop), RunEnd::interrupted);
+  }
+  parts.checkpoint_minutes = 0;  // after each step
+  parts.keep = 12;
+  train(parts);
+  for (const int64_t later : {9, 10, 11, 12}) {
+    std::filesystem::remove_all(fmt::format("{}/checkpoints/step-{:08}", parts.output, later));
+  }
+  train(parts);  // from step 8 on
+  const std::string path = "/checkpoints/step-00000012/state.safetensors";
+  const auto a = ArrayArchive::open(whole.output + path);
+  const auto b = ArrayArchive::open(parts.output + path);
+  for (const std::string name : {"decoder/embedding", "optimizer/v/encoder/layer_1/moe/wi"}) {
+    const Shape shape(DType::f32, name[0] == 'd' ? Dims{300, 16} : Dims{4, 16, 32});
+    EXPECT_EQ(a->read(name, shape), b->read(name, shape)) << name;
+  }
+}
+
+TEST_F(TrainingRunTest, IsTheSameOnSeveralDevices) {
+  TrainConfig config = this->config("devices", 1);
+  const std::vector<double> one = losses_of(config, 5);
+  config.devices = 2;
+  expect_alike(one, losses_of(config, 5), 1e-5);
+  config.devices = 4;
+  config.mesh = {{"data", 2}, {"expert", 2}};
+  expect_alike(one, losses_of(config, 5), 1e-5);
+}
+
+TEST_F(TrainingRunTest, MicroBatchesMakeTheSameStep) {
+  TrainConfig config = this->config("micro", 1);
+  config.model.transformer.moe.gating.experts = 0;  // groups of half a batch drop other tokens
+  const std::vector<double> whole = losses_of(config, 4);
+  config.micro_batches = 2;
+  expect_alike(whole, losses_of(config, 4), 1e-5);
+}
+
+TEST_F(TrainingRunTest, BeginsWithAModelThatIsThere) {
+  const TrainConfig first = config("first", 30);
+  const double loss = train(first).evaluations.back().loss;
+  TrainConfig second = config("second", 1);
+  second.init_from = first.output + "/model";
+  TrainingRun run(second, "", {});
+  EXPECT_NEAR(run.validate().loss, loss, 1e-4);
+  second.model.transformer.hidden = 48;
+  try {
+    TrainingRun other(second, "", {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("its [model] must be the same"));
+  }
+}
+
+TEST_F(TrainingRunTest, TheModelIsTheMeanOfCheckpoints) {
+  TrainConfig config = this->config("mean", 6);
+  config.evaluate_every = 3;
+  config.average = 2;
+  train(config);
+  const Shape shape(DType::f32, {300, 16});
+  const auto read = [&](const std::string& path) {
+    return ArrayArchive::open(config.output + path)->read("decoder/embedding", shape);
+  };
+  const Literal a = read("/checkpoints/step-00000003/state.safetensors");
+  const Literal b = read("/checkpoints/step-00000006/state.safetensors");
+  const Literal mean = read("/model/weights.safetensors");
+  for (size_t i = 0; i < 100; ++i) {
+    EXPECT_FLOAT_EQ(mean.values<float>()[i], (a.values<float>()[i] + b.values<float>()[i]) / 2);
+  }
+}
+
+TEST_F(TrainingRunTest, StopsWhereNothingIsToBeGained) {
+  TrainConfig config = this->config("patience", 50);
+  config.rate = 0;
+  config.evaluate_every = 2;
+  config.patience = 3;
+  TrainingRun run(config, "", {});
+  std::atomic<bool> stop = false;
+  EXPECT_EQ(run.run(stop), RunEnd::patience);
+  EXPECT_EQ(run.steps(), 8);
+}
+
+TEST_F(TrainingRunTest, OtherLanguagesThanTheCorpusHas) {
+  TrainConfig config = this->config("languages", 1);
+  config.model.directions = {"de:en", "it:en"};
+  EXPECT_THROW(resolve(config), Error);
+}
+
+}  // namespace
+}  // namespace gshard
