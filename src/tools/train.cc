@@ -7,6 +7,7 @@
 
 #include "tools/command.h"
 #include "tools/dry_run.h"
+#include "tools/notices.h"
 #include "tools/terminal.h"
 #include "tools/usage.h"
 #include "train/progress_line.h"
@@ -77,7 +78,7 @@ int train(const Options& options) {
     return 0;
   }
   put_progress("compiling");
-  TrainingRun run(config, settings.text(), {put_progress, {}, put_progress});
+  TrainingRun run(config, settings.text(), terminal_notices());
   if (options.valid_only) {
     put(progress_line(run.validate()) + "\n");
     return 0;
