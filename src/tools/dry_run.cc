@@ -9,6 +9,7 @@
 #include "shard/partition.h"
 #include "tools/model_tables.h"
 #include "tools/table.h"
+#include "train/initial_weights.h"
 #include "train/training_program.h"
 #include "train/weight_counts.h"
 
@@ -33,7 +34,7 @@ std::string arithmetic(const TrainConfig& config, const ModelProgram& program, c
 }  // namespace
 
 std::string dry_run(const TrainConfig& config) {
-  const TransformerOptions model = transformer_of(config, Vocabularies::load(config.corpus));
+  const TransformerOptions model = transformer_of(config, Vocabularies::load(vocabulary_folder_of(config)));
   const Numerics numerics = config.precision == NumberPrecision::bf16 ? Numerics::mixed() : Numerics::single();
   const ModelProgram program = step_of_training(config, model, numerics);
   const MeshLayout layout = layout_of(config);

@@ -15,8 +15,7 @@ namespace {
 constexpr const char* kDescription =
     "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to
 "
-    "train translation on, trains, and translates.
-"
+    "train translation on, trains, and translates.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
 constexpr const char* kFooter =

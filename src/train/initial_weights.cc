@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
 namespace gshard {
@@ -42,6 +43,11 @@ Literal read(const ArrayArchive& archive, const ModelFolder& folder, const std::
 }
 
 }  // namespace
+
+std::string vocabulary_folder_of(const TrainConfig& config) {
+  const bool own = config.init_from.empty() || std::filesystem::exists(config.corpus + "/vocabulary.json");
+  return own ? config.corpus : config.init_from;
+}
 
 void begin_with(const ModelFolder& folder, const Vocabularies& vocabularies, CompiledModel& training) {
   const auto archive = ArrayArchive::open(folder.weights_path());

@@ -3,6 +3,7 @@
 
 #include "decode/model_folder.h"
 #include "runtime/compiled_model.h"
+#include "train/train_config.h"
 
 namespace gshard {
 
@@ -10,5 +11,8 @@ namespace gshard {
 // vocabularies: pieces that the model does not know keep their first numbers. Throws Error(usage) where the models are
 // of different sizes.
 void begin_with(const ModelFolder& folder, const Vocabularies& vocabularies, CompiledModel& training);
+
+// The folder whose vocabulary the corpus was made with: its own or, where it has none, the model's to begin with.
+std::string vocabulary_folder_of(const TrainConfig& config);
 
 }  // namespace gshard

@@ -75,7 +75,7 @@ TrainingRun::TrainingRun(const TrainConfig& config, std::string config_text, con
       config_text_(std::move(config_text)),
       notices_(notices),
       budget_{config.stop_steps, config.stop_tokens, config.stop_minutes},
-      vocabularies_(Vocabularies::load(config.corpus)),
+      vocabularies_(Vocabularies::load(vocabulary_folder_of(config))),
       model_(transformer_of(config, vocabularies_)),
       train_(token_path(config.corpus, Part::train)),
       dev_(token_path(config.corpus, Part::dev)),
@@ -273,7 +273,7 @@ void TrainingRun::write_model() const {
     if (parameter.role == Role::weight) weights.push_back({parameter.name, parameter.shape});
   }
   const WeightAverage average(paths);
-  write_model_folder(model_path(), {config_text_, config_.corpus, weights,
+  write_model_folder(model_path(), {config_text_, vocabulary_folder_of(config_), weights,
                                     [&](size_t i) { return average.of(weights[i].name, weights[i].shape); }});
 }
 
