@@ -13,8 +13,7 @@ namespace gshard {
 namespace {
 
 constexpr const char* kDescription =
-    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to
-"
+    "gshard reads, prints, evaluates and partitions HLO modules, knows mixture-of-experts models, prepares text to\n"
     "train translation on, trains, and translates.\n"
     "A FILE holds HLO text, as XLA dumps it; '-' is standard input.\n";
 
