@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Shows what gshard does, on a real module where one is at hand and on examples/hlo otherwise. Each command is printed
-# before it runs; the script fails where one of them does not do what is said.
+# Shows what gshard does: with programs first, on a real module where one is at hand and on examples/hlo otherwise, and
+# then by training a translator on real text. Each command is printed before it runs; the script fails where one of them
+# does not do what is said. What was interrupted goes on when it is run again.
+#
+#   GSHARD_DEMO=quick     the example text and seconds of training: that it works, not what it is worth
+#   GSHARD_DEMO_DIR=DIR   where text and model stand [demo]; what is done there is not done again
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/build:$PATH"
+mode=${GSHARD_DEMO:-full}
+dir=${GSHARD_DEMO_DIR:-demo}
+[ "$mode" = full ] || dir=${GSHARD_DEMO_DIR:-demo/$mode}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-example=examples/hlo/moe_layer.hlo
-model=../shared/hlo/scaled/mixtral_8x7b_train.hlo
-[ -f "$model" ] || model=$example
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
@@ -21,40 +24,143 @@ try() {
   eval "$*" 2>&1 || code=$?
   [ "$code" -eq "${EXPECTED:-0}" ] || {
     printf 'error: exit code %s, expected %s\n' "$code" "${EXPECTED:-0}" >&2
-    exit 1
+    exit "$code"
   }
 }
 
-say "What a program consists of and what it costs"
-try "gshard stats $model | head -n 40"
+# The same for a stage whose result stays: where the same command has ended before, what it said is shown again.
+once() {
+  local done=$dir/done/$1
+  shift
+  if [ -e "$done" ] && [ "$(head -n 1 "$done")" = "$*" ]; then
+    printf '$ %s\n(done before)\n' "$*"
+    tail -n +2 "$done"
+    return
+  fi
+  mkdir -p "$dir/done"
+  printf '%s\n' "$*" > "$done.partial"
+  printf '$ %s\n' "$*"
+  (set +e; eval "$*") | tee -a "$done.partial" || exit "${PIPESTATUS[0]}"
+  mv "$done.partial" "$done"
+}
 
-say "Reading it, checking it, and writing it again: the text does not change any more"
-try "gshard verify $model"
-try "gshard print $model -o $work/once.hlo"
-try "gshard print $work/once.hlo | cmp - $work/once.hlo"
+programs() {
+  local example=examples/hlo/moe_layer.hlo
+  local model=../shared/hlo/scaled/mixtral_8x7b_train.hlo
+  [ -f "$model" ] || model=$example
 
-say "GShard's mixture-of-experts layer as written, its products, and its size with calls inlined and simplified"
-try "sed -n 3,6p $example"
-try "gshard print $example --no-metadata | grep dot"
-try "gshard print $example --simplify | gshard verify $example -"
+  say "What a program consists of and what it costs"
+  try "gshard stats $model | head -n 40"
 
-say "Running a training step on one device, with random arguments that make sense"
-try "gshard run $model --seed 1 --verbose | tail -n 6"
+  say "Reading it, checking it, and writing it again: the text does not change any more"
+  try "gshard verify $model"
+  try "gshard print $model -o $work/once.hlo"
+  try "gshard print $work/once.hlo | cmp - $work/once.hlo"
 
-say "The same in double precision: what rounding changed"
-try "gshard run $example --seed 1"
-try "gshard run $example --seed 1 --f64"
+  say "GShard's mixture-of-experts layer as written, its products, and its size with calls inlined and simplified"
+  try "sed -n 3,6p $example"
+  try "gshard print $example --no-metadata | grep dot"
+  try "gshard print $example --simplify | gshard verify $example -"
 
-say "A mistake is shown where it stands"
-sed 's/wi), lhs_batch_dims={0}, lhs_contracting_dims={3}/wi), lhs_batch_dims={0}, lhs_contracting_dims={2}/' "$example" > "$work/wrong.hlo"
-EXPECTED=3 try "gshard verify $work/wrong.hlo"
-EXPECTED=2 try "gshard vrify $example"
+  say "Running a training step on one device, with random arguments that make sense"
+  try "gshard run $model --seed 1 --verbose | tail -n 6"
 
-say "The training step partitioned by its own annotations: the same numbers on eight virtual devices as on one"
-try "gshard check $model"
+  say "The same in double precision: what rounding changed"
+  try "gshard run $example --seed 1"
+  try "gshard run $example --seed 1 --f64"
 
-say "The MoE layer on four: why its experts lie as they lie, and its two all-to-alls"
-try "gshard explain $example hidden"
-try "gshard explain $example --collectives"
+  say "A mistake is shown where it stands"
+  sed 's/wi), lhs_batch_dims={0}, lhs_contracting_dims={3}/wi), lhs_batch_dims={0}, lhs_contracting_dims={2}/' \
+    "$example" > "$work/wrong.hlo"
+  EXPECTED=3 try "gshard verify $work/wrong.hlo"
+  EXPECTED=2 try "gshard vrify $example"
 
-say "Done."
+  say "The training step partitioned by its own annotations: the same numbers on eight virtual devices as on one"
+  try "gshard check $model"
+
+  say "The MoE layer on four: why its experts lie as they lie, and its two all-to-alls"
+  try "gshard explain $example hidden"
+  try "gshard explain $example --collectives"
+}
+
+# ---- a translator
+
+languages=de,es,fr,it,nl,pl,ru,tr
+sources=lo,lohelp,firefox,ddtp
+config=examples/configs/demo.toml
+settings="devices=2"
+most=100
+if [ "$mode" = quick ]; then
+  sources=example
+  settings="$settings stop.minutes=0.1 model.size=64 model.encoder_layers=2 model.decoder_layers=2 evaluate.bleu_sentences=16"
+  most=2
+fi
+
+# Language, sentence, what it means. The last two are of no kind that the text has.
+sentences() {
+  cat <<'END'
+de	Klicken Sie auf OK, um die Änderungen zu speichern.	Click OK to save the changes.
+es	Seleccione el archivo que desea abrir.	Select the file that you want to open.
+fr	Affiche la barre d'outils.	Shows the toolbar.
+it	Impossibile aprire il documento.	Unable to open the document.
+nl	Voer de naam van het document in.	Enter the name of the document.
+pl	Usuwa zaznaczone wiersze tabeli.	Deletes the selected rows of the table.
+ru	Сколько стоит этот хлеб?	How much is this bread?
+tr	Yarın annemle denize gideceğiz.	Tomorrow we will go to the sea with my mother.
+END
+}
+
+# Of each sentence its translation, what it means, and by how many words these share whether that is a success.
+judge() {
+  awk -F '\t' '
+    function words(text, into,    n, i, part) {
+      split("", into)
+      gsub(/[[:punct:]]/, " ", text)
+      n = split(tolower(text), part, " ")
+      for (i = 1; i <= n; ++i) into[part[i]]++
+      return n
+    }
+    {
+      m = words($3, wanted); n = words($4, given); shared = 0
+      for (word in given) shared += given[word] < wanted[word] ? given[word] : wanted[word]
+      share = m + n > 0 ? 2 * shared / (m + n) : 0
+      verdict = share >= 0.7 ? "success" : share >= 0.4 ? "half" : "failure"
+      count[verdict]++
+      printf "  %-7s  %s  %s\n              %s\n              is: %s\n", verdict, $1, $2, $4, $3
+    }
+    END { printf "%d successes, %d halves, %d failures\n", count["success"], count["half"], count["failure"] }'
+}
+
+translator() {
+  say "Real text in eight languages, cleaned, with sentences held out by their English"
+  once fetch "gshard corpus fetch --languages $languages --sources $sources -o $dir/corpus"
+
+  say "A vocabulary of 8,000 pieces, and token files"
+  once vocabulary "gshard corpus vocab $dir/corpus --size 8000"
+  once tokens "gshard corpus build $dir/corpus"
+
+  say "A Transformer with mixtures of experts, partitioned for two virtual devices"
+  try "gshard train $config corpus=$dir/corpus $settings --dry-run"
+
+  say "Its training"
+  once train "gshard train $config corpus=$dir/corpus output=$dir/run $settings"
+
+  say "What it scores on sentences that it has never seen, beside copying the source and the nearest training sentence"
+  once evaluate "gshard evaluate --model $dir/run/model --most $most"
+
+  say "How the training went"
+  try "gshard report $dir/run"
+
+  say "Eight sentences"
+  sentences | cut -f 2 > "$work/sources.txt"
+  try "gshard translate --model $dir/run/model < $work/sources.txt > $work/translations.txt"
+  paste <(sentences) "$work/translations.txt" | judge
+}
+
+programs
+translator
+if [ "$mode" = full ]; then
+  say "Six minutes of training are worth a BLEU of about 3 to 5, less than looking up the nearest training sentence."
+  [ ! -f docs/results.md ] || echo "What two hours with the larger config give is in docs/results.md."
+fi
+say "Done. The page of the run: $dir/run/report.html"

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Trains a mixture-of-experts model and its dense twin on the same data, and writes what came out.
+
+    compare_runs.py WORK --corpus corpus --moe examples/configs/demo.toml --dense examples/configs/demo-dense.toml
+
+Each model is trained with several seeds, once for an equal number of target tokens and once for equal minutes of training.
+What was interrupted goes on when the same command is run again, and runs that are done are not run again: on two cores
+3 seeds of 3 M tokens take some hours. Writes
+
+    WORK/tokens-moe-1 ...     the runs, as `gshard train` makes them; WORK/NAME.log what each said
+    WORK/results.md           the tables
+    WORK/dev_loss.svg         dev loss by target tokens, the mean over the seeds and where they lie
+
+and with --only-tables these alone, from what there is. `gshard` is the one of PATH, or of build/.
+"""
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+MODELS = ('moe', 'dense')
+NAMES = {'moe': 'mixture of experts', 'dense': 'dense twin'}
+BUDGETS = {'tokens': 'an equal number of steps', 'minutes': 'equal time'}
+
+
+class Run:
+    """One training, and what its metrics say."""
+
+    def __init__(self, work, budget, model, seed):
+        self.budget, self.model, self.seed = budget, model, seed
+        self.folder = f'{work}/{budget}-{model}-{seed}'
+        self.steps, self.evaluations = [], []
+
+    def read(self):
+        path = self.folder + '/metrics.jsonl'
+        records = []
+        if os.path.exists(path):
+            with open(path, encoding='utf-8') as file:
+                for line in file:
+                    if line.endswith('\n'):
+                        records.append(json.loads(line))
+        self.steps = [record for record in records if record['kind'] == 'step']
+        self.evaluations = [record for record in records if record['kind'] == 'evaluation' and 'loss' in record]
+        return self
+
+    def is_done(self):
+        return bool(self.steps and self.evaluations) and self.steps[-1].get('done', 0) >= 1
+
+    def curve(self):
+        """[(target tokens, dev loss)]."""
+        tokens, seen, total = {}, [], 0
+        for record in self.steps:
+            total += record['target_tokens']
+            tokens[record['step']] = total
+        for record in self.evaluations:
+            before = [step for step in tokens if step <= record['step']]
+            seen.append((tokens[max(before)] if before else 0, record['loss']))
+        return seen
+
+    def tokens(self):
+        return sum(record['target_tokens'] for record in self.steps)
+
+
+def train(run, args):
+    if run.read().is_done():
+        return
+    config = args.moe if run.model == 'moe' else args.dense
+    budget = {'tokens': f'stop.tokens={args.tokens}', 'minutes': f'stop.minutes={args.minutes}'}[run.budget]
+    words = [args.gshard, 'train', config, f'corpus={args.corpus}', f'output={run.folder}', f'seed={run.seed}',
+             'stop.steps=0', 'stop.tokens=0', 'stop.minutes=0', budget, *args.setting]
+    print('$ ' + ' '.join(words), flush=True)
+    with open(run.folder + '.log', 'a', encoding='utf-8') as log:
+        code = subprocess.run(words, stdout=log, stderr=log, check=False).returncode
+    if code != 0:
+        sys.exit(f'error: it ended with {code}; {run.folder}.log says why. Run this again to go on')
+
+
+# ---------------------------------------------------------------- tables
+
+def mean_and_spread(values):
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return statistics.mean(values), spread
+
+
+def table_of(runs, budget):
+    """One row a model: what it took and its last dev loss by seed."""
+    seeds = sorted({run.seed for run in runs})
+    lines = ['| model | target tokens | minutes | ' + ' | '.join(f'seed {seed}' for seed in seeds) + ' | mean | spread |',
+             '| --- | --- | --- | ' + ' | '.join('---' for _ in seeds) + ' | --- | --- |']
+    losses = {}
+    for model in MODELS:
+        done = [run for run in runs if run.model == model and run.budget == budget and run.is_done()]
+        if not done:
+            continue
+        losses[model] = [run.evaluations[-1]['loss'] for run in done]
+        by_seed = {run.seed: run.evaluations[-1]['loss'] for run in done}
+        mean, spread = mean_and_spread(losses[model])
+        cells = [NAMES[model], f'{statistics.mean(run.tokens() for run in done) / 1e6:.2f} M',
+                 f'{statistics.mean(run.steps[-1]["seconds"] for run in done) / 60:.1f}']
+        cells += [f'{by_seed[seed]:.3f}' if seed in by_seed else '' for seed in seeds]
+        lines.append('| ' + ' | '.join(cells + [f'{mean:.3f}', f'{spread:.3f}']) + ' |')
+    return '\n'.join(lines) + '\n\n' + verdict(losses)
+
+
+def verdict(losses):
+    if len(losses) < 2 or min(len(values) for values in losses.values()) < 2:
+        return 'Too few runs are done to compare them.\n'
+    moe, dense = mean_and_spread(losses['moe']), mean_and_spread(losses['dense'])
+    difference, spread = dense[0] - moe[0], max(moe[1], dense[1])
+    winner = 'The mixture of experts' if difference > 0 else 'The dense twin'
+    size = 'larger' if abs(difference) > spread else 'not larger'
+    return f'{winner} has the lower dev loss, by {abs(difference):.3f} nats a token: {size} than the spread of the seeds ({spread:.3f}).\n'
+
+
+def results_of(runs, args):
+    text = ['# Mixture of experts beside its dense twin\n',
+            f'Configs `{os.path.basename(args.moe)}` and `{os.path.basename(args.dense)}`, the same order of data. Dev loss in '
+            'nats a target token after the last step; the spread is the standard deviation over the seeds.\n']
+    for budget, title in BUDGETS.items():
+        text += [f'## At {title}\n', table_of(runs, budget)]
+    return '\n'.join(text) + '\n![dev loss by target tokens](dev_loss.svg)\n'
+
+
+# ---------------------------------------------------------------- picture
+
+STYLE = '''text { font: 12px system-ui, sans-serif; fill: #1d2329 } .grid { stroke: #e2e4e4 } .moe { stroke: #1f6fb2; fill: #1f6fb2 }
+.dense { stroke: #d1661a; fill: #d1661a } polyline { fill: none !important; stroke-width: 2 } polygon { opacity: .2; stroke: none }
+@media (prefers-color-scheme: dark) { text { fill: #e4e7ea } .grid { stroke: #2c333a } }'''
+WIDTH, HEIGHT, LEFT, BOTTOM = 720, 360, 56, 34
+
+
+def picture_of(runs):
+    """Lines of the mean over seeds, on bands from the lowest to the highest."""
+    curves = {model: mean_curve([run.curve() for run in runs if run.model == model and run.budget == 'tokens']) for model in MODELS}
+    points = [point for curve in curves.values() for point in curve]
+    if not points:
+        return None
+    most, low, high = max(p[0] for p in points), min(p[2] for p in points), max(p[3] for p in points)
+    high = high if high > low else low + 1
+
+    def at(tokens, loss):
+        x = LEFT + (WIDTH - LEFT - 16) * tokens / most
+        return f'{x:.1f},{16 + (HEIGHT - BOTTOM - 16) * (high - loss) / (high - low):.1f}'
+    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">', f'<style>{STYLE}</style>']
+    for i in range(5):
+        value = low + (high - low) * i / 4
+        y = at(0, value).split(',')[1]
+        svg += [f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 16}" y1="{y}" y2="{y}"/>',
+                f'<text x="{LEFT - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.2f}</text>']
+        svg.append(f'<text x="{at(most * i / 4, low).split(",")[0]}" y="{HEIGHT - 12}" text-anchor="middle">{most * i / 4e6:.1f} M</text>')
+    for i, (model, curve) in enumerate(curves.items()):
+        band = [at(p[0], p[3]) for p in curve] + [at(p[0], p[2]) for p in reversed(curve)]
+        svg += [f'<polygon class="{model}" points="{" ".join(band)}"/>',
+                f'<polyline class="{model}" points="{" ".join(at(p[0], p[1]) for p in curve)}"/>',
+                f'<rect class="{model}" x="{WIDTH - 190}" y="{24 + 20 * i}" width="16" height="4"/>',
+                f'<text x="{WIDTH - 166}" y="{30 + 20 * i}">{NAMES[model]}</text>']
+    return '\n'.join(svg + ['</svg>']) + '\n'
+
+
+def mean_curve(curves):
+    """[(tokens, mean, lowest, highest)] over the evaluations that all of the curves have."""
+    found = []
+    for points in zip(*[curve for curve in curves if curve]):
+        losses = [loss for _, loss in points if math.isfinite(loss)]
+        if losses:
+            found.append((statistics.mean(p[0] for p in points), statistics.mean(losses), min(losses), max(losses)))
+    return found
+
+
+def write(path, text):
+    with open(path + '.partial', 'w', encoding='utf-8') as file:
+        file.write(text)
+    os.replace(path + '.partial', path)
+    print('written: ' + path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('work')
+    parser.add_argument('--corpus', default='corpus')
+    parser.add_argument('--moe', required=True, help='the config of the mixture')
+    parser.add_argument('--dense', required=True, help='and of its twin')
+    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--tokens', type=int, default=3_000_000, help='target tokens of a run at equal steps')
+    parser.add_argument('--minutes', type=float, default=20, help='of a run at equal time')
+    parser.add_argument('--setting', action='append', default=[], help='KEY=VALUE for all runs')
+    parser.add_argument('--only-tables', action='store_true')
+    args = parser.parse_args()
+    args.gshard = shutil.which('gshard') or os.path.join(os.path.dirname(__file__), '../build/gshard')
+    os.makedirs(args.work, exist_ok=True)
+    # By seed first, so that an early end leaves something to compare.
+    runs = [Run(args.work, budget, model, seed)
+            for seed in range(1, args.seeds + 1) for budget in BUDGETS for model in MODELS]
+    for run in [] if args.only_tables else runs:
+        train(run, args)
+    for run in runs:
+        run.read()
+    write(args.work + '/results.md', results_of(runs, args))
+    if picture := picture_of(runs):
+        write(args.work + '/dev_loss.svg', picture)
+
+
+if __name__ == '__main__':
+    main()
