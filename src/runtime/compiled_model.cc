@@ -22,6 +22,7 @@ CompiledModel::CompiledModel(ModelProgram program, const PartitionOptions& optio
   verify(*program_.module);
   Partitioned parts = partition(*prepare(*program_.module), options);
   boundary_ = parts;
+  collectives_ = statistics_of(*parts.module).collectives;
   const Devices devices(parts.mesh.device_count());
   executable_.emplace(devices, parts);
   is_updated_.resize(program_.parameters.size());

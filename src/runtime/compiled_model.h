@@ -20,6 +20,7 @@
 #include "model/model.h"
 #include "runtime/array_archive.h"
 #include "runtime/executable.h"
+#include "runtime/statistics.h"
 
 namespace gshard {
 
@@ -31,6 +32,8 @@ class CompiledModel {
   explicit CompiledModel(ModelProgram program, const PartitionOptions& options = {});
 
   const std::vector<Parameter>& parameters() const { return program_.parameters; }
+  // What each device sends and receives in a run.
+  const std::vector<CollectiveCount>& collectives() const { return collectives_; }
 
   // Weights and state as they begin.
   void initialize(uint64_t seed);
@@ -70,6 +73,7 @@ class CompiledModel {
   ModelProgram program_;
   Boundary boundary_;
   std::optional<Executable> executable_;
+  std::vector<CollectiveCount> collectives_;
   // By parameter: whether a result is its next value. By result: the parameter, if it is one's.
   std::vector<bool> is_updated_;
   std::map<size_t, size_t> updated_;

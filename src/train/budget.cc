@@ -15,6 +15,9 @@ double Budget::done(const Progressed& so_far) const {
 
 namespace {
 
+// What a first step has risen of the peak where nobody knows which share of the budget it takes.
+constexpr double kFirstRise = 0.005;
+
 // What is left of the highest rate once it falls.
 double fallen(const LearningRate& rate, double done, int64_t steps) {
   const double share = rate.warmup >= 1 ? 0 : std::clamp((done - rate.warmup) / (1 - rate.warmup), 0.0, 1.0);
@@ -35,7 +38,9 @@ double fallen(const LearningRate& rate, double done, int64_t steps) {
 double learning_rate(const LearningRate& rate, double done, int64_t steps) {
   double risen = 1;
   if (rate.least_warmup > 0) risen = static_cast<double>(steps + 1) / static_cast<double>(rate.least_warmup);
-  if (rate.warmup > 0 && rate.decay != Decay::inverse_root) risen = std::min(risen, done / rate.warmup);
+  if (rate.warmup > 0 && rate.decay != Decay::inverse_root) {
+    risen = std::min(risen, done > 0 ? done / rate.warmup : kFirstRise);
+  }
   return rate.peak * std::min(std::min(risen, 1.0), fallen(rate, done, steps));
 }
 

@@ -35,7 +35,8 @@ struct LearningRate {
   int64_t least_warmup = 0;  // steps in which it rises at least
 };
 
-// Of the step after `steps` others, when the share `done` of the budget is used up.
+// Of the step after `steps` others, when the share `done` of the budget is used up; a little above 0 in a first step,
+// of which none may be known.
 double learning_rate(const LearningRate& rate, double done, int64_t steps);
 
 }  // namespace gshard

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/number_text.h"
@@ -48,9 +49,10 @@ std::string facts_list(const Metrics& metrics, const RunFacts& facts) {
     html += fact("lowest dev loss", fmt::format("{:.3f}", facts.best.loss),
                  "nats a token, at step " + with_separators(facts.best.step));
   }
-  if (!metrics.evaluations.empty() && std::isfinite(metrics.evaluations.back().bleu)) {
-    const EvaluationRecord& last = metrics.evaluations.back();
-    html += fact("dev BLEU", fmt::format("{:.1f}", last.bleu), fmt::format("chrF++ {:.1f}", last.chrf));
+  const auto last = std::find_if(metrics.evaluations.rbegin(), metrics.evaluations.rend(),
+                                 [](const EvaluationRecord& r) { return std::isfinite(r.bleu); });
+  if (last != metrics.evaluations.rend()) {
+    html += fact("dev BLEU", fmt::format("{:.1f}", last->bleu), fmt::format("chrF++ {:.1f}", last->chrf));
   }
   const double speed = facts.late.source_tokens_per_second();
   if (std::isfinite(speed)) {

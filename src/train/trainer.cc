@@ -70,6 +70,14 @@ StepRecord Trainer::step(const Batch& batch, const StepRates& rates) {
   return record;
 }
 
+int64_t Trainer::all_to_alls() const {
+  double runs = 0;
+  for (const CollectiveCount& collective : training_.collectives()) {
+    if (collective.op == Op::all_to_all) runs += collective.runs;
+  }
+  return config_.micro_batches * static_cast<int64_t>(runs);
+}
+
 HeldOutLoss Trainer::loss_of(const TokenFile& tokens, int64_t pairs) {
   if (!dev_) dev_.emplace(loss_on_dev(config_, model_, numerics_));
   dev_->share(training_, Role::weight);

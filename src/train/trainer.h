@@ -30,6 +30,9 @@ class Trainer {
   // One step of training, in as many micro-batches as the config says. What the record says of time is left out.
   StepRecord step(const Batch& batch, const StepRates& rates);
 
+  // Of a step, in all its micro-batches.
+  int64_t all_to_alls() const;
+
   // Over so many pairs of a file. Throws Error(program) where it has none.
   HeldOutLoss loss_of(const TokenFile& tokens, int64_t pairs);
 

@@ -83,6 +83,7 @@ TrainingRun::TrainingRun(const TrainConfig& config, std::string config_text, con
       trainer_(config, model_, numerics_of(config)) {
   for (const TokenFile* tokens : {&train_, &dev_}) tokens->expect_vocabulary(vocabularies_.sha256(), config.corpus);
   reader_.emplace(train_, batches_of(config));
+  if (config.bleu_sentences > 0) translations_.emplace(config, vocabularies_, train_, notices_.line);
   if (const auto newest = checkpoints_.newest()) {
     restore(*newest);
   } else {
@@ -101,7 +102,7 @@ void TrainingRun::restore(int64_t step) {
                     config_.output, config_.corpus, model_path()));
   }
   reader_->restore(state_.reader);
-  resumed_at_ = step;
+  resumed_ = state_.progressed;
   saved_at_ = state_.progressed.seconds;
 }
 
@@ -143,8 +144,10 @@ void TrainingRun::begin() {
   counted_at_ = Clock::now();
 }
 
-StepRates TrainingRun::rates() const {
-  const double done = budget_.done(state_.progressed);
+StepRates TrainingRun::rates(const Batch& batch) const {
+  double done = budget_.done(state_.progressed);
+  // The rate rises with what is used up, and a first step at a rate of 0 would be lost: what it uses up itself counts.
+  if (steps() == 0) done = std::min(budget_.done({.steps = 1, .tokens = batch.target_tokens}), config_.warmup);
   return {learning_rate(learning_rate_of(config_), done, steps()),
           steps() < config_.balance_steps ? config_.balance_first : config_.balance};
 }
@@ -156,7 +159,7 @@ void TrainingRun::train_step() {
   const auto begin = Clock::now();
   const Batch batch = reader_->next();
   const auto had_input = Clock::now();
-  StepRecord record = trainer_.step(batch, rates());
+  StepRecord record = trainer_.step(batch, rates(batch));
   count_time();
   state_.progressed.steps += 1;
   state_.progressed.tokens += batch.target_tokens;
@@ -192,14 +195,14 @@ void TrainingRun::report(const StepRecord& record) {
 
 void TrainingRun::start_log() {
   if (log_) return;
-  log_.emplace(RunLogOptions{.folder = config_.output, .resumed_at = resumed_at_, .notices = notices_});
+  log_.emplace(RunLogOptions{.folder = config_.output, .resumed_at = resumed_.steps, .notices = notices_});
   log_->begin(about());
   for (const StepRecord& record : unlogged_) log_->step(record);
 }
 
 RunRecord TrainingRun::about() const {
   RunRecord record;
-  record.step = resumed_at_;
+  record.step = resumed_.steps;
   record.name = std::filesystem::path(config_.output).filename().string();
   record.config = config_text_;
   const std::string type = config_.precision == NumberPrecision::bf16 ? "bf16" : "f32";
@@ -213,6 +216,7 @@ RunRecord TrainingRun::about() const {
   record.parameters = static_cast<int64_t>(weights.all);
   record.active_parameters = static_cast<int64_t>(weights.active);
   record.devices = config_.devices;
+  record.all_to_alls = trainer_.all_to_alls();
   return record;
 }
 
@@ -231,8 +235,13 @@ EvaluationRecord TrainingRun::validate() {
 }
 
 void TrainingRun::evaluate() {
-  const EvaluationRecord record = validate();
+  start_log();
+  EvaluationRecord record = validate();
   count_time();
+  if (translations_ && std::isfinite(record.loss)) {
+    translations_->score(trainer_.model(), state_.progressed.seconds - resumed_.seconds, record);
+    count_time();
+  }
   evaluated_at_ = steps();
   if (record.loss < state_.best_loss) {
     state_.best_loss = record.loss;
@@ -241,7 +250,6 @@ void TrainingRun::evaluate() {
   } else {
     ++state_.evaluations_since_best;
   }
-  start_log();
   log_->evaluation(record);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "train/checkpoints.h"
+#include "train/dev_translations.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
@@ -59,7 +60,7 @@ class TrainingRun {
   void evaluate();
   void save();
   void write_model() const;
-  StepRates rates() const;
+  StepRates rates(const Batch& batch) const;
   RunRecord about() const;
   // Counts the time since it was last counted as time of training.
   void count_time();
@@ -75,7 +76,8 @@ class TrainingRun {
   const Checkpoints checkpoints_;
   Trainer trainer_;
   RunState state_;
-  int64_t resumed_at_ = 0;
+  std::optional<DevTranslations> translations_;
+  Progressed resumed_;  // what was done before this process
   std::optional<BatchReader> reader_;
   std::optional<RunLog> log_;  // from the second step on, when the speed is known
   std::vector<StepRecord> unlogged_;

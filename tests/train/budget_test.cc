@@ -33,6 +33,11 @@ TEST(LearningRate, RisesOverAFewStepsAtLeast) {
   EXPECT_GT(learning_rate(rate, 0.02, 300), 0.9);
 }
 
+TEST(LearningRate, TheFirstStepHasOne) {
+  EXPECT_DOUBLE_EQ(learning_rate({.peak = 2, .warmup = 0.05}, 0, 0), 0.01);
+  EXPECT_DOUBLE_EQ(learning_rate({.peak = 2, .warmup = 0.05, .least_warmup = 1000}, 0, 0), 0.002);
+}
+
 TEST(LearningRate, InverseRootFollowsTheStepsAlone) {
   const LearningRate rate{.peak = 1, .decay = Decay::inverse_root, .warmup = 0.5, .least_warmup = 100};
   EXPECT_DOUBLE_EQ(learning_rate(rate, 0.9, 49), 0.5);

@@ -9,7 +9,9 @@
 #include "corpus/import.h"
 #include "corpus/make_vocabulary.h"
 #include "corpus/small_corpus.h"
+#include "corpus/text_lines.h"
 #include "decode/model_folder.h"
+#include "score/chrf.h"
 #include "scratch_folder.h"
 
 namespace gshard {
@@ -21,7 +23,9 @@ class TrainingRunTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new ScratchFolder;
-    import_rows(corpus(), folder_->write("t.tsv", made_up_rows(600)));
+    ImportPlan plan_of_text{corpus(), {{folder_->write("t.tsv", made_up_rows(600)), "", {}, std::nullopt}}, {}, {}};
+    plan_of_text.hold_out.share.dev_per_mille = 40;  // some of each language
+    import_corpus(plan_of_text, be_silent);
     VocabularyPlan plan;
     plan.source_size = plan.target_size = 300;
     make_vocabularies(corpus(), plan, be_silent);
@@ -51,12 +55,13 @@ class TrainingRunTest : public ::testing::Test {
     config.stop_steps = steps;
     config.evaluate_every = 0;
     config.evaluate_pairs = 8;
+    config.bleu_sentences = 0;
     resolve(config);
     return config;
   }
 
-  static Metrics train(const TrainConfig& config) {
-    TrainingRun run(config, "[model]\nsize = 16\n", {});
+  static Metrics train(const TrainConfig& config, const Notices& notices = {}) {
+    TrainingRun run(config, "[model]\nsize = 16\n", notices);
     std::atomic<bool> stop = false;
     EXPECT_EQ(run.run(stop), RunEnd::budget);
     return read_metrics(config.output + "/metrics.jsonl");
@@ -187,6 +192,98 @@ TEST_F(TrainingRunTest, StopsWhereNothingIsToBeGained) {
   std::atomic<bool> stop = false;
   EXPECT_EQ(run.run(stop), RunEnd::patience);
   EXPECT_EQ(run.steps(), 8);
+}
+
+TEST_F(TrainingRunTest, TheFirstStepHasARate) {
+  const Metrics metrics = train(config("first_step", 1));
+  EXPECT_DOUBLE_EQ(metrics.steps.at(0).learning_rate, 5e-3 / 5);  // of the steps of the least warm-up
+}
+
+TEST_F(TrainingRunTest, AllToAllsOfAStepAreCounted) {
+  TrainConfig config = this->config("all_to_alls", 1);
+  const auto count = [&] {
+    return Trainer(config, transformer_of(config, Vocabularies::load(config.corpus)), Numerics::single()).all_to_alls();
+  };
+  EXPECT_EQ(count(), 0);
+  config.devices = 2;
+  const int64_t whole = count();
+  EXPECT_GE(whole, 8);  // there and back, forwards and backwards, in two layers
+  config.micro_batches = 2;
+  EXPECT_EQ(count(), 2 * whole);
+}
+
+// ---- translations of dev
+
+TEST_F(TrainingRunTest, DevIsTranslatedByTheWeightsInTraining) {
+  TrainConfig config = this->config("translates", 80);
+  config.bleu_sentences = 20;  // all that there are
+  config.evaluate_share = 1;
+  const Metrics metrics = train(config);
+  const EvaluationRecord& record = metrics.evaluations.at(0);
+  ASSERT_EQ(record.languages.size(), 2u);
+  EXPECT_EQ(record.languages[0].direction, "de-en");
+  EXPECT_GT(record.languages[0].training_pairs, record.languages[1].training_pairs);
+
+  ModelFolder folder(config.output + "/model");
+  TextTranslator translator(folder.vocabularies(), {.decoder = {.model = transformer_of(config, folder.vocabularies())},
+                                                    .search = {.beam = 1},
+                                                    .source_length = 64,
+                                                    .target_length = 64});
+  translator.translator().decoder().load_weights(folder.weights_path());
+  std::vector<TextPair> rows;
+  TextLines lines(part_path(config.corpus, Part::dev));
+  for (std::string line; lines.next(line);) rows.push_back(parse_row(line).value());
+  const std::vector<TranslatedLine> texts = translator.translate(rows);
+  ChrfCounts all;
+  for (size_t i = 0; i < rows.size(); ++i) all.add(chrf_counts(texts[i].text(), rows[i].target));
+  EXPECT_GT(chrf(all), 0);
+  EXPECT_DOUBLE_EQ(record.chrf, chrf(all));
+  EXPECT_TRUE(std::isfinite(record.bleu));
+  EXPECT_EQ(record.languages[0].sentences + record.languages[1].sentences, std::ssize(rows));
+}
+
+TEST_F(TrainingRunTest, TranslatingLeavesTheTrainingAsItIs) {
+  TrainConfig with = config("with", 6), without = config("without", 6);
+  with.evaluate_every = without.evaluate_every = 2;
+  with.bleu_sentences = 20;
+  train(with);
+  train(without);
+  const std::string path = "/checkpoints/step-00000006/state.safetensors";
+  const Shape shape(DType::f32, {300, 16});
+  EXPECT_EQ(ArrayArchive::open(with.output + path)->read("decoder/embedding", shape),
+            ArrayArchive::open(without.output + path)->read("decoder/embedding", shape));
+}
+
+TEST_F(TrainingRunTest, DevIsTranslatedOnTheDevicesOfTheTraining) {
+  const auto scores = [&](const std::string& output, LayoutName layout, const NamedCounts& mesh) {
+    TrainConfig config = this->config(output, 1);
+    config.bleu_sentences = 20;
+    config.layout = layout;
+    config.mesh = mesh;
+    config.devices = mesh.empty() ? 2 : 4;
+    return train(config).evaluations.at(0);
+  };
+  for (const EvaluationRecord& record :
+       {scores("on_experts", LayoutName::experts, {}), scores("on_data", LayoutName::data, {}),
+        scores("on_tensor", LayoutName::tensor, {}),
+        scores("on_mesh", LayoutName::experts, {{"data", 2}, {"expert", 2}})}) {
+    EXPECT_EQ(record.languages.size(), 2u);
+    EXPECT_TRUE(std::isfinite(record.bleu));
+  }
+}
+
+TEST_F(TrainingRunTest, TranslatingTakesNoMoreThanItsShareOfTheTime) {
+  TrainConfig config = this->config("share", 6);
+  config.evaluate_every = 2;
+  config.bleu_sentences = 20;
+  config.evaluate_share = 1e-9;
+  std::vector<std::string> lines;
+  const Metrics metrics = train(config, {.line = [&](const std::string& line) { lines.push_back(line); }});
+  ASSERT_EQ(metrics.evaluations.size(), 3u);
+  EXPECT_TRUE(std::isfinite(metrics.evaluations[0].bleu));  // how long it takes is known afterwards
+  for (const size_t later : {1, 2}) EXPECT_TRUE(metrics.evaluations[later].languages.empty());
+  EXPECT_THAT(lines, ::testing::Contains(HasSubstr("dev at step 4: none of ")).Times(1));
+  EXPECT_THAT(lines, ::testing::Contains(HasSubstr("(evaluate.share)")).Times(1));
 }
 
 TEST_F(TrainingRunTest, OtherLanguagesThanTheCorpusHas) {
