@@ -192,9 +192,9 @@ def main():
     args = parser.parse_args()
     args.gshard = shutil.which('gshard') or os.path.join(os.path.dirname(__file__), '../build/gshard')
     os.makedirs(args.work, exist_ok=True)
-    # By seed first, so that an early end leaves something to compare.
+    # One budget after the other and each by seed, so that an early end leaves something to compare.
     runs = [Run(args.work, budget, model, seed)
-            for seed in range(1, args.seeds + 1) for budget in BUDGETS for model in MODELS]
+            for budget in BUDGETS for seed in range(1, args.seeds + 1) for model in MODELS]
     for run in [] if args.only_tables else runs:
         train(run, args)
     for run in runs:
