@@ -6,17 +6,14 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <dnnl.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "backend/cpu/executable.h"
 #include "eval/arguments.h"
+#include "raw_product.h"
 #include "text/parse.h"
-
-// oneDNN comes with OpenMP.
-extern "C" void omp_set_num_threads(int threads);
 
 namespace gshard {
 namespace {
@@ -35,25 +32,9 @@ void count(benchmark::State& state, const Product& p) {
 }
 
 void onednn(benchmark::State& state, const std::string& type, const Product& p) {
-  using dnnl::memory;
-  omp_set_num_threads(1);
-  const auto element = type == "f32" ? memory::data_type::f32 : memory::data_type::bf16;
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto desc = [&](int64_t m, int64_t n) {
-    return memory::desc({p.batch, m, n}, element, memory::format_tag::abc);
-  };
-  const dnnl::matmul::primitive_desc made(
-      dnnl::matmul::desc(desc(p.rows, p.sums), desc(p.sums, p.columns), desc(p.rows, p.columns)), engine);
-  const dnnl::matmul matmul(made);
-  dnnl::stream stream(engine);
-  const memory a(made.src_desc(), engine);
-  const memory b(made.weights_desc(), engine);
-  const memory c(made.dst_desc(), engine);
-  for (const memory& array : {a, b, c})
-    std::fill_n(static_cast<char*>(array.get_data_handle()), array.get_desc().get_size(), 0);
-  for (auto _ : state) {
-    matmul.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
-  }
+  using Type = dnnl::memory::data_type;
+  bench::RawProduct product(type == "f32" ? Type::f32 : Type::bf16, {p.batch, p.rows, p.columns, p.sums});
+  for (auto _ : state) product.run();
   count(state, p);
 }
 

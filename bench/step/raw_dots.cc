@@ -5,21 +5,16 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
-#include <dnnl.hpp>
 #include <functional>
 #include <limits>
 #include <thread>
 #include <vector>
 
 #include "ops/infer.h"
-
-// oneDNN comes with OpenMP.
-extern "C" void omp_set_num_threads(int threads);
+#include "raw_product.h"
 
 namespace gshard::bench {
 namespace {
-
-using dnnl::memory;
 
 constexpr int kRuns = 5;
 
@@ -47,24 +42,9 @@ double fastest(const std::function<void()>& work) {
 }
 
 double seconds_alone(const Product& p) {
-  omp_set_num_threads(1);
-  const auto element = p.type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto desc = [&](int64_t m, int64_t n) {
-    return memory::desc({p.batch, m, n}, element, memory::format_tag::abc);
-  };
-  const dnnl::matmul::primitive_desc made(
-      dnnl::matmul::desc(desc(p.rows, p.sums), desc(p.sums, p.columns), desc(p.rows, p.columns)), engine);
-  const dnnl::matmul matmul(made);
-  dnnl::stream stream(engine);
-  const memory a(made.src_desc(), engine);
-  const memory b(made.weights_desc(), engine);
-  const memory c(made.dst_desc(), engine);
-  for (const memory& array : {a, b, c}) std::memset(array.get_data_handle(), 0, array.get_desc().get_size());
-  return fastest([&] {
-    matmul.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
-    stream.wait();
-  });
+  using Type = dnnl::memory::data_type;
+  RawProduct product(p.type == DType::bf16 ? Type::bf16 : Type::f32, {p.batch, p.rows, p.columns, p.sums});
+  return fastest([&] { product.run(); });
 }
 
 }  // namespace

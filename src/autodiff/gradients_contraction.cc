@@ -3,28 +3,11 @@
 
 #include "autodiff/gradients.h"
 #include "autodiff/permutation.h"
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard {
 namespace {
-
-Dims counting_from(size_t start, size_t count) {
-  Dims dims;
-  for (size_t i = 0; i < count; ++i) dims.push_back(static_cast<int64_t>(start + i));
-  return dims;
-}
-
-Dims joined(const Dims& a, const Dims& b) {
-  Dims all = a;
-  all.append({b.data(), b.size()});
-  return all;
-}
-
-Dims taken(const Dims& dims, const Dims& places) {
-  Dims some;
-  for (const int64_t place : places) some.push_back(dims[static_cast<size_t>(place)]);
-  return some;
-}
 
 // The dimensions of a product: its result has the batch dimensions, the free ones of the left, those of the right.
 template <class Attrs>
@@ -33,16 +16,15 @@ struct Contraction {
   explicit Contraction(const Pullback& p, const Dims& groups = {})
       : attrs(p.attrs<Attrs>()),
         lhs_free(others(joined(attrs.lhs_batch_dims, attrs.lhs_contracting_dims), p.operand(0).rank())),
-        rhs_free(
-            others(joined(joined(attrs.rhs_batch_dims, attrs.rhs_contracting_dims), groups), p.operand(1).rank())) {}
+        rhs_free(others(joined(attrs.rhs_batch_dims, attrs.rhs_contracting_dims, groups), p.operand(1).rank())) {}
 
   const Attrs& attrs;
   Dims lhs_free;
   Dims rhs_free;
 
-  Dims batch() const { return counting_from(0, attrs.lhs_batch_dims.size()); }
-  Dims lhs_in_result() const { return counting_from(batch().size(), lhs_free.size()); }
-  Dims rhs_in_result() const { return counting_from(batch().size() + lhs_free.size(), rhs_free.size()); }
+  Dims batch() const { return counting(0, attrs.lhs_batch_dims.size()); }
+  Dims lhs_in_result() const { return counting(batch().size(), lhs_free.size()); }
+  Dims rhs_in_result() const { return counting(batch().size() + lhs_free.size(), rhs_free.size()); }
 
   // The product of the cotangent and the right, and that of the left and the cotangent.
   Attrs for_left() const { return with(batch(), rhs_in_result(), attrs.rhs_batch_dims, rhs_free); }
@@ -51,11 +33,11 @@ struct Contraction {
   // right in that of the second, batch, contracted, free.
   Dims left_in_order() const {
     const Dims contracted = taken(attrs.lhs_contracting_dims, inverse(ranks_of(attrs.rhs_contracting_dims)));
-    return joined(joined(attrs.lhs_batch_dims, lhs_free), contracted);
+    return joined(attrs.lhs_batch_dims, lhs_free, contracted);
   }
   Dims right_in_order() const {
     const Dims contracted = taken(attrs.rhs_contracting_dims, inverse(ranks_of(attrs.lhs_contracting_dims)));
-    return joined(joined(attrs.rhs_batch_dims, contracted), rhs_free);
+    return joined(attrs.rhs_batch_dims, contracted, rhs_free);
   }
 
  private:

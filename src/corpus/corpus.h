@@ -12,6 +12,7 @@
 
 #include "corpus/clean.h"
 #include "corpus/hold_out.h"
+#include "corpus/text_pair.h"
 
 namespace gshard {
 
@@ -51,6 +52,7 @@ struct LanguagePair {
   std::string name() const { return source + "-" + target; }
   auto operator<=>(const LanguagePair&) const = default;
 };
+inline LanguagePair direction_of(const TextPair& pair) { return {pair.source_language, pair.target_language}; }
 
 struct DirectionCounts {
   LanguagePair direction;

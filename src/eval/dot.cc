@@ -5,16 +5,10 @@
 #include "eval/elements.h"
 #include "eval/evaluator.h"
 #include "eval/movement.h"
+#include "ir/dims.h"
 
 namespace gshard {
 namespace {
-
-Dims joined(const Dims& a, const Dims& b, const Dims& c) {
-  Dims all = a;
-  all.append({b.data(), b.size()});
-  all.append({c.data(), c.size()});
-  return all;
-}
 
 int64_t product_of(const Shape& shape, const Dims& dims) {
   int64_t product = 1;

@@ -1,6 +1,7 @@
 // Types of dot and its relatives.
 #include <algorithm>
 
+#include "ir/dims.h"
 #include "ops/infer.h"
 
 namespace gshard {
@@ -21,18 +22,6 @@ Contraction contraction_of(const Instruction& i) {
 }
 
 void append(Dims& dims, const Dims& more) { dims.append({more.data(), more.size()}); }
-
-Dims joined(const Dims& a, const Dims& b) {
-  Dims all = a;
-  append(all, b);
-  return all;
-}
-
-Dims sizes_of(const Shape& shape, const Dims& dims) {
-  Dims sizes;
-  for (int64_t d : dims) sizes.push_back(shape.dim(static_cast<size_t>(d)));
-  return sizes;
-}
 
 void require_equal_sizes(const Instruction& i, std::string_view role, const Dims& lhs, const Dims& rhs,
                          size_t rhs_operand) {

@@ -1,6 +1,7 @@
 // Types of the ops that move a window over their operand.
 #include <algorithm>
 
+#include "ir/dims.h"
 #include "ops/infer.h"
 
 namespace gshard {
@@ -100,12 +101,6 @@ struct ConvSizes {
   Dims kernel_spatial;
 };
 
-Dims sizes_at(const Shape& shape, const Dims& positions) {
-  Dims sizes;
-  for (int64_t p : positions) sizes.push_back(shape.dim(static_cast<size_t>(p)));
-  return sizes;
-}
-
 // The roles of one of the three arrays take every dimension once.
 void check_roles(const Instruction& i, size_t rank, int64_t first, int64_t second, const Dims& spatial,
                  std::string_view which) {
@@ -130,10 +125,10 @@ ConvSizes conv_sizes(const Instruction& i) {
   check_roles(i, spatial + 2, labels.output_batch, labels.output_feature, labels.output_spatial, "output");
   return {input.dim(static_cast<size_t>(labels.input_batch)),
           input.dim(static_cast<size_t>(labels.input_feature)),
-          sizes_at(input, labels.input_spatial),
+          sizes_of(input, labels.input_spatial),
           kernel.dim(static_cast<size_t>(labels.kernel_input_feature)),
           kernel.dim(static_cast<size_t>(labels.kernel_output_feature)),
-          sizes_at(kernel, labels.kernel_spatial)};
+          sizes_of(kernel, labels.kernel_spatial)};
 }
 
 void check_groups(const Instruction& i, const ConvSizes& s) {

@@ -13,10 +13,6 @@ constexpr uint64_t kSeed = 0;
 // Sentences for thirds stand in so many directions, or in five of six where there are fewer.
 constexpr size_t kWantedDirections = 25;
 
-std::string direction_of(const TextPair& pair) {
-  return LanguagePair{pair.source_language, pair.target_language}.name();
-}
-
 std::vector<RowGroup> grouped(const std::vector<EvaluatedRow>& rows,
                               const std::function<std::string(const TextPair&)>& name_of) {
   std::map<std::string, std::vector<size_t>> groups;
@@ -67,7 +63,7 @@ class Sample {
 // The rows whose target stands in so many directions at least.
 std::set<size_t> shared_rows(const std::vector<EvaluatedRow>& rows, size_t least) {
   std::map<std::string, std::set<std::string>> directions;
-  for (const EvaluatedRow& row : rows) directions[row.pair.target].insert(direction_of(row.pair));
+  for (const EvaluatedRow& row : rows) directions[row.pair.target].insert(direction_of(row.pair).name());
   std::set<size_t> shared;
   for (size_t row = 0; row < rows.size(); ++row) {
     if (directions.at(rows[row].pair.target).size() >= least) shared.insert(row);
@@ -88,7 +84,9 @@ Evaluation::Evaluation(std::vector<EvaluatedRow> rows) : rows_(std::move(rows)),
   }
 }
 
-std::vector<RowGroup> Evaluation::directions() const { return grouped(rows_, direction_of); }
+std::vector<RowGroup> Evaluation::directions() const {
+  return grouped(rows_, [](const TextPair& pair) { return direction_of(pair).name(); });
+}
 
 std::vector<RowGroup> Evaluation::origins() const {
   return grouped(rows_, [](const TextPair& pair) { return pair.origin; });

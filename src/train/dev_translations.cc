@@ -18,14 +18,12 @@ namespace {
 // Fewer say nothing.
 constexpr size_t kFewest = 32;
 
-std::string direction_of(const TextPair& row) { return LanguagePair{row.source_language, row.target_language}.name(); }
-
 // In an order that mixes documents and is the same in all runs.
 std::map<std::string, std::vector<TextPair>> rows_by_direction(const std::string& path) {
   std::map<std::string, std::vector<TextPair>> rows;
   TextLines lines(path);
   for (std::string line; lines.next(line);) {
-    if (auto row = parse_row(line)) rows[direction_of(*row)].push_back(std::move(*row));
+    if (auto row = parse_row(line)) rows[direction_of(*row).name()].push_back(std::move(*row));
   }
   for (auto& [direction, list] : rows) {
     std::ranges::stable_sort(list, {}, [](const TextPair& row) { return fingerprint(row.source); });
@@ -106,7 +104,7 @@ void DevTranslations::add_scores(const std::vector<std::string>& texts, Evaluati
   std::map<std::string, Scores> by_direction;
   for (size_t i = 0; i < texts.size(); ++i) {
     all.add(texts[i], rows_[i].target);
-    by_direction[direction_of(rows_[i])].add(texts[i], rows_[i].target);
+    by_direction[direction_of(rows_[i]).name()].add(texts[i], rows_[i].target);
   }
   record.bleu = bleu(all.bleu);
   record.chrf = chrf(all.chrf);

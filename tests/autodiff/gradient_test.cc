@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "count_ops.h"
 #include "eval/arguments.h"
 #include "eval/evaluate.h"
 #include "ops/build.h"
@@ -28,14 +29,6 @@ Value total(Value x) {
   Dims all;
   for (size_t d = 0; d < x.rank(); ++d) all.push_back(static_cast<int64_t>(d));
   return reduce(x, all, Reducer::add);
-}
-
-size_t count(const Module& module, Op op) {
-  size_t found = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) found += instruction->op() == op ? 1 : 0;
-  }
-  return found;
 }
 
 // The entry's result is what `body` returns.

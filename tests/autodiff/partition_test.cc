@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "autodiff/gradient.h"
+#include "count_ops.h"
 #include "eval/arguments.h"
 #include "eval/simulate.h"
 #include "ops/build.h"
@@ -52,14 +53,6 @@ std::unique_ptr<Module> moe_module(DType type, Around around = Around::residual)
   verify(*module);
   simplify(*module);
   return module;
-}
-
-size_t count(const Module& module, Op op) {
-  size_t found = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) found += instruction->op() == op ? 1 : 0;
-  }
-  return found;
 }
 
 TEST(PartitionedGradient, AnMoeLayerHasOneAllToAllEachWayInEachPass) {

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "count_ops.h"
 #include "run.h"
 #include "runtime/prepare.h"
 #include "shard/partition.h"
@@ -127,21 +128,13 @@ TEST(Moe, EqualOnAnyDevices) {
   }
 }
 
-int64_t count_of(const Module& module, Op op) {
-  int64_t count = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) count += instruction->op() == op ? 1 : 0;
-  }
-  return count;
-}
-
 TEST(Moe, OneAllToAllEachWay) {
   for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter}) {
     for (const Numerics& numerics : {Numerics::single(), Numerics::mixed()}) {
       const ModelProgram program = layer({small_layer(dispatch), MeshLayout::experts(4), numerics});
       const Partitioned parts = partition(*prepare(*program.module));
-      EXPECT_EQ(count_of(*parts.module, Op::all_to_all), 2);
-      EXPECT_EQ(count_of(*parts.module, Op::all_gather), 0);
+      EXPECT_EQ(count(*parts.module, Op::all_to_all), 2);
+      EXPECT_EQ(count(*parts.module, Op::all_gather), 0);
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "count_ops.h"
 #include "run.h"
 #include "runtime/executable.h"
 #include "runtime/prepare.h"
@@ -232,14 +233,6 @@ int64_t arena_of_step(bool checkpoints) {
 
 TEST(TrainStep, CheckpointsOfLayersHoldLess) { EXPECT_LT(arena_of_step(true), arena_of_step(false) / 2); }
 
-int64_t count_of(const Module& module, Op op) {
-  int64_t count = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) count += instruction->op() == op ? 1 : 0;
-  }
-  return count;
-}
-
 // Experts on their devices, groups on theirs: tokens go to experts and back, and their gradients the other way.
 TEST(TrainStep, OneAllToAllEachWayForwardAndBackward) {
   for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter}) {
@@ -255,8 +248,8 @@ TEST(TrainStep, OneAllToAllEachWayForwardAndBackward) {
             return mean(y * y);
           });
       const Partitioned parts = partition(*prepare(*program.module));
-      EXPECT_EQ(count_of(*parts.module, Op::all_to_all), 4) << static_cast<int>(dispatch);
-      EXPECT_EQ(count_of(*parts.module, Op::all_gather), 0);
+      EXPECT_EQ(count(*parts.module, Op::all_to_all), 4) << static_cast<int>(dispatch);
+      EXPECT_EQ(count(*parts.module, Op::all_gather), 0);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "count_ops.h"
 #include "shard/against_the_whole.h"
 #include "shard/trials.h"
 #include "text/parse.h"
@@ -26,13 +27,7 @@ PartitionOptions with_rings() {
   return options;
 }
 
-size_t count(const Partitioned& program, Op op) {
-  size_t n = 0;
-  for (const auto& computation : program.module->computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
-}
+size_t count(const Partitioned& program, Op op) { return count(*program.module, op); }
 
 namespace {
 

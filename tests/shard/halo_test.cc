@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "count_ops.h"
 #include "eval/arguments.h"
 #include "eval/simulate.h"
 #include "shard/against_the_whole.h"
@@ -44,14 +45,6 @@ std::string cut(size_t rank, size_t dim, int64_t devices) {
 void expect_same(const Module& module) {
   const Verdict verdict = against_the_whole(module, random_arguments(module, 7, {Signs::both}), Numbers::widened);
   ASSERT_EQ(verdict.kind, Verdict::Kind::same) << verdict.text;
-}
-
-size_t count(const Module& module, Op op) {
-  size_t n = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
 }
 
 struct Collectives {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "count_ops.h"
 #include "eval/arguments.h"
 #include "eval/evaluate.h"
 #include "eval/simulate.h"
@@ -15,14 +16,6 @@ PartitionOptions with_memory(double bytes) {
   PartitionOptions options;
   options.machine.memory_bytes = bytes;
   return options;
-}
-
-size_t count(const Module& module, Op op) {
-  size_t n = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
 }
 
 double peak_of(const std::string& text) { return estimate(*parse_verified(text)).peak_bytes; }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "count_ops.h"
 #include "eval/arguments.h"
 #include "eval/elements.h"
 #include "eval/simulate.h"
@@ -17,14 +18,6 @@
 
 namespace gshard {
 namespace {
-
-size_t count(const Module& module, Op op) {
-  size_t n = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
-}
 
 void add_leaves(const Literal& value, std::vector<Literal>& leaves) {
   if (value.shape().is_array()) leaves.push_back(convert_elements(value, DType::f64));

@@ -1,6 +1,7 @@
 // Shardings whose devices are numbered otherwise than the mesh, at the boundary and inside.
 #include <gtest/gtest.h>
 
+#include "count_ops.h"
 #include "eval/simulate.h"
 #include "ops/table.h"
 #include "parse_verified.h"
@@ -21,14 +22,6 @@ Literal counted(const Shape& shape) {
 
 std::vector<float> floats(const Literal& literal) {
   return {literal.values<float>().begin(), literal.values<float>().end()};
-}
-
-size_t count(const Module& module, Op op) {
-  size_t n = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
 }
 
 TEST(Placement, ADeviceOrderWithoutAxesIsKeptAtTheBoundary) {

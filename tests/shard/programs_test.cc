@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "count_ops.h"
 #include "golden_names.h"
 #include "runtime/check.h"
 #include "runtime/file.h"
@@ -28,14 +29,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSeparator = "// ---- expect\n";
 
 std::vector<std::string> golden_names() { return names_in(fs::path(GSHARD_TEST_DIR) / "programs" / "partition"); }
-
-size_t count(const Module& module, Op op) {
-  size_t n = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) n += instruction->op() == op ? 1 : 0;
-  }
-  return n;
-}
 
 void expect_counts(const std::string& text, const Module& module) {
   const size_t at = text.find("// has: ");

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/onednn.h"
 #include "eval/strided.h"
+#include "ir/dims.h"
 
 namespace gshard::cpu {
 namespace {
@@ -45,12 +46,6 @@ Dims order_of(int64_t first, const Dims& spatial, int64_t last) {
 }
 
 int64_t size_at(const Shape& shape, int64_t d) { return shape.dim(static_cast<size_t>(d)); }
-
-Dims sizes_at(const Shape& shape, const Dims& dims) {
-  Dims sizes;
-  for (int64_t d : dims) sizes.push_back(size_at(shape, d));
-  return sizes;
-}
 
 bool has_types(const Instruction& x) {
   const DType type = x.operand(0)->shape().type();
@@ -118,9 +113,9 @@ std::optional<ConvolutionSpec> spec_of(const Instruction& x) {
       spec.groups = attrs.feature_group_count;
       spec.input_channels = size_at(lhs, at.input_feature);
       spec.result_channels = size_at(rhs, at.kernel_output_feature);
-      spec.input = sizes_at(lhs, at.input_spatial);
-      spec.result = sizes_at(x.shape(), at.output_spatial);
-      spec.kernel = sizes_at(rhs, at.kernel_spatial);
+      spec.input = sizes_of(lhs, at.input_spatial);
+      spec.result = sizes_of(x.shape(), at.output_spatial);
+      spec.kernel = sizes_of(rhs, at.kernel_spatial);
       spec.kernel_strides = {spec.result_channels / spec.groups * stride_at(at.kernel_output_feature),
                              stride_at(at.kernel_output_feature), stride_at(at.kernel_input_feature)};
       break;
@@ -129,9 +124,9 @@ std::optional<ConvolutionSpec> spec_of(const Instruction& x) {
       spec.groups = attrs.feature_group_count;
       spec.input_channels = size_at(rhs, at.kernel_output_feature);
       spec.result_channels = size_at(lhs, at.input_feature);
-      spec.input = sizes_at(x.shape(), at.output_spatial);
-      spec.result = sizes_at(lhs, at.input_spatial);
-      spec.kernel = sizes_at(rhs, at.kernel_spatial);
+      spec.input = sizes_of(x.shape(), at.output_spatial);
+      spec.result = sizes_of(lhs, at.input_spatial);
+      spec.kernel = sizes_of(rhs, at.kernel_spatial);
       spec.kernel_strides = {spec.input_channels / spec.groups * stride_at(at.kernel_output_feature),
                              stride_at(at.kernel_input_feature), stride_at(at.kernel_output_feature)};
       break;
@@ -140,9 +135,9 @@ std::optional<ConvolutionSpec> spec_of(const Instruction& x) {
       spec.groups = attrs.batch_group_count;
       spec.input_channels = size_at(lhs, at.input_batch);
       spec.result_channels = size_at(rhs, at.kernel_output_feature);
-      spec.input = sizes_at(lhs, at.input_spatial);
-      spec.result = sizes_at(rhs, at.kernel_spatial);
-      spec.kernel = sizes_at(x.shape(), at.output_spatial);
+      spec.input = sizes_of(lhs, at.input_spatial);
+      spec.result = sizes_of(rhs, at.kernel_spatial);
+      spec.kernel = sizes_of(x.shape(), at.output_spatial);
       spec.kernel_strides = {spec.result_channels / spec.groups * stride_at(at.output_feature),
                              stride_at(at.output_feature), stride_at(at.output_batch)};
       break;

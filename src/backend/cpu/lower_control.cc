@@ -80,17 +80,10 @@ void Scope::lower_while(const Instruction& x) {
 
 void Scope::lower_conditional(const Instruction& x) {
   const Buffer index = buffer_of(resolve({x.operand(0)}));
-  std::vector<Buffer> results;
-  for (size_t part = 0; part < leaf_count(x.shape()); ++part) {
-    const Leaf leaf{&x, part};
-    if (leaf.shape().is_token()) {
-      bind(leaf, -1);
-      results.push_back(-1);
-      continue;
-    }
-    results.push_back(output_for(leaf, {}));
-    // Reserved, so that only results of the branches are put there.
-    lowering_.reserved[static_cast<size_t>(results.back())] = 1;
+  std::vector<Buffer> results = results_of(x);
+  // Reserved, so that only results of the branches are put there.
+  for (const Buffer result : results) {
+    if (result >= 0) lowering_.reserved[static_cast<size_t>(result)] = 1;
   }
   ++lowering_.now;
   touch(index);

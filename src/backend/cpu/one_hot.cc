@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "eval/strided.h"
+#include "ir/dims.h"
 
 namespace gshard::cpu {
 namespace {
@@ -186,12 +187,6 @@ class Finder {
   int visits_ = 0;
 };
 
-Dims sizes_of(const Dims& dims, const Dims& sizes) {
-  Dims chosen;
-  for (const int64_t d : dims) chosen.push_back(sizes[static_cast<size_t>(d)]);
-  return chosen;
-}
-
 }  // namespace
 
 std::optional<OneHotSum> one_hot_sum(Instruction& x) { return Finder().find(x); }
@@ -223,12 +218,12 @@ Value spread_over(const Factor& factor, const Dims& dims, const Dims& sizes) {
   }
   const Value ordered =
       std::is_sorted(order.begin(), order.end()) ? Value(factor.value) : transpose(factor.value, order);
-  return places.size() == dims.size() ? ordered : broadcast(ordered, sizes_of(dims, sizes), places);
+  return places.size() == dims.size() ? ordered : broadcast(ordered, taken(sizes, dims), places);
 }
 
 Value weight_over(const OneHotTerm& term, const Dims& dims, const Dims& sizes) {
   if (term.weights.empty())
-    return full(*term.hot.begin()->second.value->parent(), Shape(DType::f32, sizes_of(dims, sizes)), 1);
+    return full(*term.hot.begin()->second.value->parent(), Shape(DType::f32, taken(sizes, dims)), 1);
   Value weight;
   for (const Factor& factor : term.weights) {
     const Value one = convert(spread_over(factor, dims, sizes), DType::f32);

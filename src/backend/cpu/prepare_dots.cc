@@ -5,6 +5,7 @@
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/replace.h"
 #include "eval/strided.h"
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard::cpu {
@@ -29,26 +30,6 @@ int64_t size_of(const Shape& shape, const Dims& dims) {
   int64_t size = 1;
   for (int64_t d : dims) size *= shape.dim(static_cast<size_t>(d));
   return size;
-}
-
-Dims sizes_of(const Shape& shape, const Dims& dims) {
-  Dims sizes;
-  for (int64_t d : dims) sizes.push_back(shape.dim(static_cast<size_t>(d)));
-  return sizes;
-}
-
-Dims joined(const Dims& a, const Dims& b, const Dims& c = {}) {
-  Dims all = a;
-  for (const Dims* more : {&b, &c}) {
-    for (int64_t d : *more) all.push_back(d);
-  }
-  return all;
-}
-
-Dims counting(size_t first, size_t count) {
-  Dims dims;
-  for (size_t i = 0; i < count; ++i) dims.push_back(static_cast<int64_t>(first + i));
-  return dims;
 }
 
 Value in_order(Value x, const Dims& order) {

@@ -7,6 +7,7 @@
 #include "backend/cpu/replace.h"
 #include "backend/cpu/strided_view.h"
 #include "eval/strided.h"
+#include "ir/dims.h"
 #include "ops/reducer.h"
 
 namespace gshard::cpu {
@@ -14,23 +15,6 @@ namespace {
 
 // Rows are worth it where the product would read at least so many numbers for each that counts.
 constexpr int64_t kLeastZeros = 8;
-
-Dims joined(Dims a, const Dims& b) {
-  for (const int64_t d : b) a.push_back(d);
-  return a;
-}
-
-Dims counting(size_t first, size_t count) {
-  Dims dims(count);
-  std::iota(dims.begin(), dims.end(), static_cast<int64_t>(first));
-  return dims;
-}
-
-Dims sizes_of(const Shape& shape, const Dims& dims) {
-  Dims sizes;
-  for (const int64_t d : dims) sizes.push_back(shape.dim(static_cast<size_t>(d)));
-  return sizes;
-}
 
 int64_t product_of(const Dims& sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
