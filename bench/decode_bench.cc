@@ -17,8 +17,8 @@ TransformerOptions d256() {
   model.size = 256;
   model.hidden = 1024;
   model.attention = {.heads = 8, .key_size = 32};
-  model.moe = {.gating = {.experts = 8}, .hidden = 1024, .group_size = 256, .dispatch = Dispatch::scatter};
-  model.moe.gating = model.moe.gating.without_drops();
+  model.moe = {.gating = {.experts = 8}, .hidden = 1024, .group_size = 256};
+  model.moe = model.moe.without_drops();
   return model;
 }
 

@@ -118,12 +118,23 @@ std::vector<std::string> symbols_of(const CorpusSummary& summary, bool tags_targ
   return symbols;
 }
 
-// What SentencePiece says of a size that does not fit: "... Please set it to a value <= 5983."
+// The digits behind a phrase; nothing where they are not there.
+std::string number_behind(std::string_view text, std::string_view phrase) {
+  const size_t at = text.find(phrase);
+  if (at == std::string_view::npos) return "";
+  const std::string_view rest = text.substr(at + phrase.size());
+  return std::string(rest.substr(0, std::min(rest.find_first_not_of("0123456789"), rest.size())));
+}
+
+// What SentencePiece says of a size that does not fit: "... Please set it to a value <= 5983.", and "Vocabulary size is
+// smaller than required_chars. 270 vs 296. ...".
 [[noreturn]] void fail_for_size(int32_t size, std::string_view reason) {
-  const size_t bound = reason.find("<= ");
-  if (bound != std::string_view::npos) {
-    const std::string most(reason.substr(bound + 3, reason.find_first_not_of("0123456789", bound + 3) - bound - 3));
+  if (const std::string most = number_behind(reason, "a value <= "); !most.empty()) {
     throw Error::usage(fmt::format("a vocabulary of {} is too large for this text; {} is the most", size, most));
+  }
+  if (const std::string least = number_behind(reason, fmt::format("required_chars. {} vs ", size)); !least.empty()) {
+    throw Error::usage(
+        fmt::format("a vocabulary of {} is too small: bytes and letters of this text need {}", size, least));
   }
   throw Error::usage(fmt::format("a vocabulary of {} cannot be made of this text: {}", size, reason));
 }

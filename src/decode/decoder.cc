@@ -18,7 +18,7 @@ TransformerOptions deciding(TransformerOptions model, double capacity) {
     model.moe.gating.capacity = 0;
     model.moe.gating.evaluation_factor = capacity;
   } else {
-    model.moe.gating = model.moe.gating.without_drops();
+    model.moe = model.moe.without_drops();
   }
   return model;
 }

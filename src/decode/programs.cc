@@ -10,12 +10,13 @@ namespace gshard {
 namespace {
 
 // A model to be written for batches of this size. Groups of experts' tokens are as large as in training, or as large as
-// there are tokens.
+// there are tokens; where nothing is dropped groups mean nothing, and are as few as can be.
 TransformerOptions sized(TransformerOptions model, int64_t tokens, const ModelOptions& options) {
   const int64_t parts = options.layout.parts("group");
   const int64_t most = tokens / parts;
   int64_t& size = model.moe.group_size;
-  if (size < 1 || size > most || most % size != 0) size = most;
+  const bool has_slots = model.moe.dispatch != Dispatch::sorted;
+  if (!has_slots || size < 1 || size > most || most % size != 0) size = most;
   return model;
 }
 

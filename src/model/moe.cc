@@ -200,6 +200,13 @@ int64_t groups_of(const Scope& scope, Tensor x, const MoeOptions& options, const
 
 }  // namespace
 
+MoeOptions MoeOptions::without_drops() const {
+  MoeOptions options = *this;
+  options.gating = gating.without_drops();
+  options.dispatch = Dispatch::sorted;
+  return options;
+}
+
 Tensor moe(const Scope& scope, Tensor x, Tensor is_token, const MoeOptions& options, Here here) {
   const int64_t groups = groups_of(scope, x, options, here);
   const int64_t size = x.dim(2);

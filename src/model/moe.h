@@ -35,6 +35,9 @@ struct MoeOptions {
   int64_t group_size = 0;
   Dispatch dispatch = Dispatch::einsum;
   double dropout = 0;  // of the hidden layer
+
+  // No token is ever dropped, and no slot made that none fills.
+  MoeOptions without_drops() const;
 };
 
 // x [B,L,M] -> [B,L,M], 0 for tokens that no expert took. `is_token` is pred [B,L], or of nothing. Parameters: gate

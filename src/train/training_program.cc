@@ -84,7 +84,7 @@ ModelProgram step_of_training(const TrainConfig& config, const TransformerOption
 ModelProgram loss_on_dev(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics) {
   TransformerOptions options = model;
   options.loss = {};
-  options.moe.gating = options.moe.gating.without_drops();
+  options.moe = options.moe.without_drops();
   return evaluation("dev", options_of(config, numerics),
                     [&](Model& m) { return translation_model(m, size_of(config), options); });
 }

@@ -53,6 +53,30 @@ TEST_P(RaggedDots, OfRows) {
   }
 }
 
+// Batches, and a dimension before the rows, each with groups of its own or all with the same.
+TEST_P(RaggedDots, OfRowsManyTimes) {
+  const auto text = [&](const char* lhs, const char* rhs, const char* sizes, const char* attributes) {
+    return fmt::format(
+        "HloModule m\nENTRY e {{\n x = {0}{1} parameter(0)\n w = {0}{2} parameter(1)\n n = s32{3} parameter(2)\n "
+        "ROOT y = {0}[2,3,9,5] ragged-dot(x, w, n), {4}\n}}\n",
+        GetParam(), lhs, rhs, sizes, attributes);
+  };
+  const std::vector<int32_t> own = {1, 2, 3, 0, 9, 0, 0, 0, 0, 20, 1, 1, 4, -1, 4, 2, 2, 2};
+  const char* batch =
+      "lhs_batch_dims={0}, lhs_contracting_dims={3}, rhs_batch_dims={0}, rhs_contracting_dims={2}, "
+      "lhs_ragged_dims={2}, rhs_group_dims={1}";
+  expect_equal(text("[2,3,9,4]", "[2,3,4,5]", "[2,3,3]", batch), own);
+  expect_equal(text("[2,3,9,4]", "[2,3,4,5]", "[3]", batch), {4, 1, 3});
+  const char* turned =
+      "lhs_batch_dims={3}, lhs_contracting_dims={1}, rhs_batch_dims={2}, rhs_contracting_dims={3}, "
+      "lhs_ragged_dims={2}, rhs_group_dims={1}";
+  expect_equal(text("[3,4,9,2]", "[5,3,2,4]", "[2,3,3]", turned), own);
+  const char* both =
+      "lhs_batch_dims={1,0}, lhs_contracting_dims={2}, rhs_batch_dims={3,0}, rhs_contracting_dims={1}, "
+      "lhs_ragged_dims={3}, rhs_group_dims={2}";
+  expect_equal(text("[3,2,4,9]", "[3,4,3,2,5]", "[2,3,3]", both), own);
+}
+
 TEST_P(RaggedDots, OfSums) {
   for (const Sizes& s : kSizes) {
     const size_t count = s.groups.size();

@@ -97,13 +97,20 @@ struct Range {
   int64_t count;
 };
 
-// The groups along `extent` places; sizes that are negative or pass the end are cut.
-std::vector<Range> ranges_of(DType type, const std::byte* sizes, int64_t groups, int64_t extent) {
+// Groups along `extent` places, of sizes that begin at the element `begin`; those that are negative or pass the end are
+// cut.
+struct GroupSizes {
+  DType type;
+  const std::byte* sizes;
+  int64_t begin;
+  int64_t groups;
+};
+std::vector<Range> ranges_of(const GroupSizes& s, int64_t extent) {
   std::vector<Range> ranges;
   int64_t first = 0;
-  with_integer(type, [&]<class T>() {
-    for (int64_t g = 0; g < groups; ++g) {
-      const T size = reinterpret_cast<const T*>(sizes)[g];
+  with_integer(s.type, [&]<class T>() {
+    for (int64_t g = 0; g < s.groups; ++g) {
+      const T size = reinterpret_cast<const T*>(s.sizes)[s.begin + g];
       const bool is_beyond = std::cmp_greater(size, extent - first);
       const int64_t count = is_beyond ? extent - first : std::max<int64_t>(static_cast<int64_t>(size), 0);
       ranges.push_back({first, count});
@@ -131,7 +138,7 @@ std::vector<Piece> pieces_of(const std::vector<Range>& ranges) {
 class RaggedRoutine : public Routine {
  public:
   explicit RaggedRoutine(const Instruction& x)
-      : size_type_(x.operand(2)->shape().type()), groups_(x.operand(2)->shape().dim(0)) {}
+      : size_type_(x.operand(2)->shape().type()), groups_(x.operand(2)->shape().dims().back()) {}
 
  protected:
   // Products of 1, 2, 4, ... places up to `extent`.
@@ -147,7 +154,16 @@ class RaggedRoutine : public Routine {
   int64_t groups_;
 };
 
-// [m,k], [g,k,n] -> [m,n]: each row meets the matrix of its group; rows of no group are 0.
+// A dimension that all products are repeated along: a batch's, or one of the left's before the ragged one. Steps are
+// elements, 0 for one that the right does not have.
+struct Repeat {
+  int64_t count;
+  int64_t lhs_step;
+  int64_t rhs_step;
+};
+
+// [b,m,k], [b,g,k,n] -> [b,m,n]: each row meets the matrix of its group; rows of no group are 0. b stands for all
+// dimensions that the products are repeated along.
 class RowGroups : public RaggedRoutine {
  public:
   struct Form {
@@ -155,39 +171,68 @@ class RowGroups : public RaggedRoutine {
     MatrixSide rhs;
     MatrixSide result;
     int64_t group_step;  // elements between matrices of the right
+    std::vector<Repeat> repeats;
+    bool one_list;  // of sizes, for all repeats
   };
-  RowGroups(const Instruction& x, const Form& form) : RaggedRoutine(x), form_(form) {
-    products_ = products(form.lhs.rows, [&](int64_t rows) {
-      MatrixSide lhs = form.lhs;
-      MatrixSide result = form.result;
+  RowGroups(const Instruction& x, Form form) : RaggedRoutine(x), form_(std::move(form)) {
+    for (const Repeat& repeat : form_.repeats) count_ *= repeat.count;
+    products_ = products(form_.lhs.rows, [&](int64_t rows) {
+      MatrixSide lhs = form_.lhs;
+      MatrixSide result = form_.result;
       lhs.rows = result.rows = rows;
-      return Product(lhs, form.rhs, result, Product::Into::overwrite);
+      return Product(lhs, form_.rhs, result, Product::Into::overwrite);
     });
   }
 
   std::string describe() const override {
-    return fmt::format("{} groups of {} rows by [{},{}] {}", groups_, form_.lhs.rows, form_.rhs.rows, form_.rhs.columns,
-                       name_of(form_.lhs.type));
+    const std::string times = count_ == 1 ? "" : fmt::format("{} times ", count_);
+    return fmt::format("{}{} groups of {} rows by [{},{}] {}", times, groups_, form_.lhs.rows, form_.rhs.rows,
+                       form_.rhs.columns, name_of(form_.lhs.type));
   }
 
   void run(const Arrays& arrays, const ParallelLoop& loop) const override {
-    const std::vector<Range> ranges = ranges_of(size_type_, arrays.operands[2], groups_, form_.lhs.rows);
-    const std::vector<Piece> pieces = pieces_of(ranges);
-    const int64_t row_bytes = form_.result.row_step * width(form_.result);
-    const int64_t end = ranges.empty() ? 0 : ranges.back().first + ranges.back().count;
-    std::fill(arrays.results[0] + end * row_bytes, arrays.results[0] + form_.lhs.rows * row_bytes, std::byte{0});
-    if (pieces.empty()) return;
-    loop(static_cast<int64_t>(pieces.size()), [&](int64_t p) {
-      const Piece& piece = pieces[static_cast<size_t>(p)];
-      products_[static_cast<size_t>(piece.log)].run(
-          arrays.operands[0] + piece.first * form_.lhs.row_step * width(form_.lhs),
-          arrays.operands[1] + piece.group * form_.group_step * width(form_.rhs),
-          arrays.results[0] + piece.first * row_bytes);
+    std::vector<Job> jobs;
+    for (int64_t i = 0; i < count_; ++i) add_jobs(arrays, i, jobs);
+    if (jobs.empty()) return;
+    loop(static_cast<int64_t>(jobs.size()), [&](int64_t j) {
+      const Job& job = jobs[static_cast<size_t>(j)];
+      products_[static_cast<size_t>(job.log)].run(job.lhs, job.rhs, job.result);
     });
   }
 
  private:
+  struct Job {
+    int log;
+    const std::byte* lhs;
+    const std::byte* rhs;
+    std::byte* result;
+  };
+
+  // The products of one repeat; what is behind its groups becomes 0.
+  void add_jobs(const Arrays& arrays, int64_t repeat, std::vector<Job>& jobs) const {
+    const int64_t row_bytes = form_.result.row_step * width(form_.result);
+    const std::byte* lhs = arrays.operands[0];
+    const std::byte* rhs = arrays.operands[1];
+    std::byte* result = arrays.results[0] + repeat * form_.lhs.rows * row_bytes;
+    int64_t rest = repeat;
+    for (size_t d = form_.repeats.size(); d-- > 0;) {
+      const Repeat& along = form_.repeats[d];
+      lhs += rest % along.count * along.lhs_step * width(form_.lhs);
+      rhs += rest % along.count * along.rhs_step * width(form_.rhs);
+      rest /= along.count;
+    }
+    const int64_t begin = form_.one_list ? 0 : repeat * groups_;
+    const auto ranges = ranges_of({size_type_, arrays.operands[2], begin, groups_}, form_.lhs.rows);
+    for (const Piece& piece : pieces_of(ranges)) {
+      jobs.push_back({piece.log, lhs + piece.first * form_.lhs.row_step * width(form_.lhs),
+                      rhs + piece.group * form_.group_step * width(form_.rhs), result + piece.first * row_bytes});
+    }
+    const int64_t end = ranges.empty() ? 0 : ranges.back().first + ranges.back().count;
+    std::fill(result + end * row_bytes, result + form_.lhs.rows * row_bytes, std::byte{0});
+  }
+
   Form form_;
+  int64_t count_ = 1;  // of all repeats
   std::vector<Product> products_;
 };
 
@@ -215,7 +260,7 @@ class SumGroups : public RaggedRoutine {
   }
 
   void run(const Arrays& arrays, const ParallelLoop& loop) const override {
-    const std::vector<Range> ranges = ranges_of(size_type_, arrays.operands[2], groups_, form_.rhs.rows);
+    const std::vector<Range> ranges = ranges_of({size_type_, arrays.operands[2], 0, groups_}, form_.rhs.rows);
     if (groups_ == 0) return;
     loop(groups_ * parts_, [&](int64_t part) {
       const int64_t group = part / parts_;
@@ -273,16 +318,50 @@ bool has_types(const Instruction& x) {
 // The dimension of an array of two that is not `d`.
 int64_t other(int64_t d) { return 1 - d; }
 
+// The dimensions that products are repeated along, in the order of the result; nothing where a free dimension of the
+// left stands behind the ragged one.
+std::optional<std::vector<Repeat>> repeats_of(const Instruction& x, const RaggedDotAttrs& attrs) {
+  const Shape& lhs = x.operand(0)->shape();
+  const Dims lhs_steps = row_major_strides(lhs.dims());
+  const Dims rhs_steps = row_major_strides(x.operand(1)->shape().dims());
+  std::vector<Repeat> repeats;
+  for (size_t i = 0; i < attrs.lhs_batch_dims.size(); ++i) {
+    const auto d = static_cast<size_t>(attrs.lhs_batch_dims[i]);
+    repeats.push_back({lhs.dim(d), lhs_steps[d], rhs_steps[static_cast<size_t>(attrs.rhs_batch_dims[i])]});
+  }
+  for (int64_t d = 0; d < static_cast<int64_t>(lhs.rank()); ++d) {
+    const auto is_d = [d](int64_t other) { return other == d; };
+    if (std::ranges::any_of(attrs.lhs_batch_dims, is_d) || d == attrs.lhs_contracting_dims[0]) continue;
+    if (d > attrs.lhs_ragged_dims[0]) return std::nullopt;
+    if (d < attrs.lhs_ragged_dims[0])
+      repeats.push_back({lhs.dim(static_cast<size_t>(d)), lhs_steps[static_cast<size_t>(d)], 0});
+  }
+  return repeats;
+}
+
+// The one dimension of the right that is neither a batch's, nor of groups, nor summed.
+int64_t columns_of(const Shape& rhs, const RaggedDotAttrs& attrs) {
+  int64_t rest = static_cast<int64_t>(rhs.rank() * (rhs.rank() - 1) / 2);
+  for (const int64_t d : attrs.rhs_batch_dims) rest -= d;
+  return rest - attrs.rhs_group_dims[0] - attrs.rhs_contracting_dims[0];
+}
+
 std::unique_ptr<Routine> row_groups(const Instruction& x, const RaggedDotAttrs& attrs) {
+  const Shape& lhs = x.operand(0)->shape();
   const Shape& rhs = x.operand(1)->shape();
-  const int64_t group = attrs.rhs_group_dims[0];
-  const int64_t summed = attrs.rhs_contracting_dims[0];
-  const int64_t columns = 3 - group - summed;
-  const RowGroups::Form form{matrix_of(x.operand(0)->shape(), attrs.lhs_ragged_dims[0], attrs.lhs_contracting_dims[0]),
-                             matrix_of(rhs, summed, columns), matrix_of(x.shape(), 0, 1),
-                             row_major_strides(rhs.dims())[static_cast<size_t>(group)]};
+  if (rhs.rank() != attrs.rhs_batch_dims.size() + 3) return nullptr;
+  auto repeats = repeats_of(x, attrs);
+  if (!repeats) return nullptr;
+  const auto last = static_cast<int64_t>(x.shape().rank()) - 1;
+  const int64_t group_step = row_major_strides(rhs.dims())[static_cast<size_t>(attrs.rhs_group_dims[0])];
+  RowGroups::Form form{matrix_of(lhs, attrs.lhs_ragged_dims[0], attrs.lhs_contracting_dims[0]),
+                       matrix_of(rhs, attrs.rhs_contracting_dims[0], columns_of(rhs, attrs)),
+                       matrix_of(x.shape(), last - 1, last),
+                       group_step,
+                       *std::move(repeats),
+                       x.operand(2)->shape().rank() == 1};
   if (!is_dense(form.rhs)) return nullptr;
-  return std::make_unique<RowGroups>(x, form);
+  return std::make_unique<RowGroups>(x, std::move(form));
 }
 
 std::unique_ptr<Routine> sum_groups(const Instruction& x, const RaggedDotAttrs& attrs) {
@@ -297,18 +376,15 @@ std::unique_ptr<Routine> sum_groups(const Instruction& x, const RaggedDotAttrs& 
 
 std::unique_ptr<Routine> make_ragged_dot(const Instruction& x) {
   const auto& attrs = x.attrs<RaggedDotAttrs>();
-  const Shape& sizes = x.operand(2)->shape();
-  if (!has_types(x) || sizes.rank() != 1 || !attrs.lhs_batch_dims.empty()) return nullptr;
+  if (!has_types(x) || x.shape().element_count() == 0) return nullptr;
   for (const Instruction* operand : x.operands()) {
     if (operand->shape().element_count() == 0) return nullptr;
   }
-  if (x.shape().element_count() == 0 || x.operand(0)->shape().rank() != 2) return nullptr;
   if (attrs.lhs_contracting_dims.size() != 1 || attrs.lhs_ragged_dims.size() != 1) return nullptr;
-  const size_t rhs_rank = x.operand(1)->shape().rank();
-  if (attrs.lhs_ragged_dims[0] == attrs.lhs_contracting_dims[0]) {
-    return rhs_rank == 2 ? sum_groups(x, attrs) : nullptr;
-  }
-  return rhs_rank == 3 && attrs.rhs_group_dims.size() == 1 ? row_groups(x, attrs) : nullptr;
+  if (attrs.rhs_group_dims.size() == 1) return row_groups(x, attrs);
+  const bool is_plain = x.operand(0)->shape().rank() == 2 && x.operand(1)->shape().rank() == 2;
+  const bool sums_groups = attrs.lhs_ragged_dims[0] == attrs.lhs_contracting_dims[0];
+  return is_plain && sums_groups && attrs.lhs_batch_dims.empty() ? sum_groups(x, attrs) : nullptr;
 }
 
 }  // namespace gshard::cpu

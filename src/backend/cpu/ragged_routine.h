@@ -8,7 +8,8 @@
 
 namespace gshard::cpu {
 
-// Null for products with batch dimensions, of more than two dimensions each, or of types that oneDNN lacks.
+// Null for types that oneDNN lacks, for sums of groups with batch dimensions, and where a dimension of the left that is
+// not summed stands behind the ragged one.
 std::unique_ptr<Routine> make_ragged_dot(const Instruction& x);
 
 }  // namespace gshard::cpu
