@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 namespace gshard {
@@ -10,10 +11,11 @@ namespace {
 
 // A tile of c is held in registers while a strip of a and a strip of b pass by. Both are packed, so that the inner
 // loop reads memory in order whatever the layouts were.
-template <class T>
+template <class T, int64_t kRows, int64_t kBytes>
 struct Tile {
-  static constexpr int64_t rows = 4;
-  static constexpr int64_t columns = sizeof(T) >= 16 ? 2 : 32 / static_cast<int64_t>(sizeof(T));
+  static constexpr int64_t rows = kRows;
+  static constexpr int64_t columns = kBytes / static_cast<int64_t>(sizeof(T));
+  using Values = std::array<std::array<T, columns>, rows>;
 };
 // A packed block of a (kRowBlock x kDepth) and one of b (kDepth x kColumnBlock) stay in the second cache, one strip of
 // b in the first.
@@ -47,46 +49,92 @@ void pack(MatrixView<const T> from, int64_t count, int64_t depth, int64_t width,
   }
 }
 
-template <class T>
-using TileValues = std::array<std::array<T, Tile<T>::columns>, Tile<T>::rows>;
-
-template <class T>
-inline void multiply_tile(int64_t depth, const T* __restrict a, const T* __restrict b, TileValues<T>& sums) {
-  TileValues<T> local = sums;
+template <class Tile, class T>
+inline void multiply_tile(int64_t depth, const T* __restrict a, const T* __restrict b, typename Tile::Values& sums) {
+  typename Tile::Values local = sums;
   for (int64_t p = 0; p < depth; ++p) {
-#pragma GCC unroll 4
-    for (int64_t i = 0; i < Tile<T>::rows; ++i) {
 #pragma GCC unroll 8
-      for (int64_t j = 0; j < Tile<T>::columns; ++j) local[i][j] += a[i] * b[j];
+    for (int64_t i = 0; i < Tile::rows; ++i) {
+#pragma GCC unroll 32
+      for (int64_t j = 0; j < Tile::columns; ++j) local[i][j] += a[i] * b[j];
     }
-    a += Tile<T>::rows;
-    b += Tile<T>::columns;
+    a += Tile::rows;
+    b += Tile::columns;
   }
   sums = local;
 }
 
-template <class T>
-void add_tile(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
-  TileValues<T> sums{};
+template <class Tile, class T>
+inline void add_tile(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
+  typename Tile::Values sums{};
   for (int64_t i = 0; i < size.m; ++i) {
     for (int64_t j = 0; j < size.n; ++j) sums[i][j] = c.data[i * c.row_stride + j * c.column_stride];
   }
-  multiply_tile<T>(size.k, a, b, sums);
+  multiply_tile<Tile>(size.k, a, b, sums);
   for (int64_t i = 0; i < size.m; ++i) {
     for (int64_t j = 0; j < size.n; ++j) c.data[i * c.row_stride + j * c.column_stride] = sums[i][j];
   }
 }
 
 // The product of a packed block of a and one of b.
-template <class T>
-void add_block(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
-  for (int64_t j = 0; j < size.n; j += Tile<T>::columns) {
-    for (int64_t i = 0; i < size.m; i += Tile<T>::rows) {
-      const MatmulSize tile = {std::min(Tile<T>::rows, size.m - i), std::min(Tile<T>::columns, size.n - j), size.k};
-      add_tile<T>(tile, a + i * size.k, b + j * size.k, part_of(c, i, j));
+template <class Tile, class T>
+inline void add_block(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
+  for (int64_t j = 0; j < size.n; j += Tile::columns) {
+    for (int64_t i = 0; i < size.m; i += Tile::rows) {
+      const MatmulSize tile = {std::min(Tile::rows, size.m - i), std::min(Tile::columns, size.n - j), size.k};
+      add_tile<Tile>(tile, a + i * size.k, b + j * size.k, part_of(c, i, j));
     }
   }
 }
+
+// What adds the product of packed blocks, and the tile that they are packed for.
+template <class T>
+struct BlockCode {
+  int64_t rows;
+  int64_t columns;
+  void (*add)(MatmulSize size, const T* a, const T* b, MatrixView<T> c);
+};
+template <class Tile, class T>
+constexpr BlockCode<T> code_of(void (*add)(MatmulSize, const T*, const T*, MatrixView<T>)) {
+  return {Tile::rows, Tile::columns, add};
+}
+
+template <class T>
+using PlainTile = Tile<T, 4, 32>;
+
+#if defined(__x86_64__)
+// The same code for wider registers; products and sums are rounded one by one there too.
+template <class T>
+using WideTile = Tile<T, 4, 64>;
+template <class T>
+using WidestTile = Tile<T, 8, 128>;
+
+template <class T>
+__attribute__((flatten, target("avx2"))) void add_wide(MatmulSize size, const T* a, const T* b, MatrixView<T> c) {
+  add_block<WideTile<T>>(size, a, b, c);
+}
+template <class T>
+__attribute__((flatten, target("avx512f,avx512dq,prefer-vector-width=512"))) void add_widest(MatmulSize size,
+                                                                                             const T* a, const T* b,
+                                                                                             MatrixView<T> c) {
+  add_block<WidestTile<T>>(size, a, b, c);
+}
+
+template <class T>
+BlockCode<T> code_for_machine() {
+  if constexpr (!std::is_arithmetic_v<T>) return code_of<PlainTile<T>, T>(add_block<PlainTile<T>, T>);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    return code_of<WidestTile<T>, T>(add_widest<T>);
+  }
+  if (__builtin_cpu_supports("avx2")) return code_of<WideTile<T>, T>(add_wide<T>);
+  return code_of<PlainTile<T>, T>(add_block<PlainTile<T>, T>);
+}
+#else
+template <class T>
+BlockCode<T> code_for_machine() {
+  return code_of<PlainTile<T>, T>(add_block<PlainTile<T>, T>);
+}
+#endif
 
 template <class T>
 void multiply_small(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
@@ -133,8 +181,9 @@ void multiply_row(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b,
 template <class T>
 void matmul_add(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
   if (size.m * size.n < kSmall && size.m * size.n * size.k < kSmall) return multiply_small(size, a, b, c);
+  static const BlockCode<T> code = code_for_machine<T>();
   // The tile is wider than high: the longer side lies along its columns where the other would not fill it.
-  if (size.n < Tile<T>::columns && size.m > size.n) {
+  if (size.n < code.columns && size.m > size.n) {
     return matmul_add<T>({size.n, size.m, size.k}, b.transposed(), a.transposed(), c.transposed());
   }
   if (size.m == 1) return multiply_row(size, a, b, c);
@@ -144,11 +193,11 @@ void matmul_add(MatmulSize size, MatrixView<const T> a, MatrixView<const T> b, M
     const int64_t depth = std::min(kDepth, size.k - p);
     for (int64_t j = 0; j < size.n; j += kColumnBlock) {
       const int64_t width = std::min(kColumnBlock, size.n - j);
-      pack<T>(part_of(b, p, j).transposed(), width, depth, Tile<T>::columns, columns);
+      pack<T>(part_of(b, p, j).transposed(), width, depth, code.columns, columns);
       for (int64_t i = 0; i < size.m; i += kRowBlock) {
         const int64_t height = std::min(kRowBlock, size.m - i);
-        pack<T>(part_of(a, i, p), height, depth, Tile<T>::rows, rows);
-        add_block<T>({height, width, depth}, rows.data(), columns.data(), part_of(c, i, j));
+        pack<T>(part_of(a, i, p), height, depth, code.rows, rows);
+        code.add({height, width, depth}, rows.data(), columns.data(), part_of(c, i, j));
       }
     }
   }
