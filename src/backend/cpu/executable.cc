@@ -32,7 +32,7 @@ int thread_count(const CompileOptions& options) {
   return options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-void compile_kernels(Jit& jit, Program& program, int threads) {
+void compile_kernels(Jit& jit, Program& program, Pool& pool) {
   struct Wanting {
     Step* step;
     size_t first;  // of its kernels
@@ -46,7 +46,7 @@ void compile_kernels(Jit& jit, Program& program, int threads) {
     wanting.push_back({const_cast<Step*>(&step), kernels.size(), of_step.size()});
     kernels.insert(kernels.end(), of_step.begin(), of_step.end());
   });
-  const std::vector<KernelFunction> functions = jit.compile(kernels, threads);
+  const std::vector<KernelFunction> functions = jit.compile(kernels, pool);
   for (const Wanting& w : wanting) w.step->set_functions(std::span(functions).subspan(w.first, w.count));
 }
 
@@ -145,8 +145,8 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   repeat_views(*state->module);
   state->program = lower(*state->module, options.grid, options.check_nans ? NanChecks::on : NanChecks::off);
   assign_offsets(state->program);
-  compile_kernels(state->jit, state->program, thread_count(options));
   state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options));
+  compile_kernels(state->jit, state->program, *state->pool);
   return std::unique_ptr<Executable>(new Executable(std::move(state)));
 }
 

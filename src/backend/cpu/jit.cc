@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <llvm/Analysis/CGSCCPassManager.h>
 #include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/ExecutionEngine/Orc/CompileUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/PassManager.h>
 #include <llvm/IR/Verifier.h>
@@ -18,9 +19,11 @@
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "backend/cpu/emit_kernel.h"
+#include "base/ceil_div.h"
 #include "base/error.h"
 
 namespace gshard::cpu {
@@ -29,7 +32,15 @@ namespace {
 namespace orc = llvm::orc;
 
 // Kernels in one LLVM module: few modules compile fast, several compile on several cores.
-constexpr size_t kKernelsPerModule = 16;
+constexpr int64_t kMostKernels = 16;
+constexpr int64_t kLeastKernels = 4;
+
+// A kernel that there is no code of yet, and the name of its function.
+struct FreshKernel {
+  const Kernel* kernel;
+  std::string name;
+  std::string text;
+};
 
 template <class T>
 T take(llvm::Expected<T> value) {
@@ -86,15 +97,13 @@ void optimise(llvm::Module& module, llvm::TargetMachine& target) {
   }
 }
 
-std::unique_ptr<llvm::Module> module_for(llvm::LLVMContext& context, std::span<const Kernel* const> kernels,
-                                         size_t first_name, llvm::TargetMachine& target) {
+std::unique_ptr<llvm::Module> module_for(llvm::LLVMContext& context, const std::vector<FreshKernel>& kernels,
+                                         llvm::TargetMachine& target) {
   static const Machine machine = machine_at_hand();
   auto module = std::make_unique<llvm::Module>("kernels", context);
   module->setTargetTriple(target.getTargetTriple().str());
   module->setDataLayout(target.createDataLayout());
-  for (size_t i = 0; i < kernels.size(); ++i) {
-    emit_kernel(*kernels[i], fmt::format("kernel{}", first_name + i), *module, machine);
-  }
+  for (const FreshKernel& fresh : kernels) emit_kernel(*fresh.kernel, fresh.name, *module, machine);
   std::string problem;
   llvm::raw_string_ostream stream(problem);
   GSHARD_CHECK(!llvm::verifyModule(*module, &stream), problem);
@@ -102,65 +111,72 @@ std::unique_ptr<llvm::Module> module_for(llvm::LLVMContext& context, std::span<c
   return module;
 }
 
+using Object = std::unique_ptr<llvm::MemoryBuffer>;
+
+// Everything from loops to machine code; several threads may do it, each for its kernels.
+Object object_of(const std::vector<FreshKernel>& kernels) {
+  llvm::LLVMContext context;
+  const std::unique_ptr<llvm::TargetMachine> target = take(orc::JITTargetMachineBuilder(host()).createTargetMachine());
+  return take(orc::SimpleCompiler(*target)(*module_for(context, kernels, *target)));
+}
+
+std::unique_ptr<orc::LLJIT> make_linker() {
+  orc::LLJITBuilder builder;
+  builder.setJITTargetMachineBuilder(host());
+  std::unique_ptr<orc::LLJIT> jit = take(builder.create());
+  const char prefix = jit->getDataLayout().getGlobalPrefix();
+  auto& library = jit->getMainJITDylib();
+  library.addGenerator(take(orc::DynamicLibrarySearchGenerator::Load("libsleef.so.3", prefix)));
+  library.addGenerator(take(orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
+  return jit;
+}
+
 }  // namespace
 
 struct Jit::State {
-  std::unique_ptr<orc::LLJIT> jit;
+  std::unique_ptr<orc::LLJIT> linker;                        // null until there is something to link
   std::unordered_map<std::string, KernelFunction> compiled;  // by the text of the kernel
-  size_t names = 0;
-};
 
-std::vector<KernelFunction> Jit::functions_of(const std::vector<std::string>& texts) const {
-  std::vector<KernelFunction> functions;
-  for (const std::string& text : texts) functions.push_back(state_->compiled.at(text));
-  return functions;
-}
+  void compile(const std::vector<FreshKernel>& fresh, Pool& pool);
+};
 
 Jit::Jit() : state_(std::make_unique<State>()) {}
 
 Jit::~Jit() = default;
 
-std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels, int threads) {
+std::vector<KernelFunction> Jit::compile(std::span<const Kernel* const> kernels, Pool& pool) {
   std::vector<std::string> texts;
-  std::vector<const Kernel*> fresh;
-  std::vector<std::string> names;
+  std::vector<FreshKernel> fresh;
   for (const Kernel* kernel : kernels) {
     texts.push_back(to_string(*kernel));
-    if (!state_->compiled.emplace(texts.back(), nullptr).second) continue;
-    fresh.push_back(kernel);
-    names.push_back(texts.back());
+    const bool is_fresh = state_->compiled.emplace(texts.back(), nullptr).second;
+    if (is_fresh) fresh.push_back({kernel, fmt::format("kernel{}", state_->compiled.size()), texts.back()});
   }
-  if (state_->jit == nullptr && !fresh.empty()) {
-    orc::LLJITBuilder builder;
-    builder.setJITTargetMachineBuilder(host());
-    if (threads > 1) builder.setNumCompileThreads(static_cast<unsigned>(threads));
-    state_->jit = take(builder.create());
-    const char prefix = state_->jit->getDataLayout().getGlobalPrefix();
-    auto& library = state_->jit->getMainJITDylib();
-    library.addGenerator(take(orc::DynamicLibrarySearchGenerator::Load("libsleef.so.3", prefix)));
-    library.addGenerator(take(orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
-  }
-  if (fresh.empty()) return functions_of(texts);
-  const std::unique_ptr<llvm::TargetMachine> target = take(orc::JITTargetMachineBuilder(host()).createTargetMachine());
-  const size_t first_name = state_->names;
-  for (size_t first = 0; first < fresh.size(); first += kKernelsPerModule) {
-    const size_t count = std::min(kKernelsPerModule, fresh.size() - first);
-    auto context = std::make_unique<llvm::LLVMContext>();
-    auto module = module_for(*context, std::span(fresh).subspan(first, count), first_name + first, *target);
-    check(state_->jit->addIRModule(orc::ThreadSafeModule(std::move(module), std::move(context))));
-  }
-  state_->names += fresh.size();
+  if (!fresh.empty()) state_->compile(fresh, pool);
+  std::vector<KernelFunction> functions;
+  for (const std::string& text : texts) functions.push_back(state_->compiled.at(text));
+  return functions;
+}
+
+void Jit::State::compile(const std::vector<FreshKernel>& fresh, Pool& pool) {
+  // Dealt out in turn, as neighbours take about as long.
+  const auto count = static_cast<int64_t>(fresh.size());
+  const int64_t per_thread = ceil_div(count, pool.threads());
+  const int64_t batches = ceil_div(count, std::clamp(per_thread, kLeastKernels, kMostKernels));
+  std::vector<std::vector<FreshKernel>> dealt(static_cast<size_t>(batches));
+  for (size_t i = 0; i < fresh.size(); ++i) dealt[i % dealt.size()].push_back(fresh[i]);
+  std::vector<Object> objects(dealt.size());
+  pool.run(batches, [&](int64_t b) { objects[static_cast<size_t>(b)] = object_of(dealt[static_cast<size_t>(b)]); });
+  if (linker == nullptr) linker = make_linker();
+  for (Object& object : objects) check(linker->addObjectFile(std::move(object)));
   orc::SymbolLookupSet wanted;
-  for (size_t i = 0; i < fresh.size(); ++i)
-    wanted.add(state_->jit->mangleAndIntern(fmt::format("kernel{}", first_name + i)));
-  auto& session = state_->jit->getExecutionSession();
-  auto& library = state_->jit->getMainJITDylib();
-  const orc::SymbolMap found = take(session.lookup(orc::makeJITDylibSearchOrder(&library), std::move(wanted)));
-  for (size_t i = 0; i < fresh.size(); ++i) {
-    const auto symbol = found.find(state_->jit->mangleAndIntern(fmt::format("kernel{}", first_name + i)));
-    state_->compiled[names[i]] = symbol->second.getAddress().toPtr<KernelFunction>();
+  for (const FreshKernel& kernel : fresh) wanted.add(linker->mangleAndIntern(kernel.name));
+  const orc::JITDylibSearchOrder where = orc::makeJITDylibSearchOrder(&linker->getMainJITDylib());
+  const orc::SymbolMap found = take(linker->getExecutionSession().lookup(where, std::move(wanted)));
+  for (const FreshKernel& kernel : fresh) {
+    const orc::ExecutorSymbolDef& symbol = found.at(linker->mangleAndIntern(kernel.name));
+    compiled[kernel.text] = symbol.getAddress().toPtr<KernelFunction>();
   }
-  return functions_of(texts);
 }
 
 }  // namespace gshard::cpu

@@ -7,25 +7,24 @@
 #include <vector>
 
 #include "backend/cpu/kernel.h"
+#include "backend/cpu/pool.h"
 
 namespace gshard::cpu {
 
 using KernelFunction = void (*)(std::byte* const* arguments, int64_t first_row, int64_t last_row, int64_t first_lane,
                                 int64_t last_lane);
 
-// Owns the code that it compiled. Compiling is done by one thread at a time, on as many cores as it is told.
+// Owns the code that it compiled. One thread at a time may ask it to compile, which it does on all threads of a pool.
 class Jit {
  public:
   Jit();
   ~Jit();
 
   // One function per kernel; kernels that are the same code share one.
-  std::vector<KernelFunction> compile(std::span<const Kernel* const> kernels, int threads);
+  std::vector<KernelFunction> compile(std::span<const Kernel* const> kernels, Pool& pool);
 
  private:
   struct State;
-  std::vector<KernelFunction> functions_of(const std::vector<std::string>& texts) const;
-
   std::unique_ptr<State> state_;
 };
 
