@@ -5,7 +5,8 @@
     .cache/peers/bin/python bench/peers/step_time.py build/gshard ../shared/hlo/scaled/*.hlo bench/hlo/conv_net.hlo
 
 With --devices N both run the program that `gshard partition --devices N` writes, on N virtual devices of one process:
-gshard partitions it by itself, XLA is given the text that came out.
+gshard partitions it by itself, XLA is given the text that came out, with its partitions as replicas: programs for
+partitions would go through XLA's own partitioner, which refuses partition-id and collectives of several arrays.
 
 For every file, on the same arguments and all cores (on devices, arguments of the same sizes): the median time of a step, the time of compiling, and what the
 process needed at its peak beyond what it held before it read the program (for XLA: beyond Python and JAX). Each runs in
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import resource
 import statistics
 import subprocess
@@ -49,6 +51,12 @@ def write_arguments(text, path):
     np.savez(path, **{f"arg{i}": a for i, a in enumerate(wide)})
 
 
+def with_replicas(text, count):
+    """The same program for as many replicas as it has partitions: collectives without channels go between replicas."""
+    text = re.sub(r", (?:channel_id=\d+|use_global_device_ids=true)", "", text)
+    return text.replace("partition-id()", "replica-id()").replace(f"num_partitions={count}", f"replica_count={count}")
+
+
 def peak_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -73,9 +81,8 @@ def run_xla(file, archive, repeat, count):
     computation = _hlo.XlaComputation(module.as_serialized_hlo_module_proto())
     mlir = _jax.mlir.xla_computation_to_mlir_module(computation)
     compile_options = xla_client.CompileOptions()
-    compile_options.num_partitions = count
-    compile_options.executable_build_options.use_spmd_partitioning = count > 1
-    compile_options.device_assignment = xla_client.DeviceAssignment.create(np.arange(count).reshape(1, count))
+    compile_options.num_replicas = count
+    compile_options.device_assignment = xla_client.DeviceAssignment.create(np.arange(count).reshape(count, 1))
     program = devices[0].client.compile_and_load(mlir, _jax.DeviceList(tuple(devices)), compile_options)
     compile_seconds = time.perf_counter() - start
 
@@ -142,7 +149,9 @@ def main():
             if devices:
                 text = f"{folder}/parts.hlo"
                 subprocess.run([options.gshard, "partition", file, *devices, "-o", text], check=True)
-                write_arguments(pathlib.Path(text).read_text(), archive)
+                parts = with_replicas(pathlib.Path(text).read_text(), options.devices)
+                pathlib.Path(text).write_text(parts)
+                write_arguments(parts, archive)
             xla = figures([sys.executable, __file__, options.gshard, text, "--xla", archive, *repeat, *devices])
             if xla and ours:
                 print(row(pathlib.Path(file).stem, xla, ours), flush=True)
