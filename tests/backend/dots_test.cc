@@ -95,6 +95,17 @@ OperandPlan operand_of(const Role& batch, const Role& contracting, const Role& o
   return plan;
 }
 
+// What may become the product's own: a bias along some dimension, a factor.
+Value followed(Value x, Draws& draws) {
+  if (x.rank() > 0 && draws.one_in(3)) {
+    const size_t d = draws.one_in(2) ? x.rank() - 1 : draws.below(x.rank());
+    const Value bias = parameter(*x->parent(), Shape(x.type(), Dims{x.dims()[d]}));
+    x = add(broadcast(bias, x.dims(), {static_cast<int64_t>(d)}), x);
+  }
+  if (draws.one_in(3)) x = multiply(x, 3);
+  return x;
+}
+
 std::unique_ptr<Module> random_dot(uint64_t seed, DType type, DType result) {
   Draws draws(seed);
   const Role batch(draws);
@@ -113,7 +124,9 @@ std::unique_ptr<Module> random_dot(uint64_t seed, DType type, DType result) {
     attrs.rhs_batch_dims = rhs.batch;
     attrs.rhs_contracting_dims = rhs.contracting;
     const Value product = dot(a, b, attrs, result);
-    const Value after = draws.one_in(2) ? transpose(product, draws.shuffled(product.rank())) : product;
+    const Value added = followed(product, draws);
+    const Value moved = draws.one_in(2) ? transpose(added, draws.shuffled(added.rank())) : added;
+    const Value after = draws.one_in(4) ? followed(moved, draws) : moved;
     // A second reader of what stands on the way.
     return draws.one_in(3) ? tuple({after, negate(product), negate(a)}) : tuple({after});
   });
@@ -140,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(Types, CpuDots,
                          testing::Values(Types{DType::f32, DType::f32}, Types{DType::bf16, DType::bf16},
                                          Types{DType::bf16, DType::f32}, Types{DType::f64, DType::f64},
                                          Types{DType::f16, DType::f16}, Types{DType::s32, DType::s32},
-                                         Types{DType::s8, DType::s32}),
+                                         Types{DType::s8, DType::s32}, Types{DType::u16, DType::u64}),
                          [](const auto& types) {
                            return std::string(name_of(types.param.first)) + "_" +
                                   std::string(name_of(types.param.second));
@@ -203,6 +216,100 @@ TEST(CpuDots, ConversionsThatAreExactAreTheProducts) {
     ROOT n = bf16[32,32] convert(d)
   )"),
             std::vector<std::string>{"matmul [32,16] [16,32] bf16 -> bf16, written as n"});
+}
+
+// ---- what a product does beside ------------------------------------------------------------------------------------
+
+TEST(CpuDots, BiasAndFactorAreTheProducts) {
+  EXPECT_EQ(steps_of(R"(
+    x = f32[2,24,16] parameter(0)
+    w = f32[16,32] parameter(1)
+    b = f32[32] parameter(2)
+    k = f32[2,4,24,8] parameter(3)
+    d = f32[2,24,32] dot(x, w), lhs_contracting_dims={2}, rhs_contracting_dims={0}
+    wide_b = f32[2,24,32] broadcast(b), dimensions={2}
+    q = f32[2,24,32] add(d, wide_b)
+    h = f32[2,24,4,8] reshape(q)
+    eight = f32[] constant(8)
+    wide_eight = f32[2,24,4,8] broadcast(eight), dimensions={}
+    s = f32[2,24,4,8] divide(h, wide_eight)
+    ROOT r = f32[2,4,24,24] dot(s, k), lhs_batch_dims={0,2}, lhs_contracting_dims={3}, rhs_batch_dims={0,1}, rhs_contracting_dims={3}
+  )"),
+            (std::vector<std::string>{"matmul [48,16] [16,32] f32 -> f32, bias, times 0.125, written as s",
+                                      "matmul 2 x 4 x [24,8] [8,24] f32 -> f32"}));
+}
+
+TEST(CpuDots, BiasIsAddedBeforeASumIsRounded) {
+  EXPECT_EQ(steps_of(R"(
+    x = bf16[24,16] parameter(0)
+    w = bf16[16,32] parameter(1)
+    b = f32[32] parameter(2)
+    d = f32[24,32] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    wide_b = f32[24,32] broadcast(b), dimensions={1}
+    s = f32[24,32] add(wide_b, d)
+    ROOT r = bf16[24,32] convert(s)
+  )"),
+            std::vector<std::string>{"matmul [24,16] [16,32] bf16 -> bf16, bias, written as r"});
+}
+
+constexpr const char* kBiasAndTanh = R"(
+    x = f32[24,16] parameter(0)
+    w = f32[16,32] parameter(1)
+    b = f32[32] parameter(2)
+    d = f32[24,32] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    wide_b = f32[24,32] broadcast(b), dimensions={1}
+    s = f32[24,32] add(d, wide_b)
+    ROOT r = f32[24,32] tanh(s)
+  )";
+
+TEST(CpuDots, LoopsThatFollowAddTheBias) {
+  EXPECT_EQ(steps_of(kBiasAndTanh),
+            (std::vector<std::string>{"matmul [24,16] [16,32] f32 -> f32", "kernel of wide_b s r"}));
+}
+
+// The product of the transposed matrices has its bias along rows, which oneDNN cannot add.
+TEST(CpuDots, BiasAlongRowsIsALoop) {
+  const auto steps = steps_of(R"(
+    x = f32[24,16] parameter(0)
+    w = f32[16,32] parameter(1)
+    b = f32[24] parameter(2)
+    y = f32[32,8] parameter(3)
+    d = f32[24,32] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+    wide_b = f32[24,32] broadcast(b), dimensions={0}
+    s = f32[24,32] add(d, wide_b)
+    ROOT r = f32[24,8] dot(s, y), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  )");
+  EXPECT_EQ(steps.size(), 3);
+}
+
+// A NaN is found in the dot that made it, which so has a result of its own.
+TEST(CpuDots, ChecksForNansFoldNothing) {
+  const auto module = parse_module(R"(HloModule m
+    ENTRY main {
+      x = f32[24,16] parameter(0)
+      w = f32[16,32] parameter(1)
+      b = f32[32] parameter(2)
+      d = f32[24,32] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+      wide_b = f32[24,32] broadcast(b), dimensions={1}
+      ROOT s = f32[24,32] add(d, wide_b)
+    })");
+  const auto has_bias = [](const auto& program) {
+    const auto steps = program->steps();
+    return std::any_of(steps.begin(), steps.end(),
+                       [](auto& step) { return step.text.ends_with("bias, written as s"); });
+  };
+  EXPECT_TRUE(has_bias(cpu::Executable::compile(*module)));
+  EXPECT_FALSE(has_bias(cpu::Executable::compile(*module, {.check_nans = true})));
+}
+
+TEST(CpuDots, TypesThatOneDnnHasNotAreProductsInBlocks) {
+  EXPECT_EQ(steps_of(R"(
+    x = f64[3,40,70] parameter(0)
+    w = f64[70,30] parameter(1)
+    d = f64[3,40,30] dot(x, w), lhs_contracting_dims={2}, rhs_contracting_dims={0}
+    ROOT t = f64[30,3,40] transpose(d), dimensions={2,0,1}
+  )"),
+            std::vector<std::string>{"matmul [30,70] [70,120] f64 -> f64, written as t"});
 }
 
 TEST(CpuDots, PrecisionIsOfTheOperandsAlone) {

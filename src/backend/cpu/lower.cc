@@ -67,7 +67,10 @@ std::vector<char> unchanged_state(const Instruction& loop) {
 // ---- a scope ------------------------------------------------------------------------------------------------------
 
 Scope::Scope(Lowering& lowering, const Computation& computation)
-    : lowering_(lowering), computation_(computation), reads_(computation), lowered_(computation.size()) {
+    : lowering_(lowering),
+      computation_(computation),
+      reads_(computation, lowering.checks_nans() ? Epilogues::none : Epilogues::folded),
+      lowered_(computation.size()) {
   fusion_ = lowering.fusion_of(computation, reads_);
   count_uses();
 }
@@ -128,11 +131,12 @@ void Scope::lower_constant(const Instruction& x) {
 void Scope::lower_dot(const DotPlan& plan) {
   const Buffer lhs = buffer_of(resolve({plan.lhs.base}));
   const Buffer rhs = buffer_of(resolve({plan.rhs.base}));
+  const Buffer bias = plan.bias ? buffer_of(resolve({plan.bias->base})) : -1;
   const Buffer result = output_for({plan.output}, {});
   ++lowering_.now;
-  for (Buffer buffer : {lhs, rhs, result}) touch(buffer);
+  for (Buffer buffer : {lhs, rhs, bias, result}) touch(buffer);
   for_each_input(*plan.output, [&](const Leaf& leaf) { release(leaf); });
-  add<MatmulStep>(plan, MatmulStep::Buffers{lhs, rhs, result});
+  add<MatmulStep>(plan, MatmulStep::Buffers{lhs, rhs, bias, result});
 }
 
 void Scope::lower_convolution(const Instruction& x, const ConvolutionSpec& spec) {

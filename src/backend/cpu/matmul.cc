@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
+#include "backend/cpu/multiply_in_blocks.h"
 #include "backend/cpu/onednn.h"
 #include "eval/strided.h"
 
@@ -20,12 +22,13 @@ constexpr int64_t kLeastRows = 64;
 
 // ---- the dimensions of a dot --------------------------------------------------------------------------------------
 
-// One loop of the product, with its strides in the three arrays (0 where it is absent).
+// One loop of the product, with its strides in the arrays (0 where it is absent).
 struct Dimension {
   int64_t size;
   int64_t lhs = 0;
   int64_t rhs = 0;
   int64_t result = 0;
+  int64_t bias = 0;
 };
 using Dimensions = std::vector<Dimension>;
 
@@ -34,6 +37,7 @@ struct Sides {
   const StridedDim* lhs = nullptr;
   const StridedDim* rhs = nullptr;
   const StridedDim* result = nullptr;
+  const StridedDim* bias = nullptr;
 };
 
 // Loops with one step in every array, the innermost first.
@@ -64,22 +68,25 @@ bool add_loops(const Sides& sides, Dimensions& dims) {
   Cut lhs(sides.lhs);
   Cut rhs(sides.rhs);
   Cut result(sides.result);
+  Cut bias(sides.bias);
+  const std::array cuts{&lhs, &rhs, &result, &bias};
   while (true) {
     int64_t size = INT64_MAX;
-    for (const Cut* cut : {&lhs, &rhs, &result}) {
+    for (const Cut* cut : cuts) {
       if (!cut->is_absent) size = std::min(size, cut->innermost());
     }
-    for (const Cut* cut : {&lhs, &rhs, &result}) {
+    for (const Cut* cut : cuts) {
       if (!cut->is_absent && cut->innermost() % size != 0) return false;
     }
-    if (size == 1) return lhs.loops.empty() && rhs.loops.empty() && result.loops.empty();
-    dims.push_back({size, lhs.take(size), rhs.take(size), result.take(size)});
+    if (size == 1) return std::all_of(cuts.begin(), cuts.end(), [](const Cut* cut) { return cut->loops.empty(); });
+    dims.push_back({size, lhs.take(size), rhs.take(size), result.take(size), bias.take(size)});
   }
 }
 
 // Whether b runs inside of a as one loop, in every array.
 bool run_as_one(const Dimension& a, const Dimension& b) {
-  return a.lhs == b.lhs * b.size && a.rhs == b.rhs * b.size && a.result == b.result * b.size;
+  return a.lhs == b.lhs * b.size && a.rhs == b.rhs * b.size && a.result == b.result * b.size &&
+         a.bias == b.bias * b.size;
 }
 
 void join(Dimensions& dims) {
@@ -107,6 +114,7 @@ struct Roles {
 
 std::optional<Roles> roles_of(const DotAttrs& attrs, const DotForm& form) {
   const auto at = [](const DotArray& array, int64_t d) { return &array.dims[static_cast<size_t>(d)]; };
+  const auto bias_at = [&](int64_t d) { return form.bias ? at(*form.bias, d) : nullptr; };
   const auto is_other = [](size_t d, const Dims& batch, const Dims& contracting) {
     return !is_among(static_cast<int64_t>(d), batch) && !is_among(static_cast<int64_t>(d), contracting);
   };
@@ -114,17 +122,20 @@ std::optional<Roles> roles_of(const DotAttrs& attrs, const DotForm& form) {
   bool fits = true;
   int64_t next = 0;
   for (size_t i = 0; i < attrs.lhs_batch_dims.size(); ++i) {
-    fits &= add_loops(
-        {at(form.lhs, attrs.lhs_batch_dims[i]), at(form.rhs, attrs.rhs_batch_dims[i]), at(form.result, next++)},
-        roles.batch);
+    fits &= add_loops({at(form.lhs, attrs.lhs_batch_dims[i]), at(form.rhs, attrs.rhs_batch_dims[i]),
+                       at(form.result, next), bias_at(next)},
+                      roles.batch);
+    ++next;
   }
   for (size_t d = 0; d < form.lhs.dims.size(); ++d) {
     if (!is_other(d, attrs.lhs_batch_dims, attrs.lhs_contracting_dims)) continue;
-    fits &= add_loops({&form.lhs.dims[d], nullptr, at(form.result, next++)}, roles.rows);
+    fits &= add_loops({&form.lhs.dims[d], nullptr, at(form.result, next), bias_at(next)}, roles.rows);
+    ++next;
   }
   for (size_t d = 0; d < form.rhs.dims.size(); ++d) {
     if (!is_other(d, attrs.rhs_batch_dims, attrs.rhs_contracting_dims)) continue;
-    fits &= add_loops({nullptr, &form.rhs.dims[d], at(form.result, next++)}, roles.columns);
+    fits &= add_loops({nullptr, &form.rhs.dims[d], at(form.result, next), bias_at(next)}, roles.columns);
+    ++next;
   }
   for (size_t i = 0; i < attrs.lhs_contracting_dims.size(); ++i) {
     fits &=
@@ -139,13 +150,6 @@ std::optional<Roles> roles_of(const DotAttrs& attrs, const DotForm& form) {
   if (!fits) return std::nullopt;
   for (Dimensions* dims : {&roles.batch, &roles.rows, &roles.columns, &roles.summed}) join(*dims);
   return roles;
-}
-
-bool has_types(const DotForm& form) {
-  const DType result = form.result.type;
-  if (form.lhs.type != form.rhs.type) return false;
-  if (form.lhs.type == DType::f32) return result == DType::f32;
-  return form.lhs.type == DType::bf16 && (result == DType::bf16 || result == DType::f32);
 }
 
 // A matrix in which neither dimension is dense would go through oneDNN's slow reference.
@@ -180,6 +184,12 @@ bool is_fast(const Choice& c) {
          (c.n.size == 1 || c.n.result == 1) && c.batch.size() + 2 <= DNNL_MAX_NDIMS;
 }
 
+// What is added is one dense row, or there is nothing.
+bool adds_rows(const Choice& c) {
+  return c.m.bias == 0 && (c.n.size == 1 || c.n.bias == 1) &&
+         std::all_of(c.batch.begin(), c.batch.end(), [](const Dimension& d) { return d.bias == 0; });
+}
+
 // Long rows and columns keep the vector units busy; columns are the lanes.
 double value_of(const Choice& c) {
   const auto filled = [](int64_t size, double half) {
@@ -189,7 +199,7 @@ double value_of(const Choice& c) {
 }
 
 // The best choice of one loop of rows and one of columns.
-std::optional<Choice> choose(const Roles& roles) {
+std::optional<Choice> choose(const Roles& roles, bool has_bias) {
   if (roles.summed.size() > 1) return std::nullopt;
   const Dimensions one{{1}};
   const Dimensions& rows = roles.rows.empty() ? one : roles.rows;
@@ -204,6 +214,7 @@ std::optional<Choice> choose(const Roles& roles) {
       for (size_t i = 0; i < columns.size(); ++i) {
         if (i != n) choice.batch.push_back(columns[i]);
       }
+      if (has_bias && !adds_rows(choice)) continue;
       if (is_fast(choice) && (!best || value_of(choice) > value_of(*best))) best = std::move(choice);
     }
   }
@@ -244,16 +255,28 @@ MatmulSpec spec_of(Choice choice, DType type, DType result_type) {
 
 }  // namespace
 
+MatmulEngine matmul_engine(DType lhs, DType rhs, DType result) {
+  if (lhs != rhs) return MatmulEngine::none;
+  const bool is_narrow = lhs == DType::bf16 && result == DType::f32;
+  if (lhs == DType::f32 || lhs == DType::bf16) {
+    return lhs == result || is_narrow ? MatmulEngine::onednn : MatmulEngine::none;
+  }
+  const bool has_blocks = lhs == DType::f64 || (is_integer(lhs) && bits_of(lhs) >= 32);
+  return has_blocks && lhs == result ? MatmulEngine::blocks : MatmulEngine::none;
+}
+
 std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form) {
-  if (!has_types(form)) return std::nullopt;
+  const MatmulEngine engine = matmul_engine(form.lhs.type, form.rhs.type, form.result.type);
+  if (engine == MatmulEngine::none || (form.bias && engine != MatmulEngine::onednn)) return std::nullopt;
   const std::optional<Roles> roles = roles_of(attrs, form);
   if (!roles) return std::nullopt;
-  std::optional<Choice> straight = choose(*roles);
-  std::optional<Choice> turned = choose(transposed(*roles));
+  std::optional<Choice> straight = choose(*roles, form.bias.has_value());
+  std::optional<Choice> turned = choose(transposed(*roles), form.bias.has_value());
   if (!straight && !turned) return std::nullopt;
   const bool is_turned = !straight || (turned && value_of(*turned) > value_of(*straight));
   MatmulSpec spec = spec_of(is_turned ? *std::move(turned) : *std::move(straight), form.lhs.type, form.result.type);
   spec.is_turned = is_turned;
+  if (form.bias) spec.bias = form.bias->type;
   return spec;
 }
 
@@ -261,13 +284,17 @@ std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form) 
 
 struct Matmul::State {
   struct Piece {
+    MatmulSpec spec = {};
+    // Where oneDNN does it.
     dnnl::matmul primitive;
     memory::desc lhs;
     memory::desc rhs;
+    memory::desc bias;
     memory::desc result;
-    size_t scratch;
+    size_t scratch = 0;
   };
   MatmulSpec spec;
+  MatmulEngine engine = MatmulEngine::none;
   size_t split = 0;   // the dimension of the result that is cut into parts
   int64_t step = 1;   // of it in one part
   int64_t count = 1;  // parts
@@ -275,25 +302,41 @@ struct Matmul::State {
   Piece last;         // what is left at the end
 
   Piece piece_for(int64_t size) const {
-    MatrixLayout lhs = spec.lhs;
-    MatrixLayout rhs = spec.rhs;
-    MatrixLayout result = spec.result;
-    const size_t rank = result.dims.size();
-    result.dims[split] = size;
-    if (split + 1 < rank && lhs.dims[split] != 1) lhs.dims[split] = size;
-    if (split + 2 != rank && rhs.dims[split] != 1) rhs.dims[split] = size;
     Piece piece;
-    piece.lhs = descriptor(lhs);
-    piece.rhs = descriptor(rhs);
-    piece.result = descriptor(result);
+    piece.spec = spec;
+    const size_t rank = spec.result.dims.size();
+    piece.spec.result.dims[split] = size;
+    if (split + 1 < rank && spec.lhs.dims[split] != 1) piece.spec.lhs.dims[split] = size;
+    if (split + 2 != rank && spec.rhs.dims[split] != 1) piece.spec.rhs.dims[split] = size;
+    if (engine == MatmulEngine::onednn) plan(piece);
+    return piece;
+  }
+
+  static void execute(const Piece& piece, const Arrays& arrays);
+
+  static void plan(Piece& piece) {
+    const MatmulSpec& spec = piece.spec;
+    piece.lhs = descriptor(spec.lhs);
+    piece.rhs = descriptor(spec.rhs);
+    piece.result = descriptor(spec.result);
+    if (spec.bias) piece.bias = descriptor(row_layout(*spec.bias, spec.result.dims));
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (spec.scale != 1) attributes.set_output_scales(0, {spec.scale});
     plan_alone();
-    const dnnl::matmul::primitive_desc made(dnnl::matmul::desc(piece.lhs, piece.rhs, piece.result), attributes,
-                                            dnnl_engine());
+    const dnnl::matmul::desc desc = spec.bias ? dnnl::matmul::desc(piece.lhs, piece.rhs, piece.bias, piece.result)
+                                              : dnnl::matmul::desc(piece.lhs, piece.rhs, piece.result);
+    const dnnl::matmul::primitive_desc made(desc, attributes, dnnl_engine());
     piece.scratch = made.scratchpad_desc().get_size();
     piece.primitive = dnnl::matmul(made);
-    return piece;
+  }
+
+  // A row that is the same for all rows of an array of these sizes.
+  static MatrixLayout row_layout(DType type, const Dims& dims) {
+    MatrixLayout row{type, Dims(dims.size(), 1), Dims(dims.size(), dims.back())};
+    row.dims.back() = dims.back();
+    row.strides.back() = 1;
+    return row;
   }
 };
 
@@ -306,9 +349,21 @@ int64_t bytes_of_step(const MatrixLayout& layout, size_t d, bool is_absent) {
 
 }  // namespace
 
+void Matmul::State::execute(const Piece& piece, const Arrays& arrays) {
+  const auto at = [](const memory::desc& desc, const std::byte* data) {
+    return memory(desc, dnnl_engine(), const_cast<std::byte*>(data));
+  };
+  std::unordered_map<int, memory> memories{{DNNL_ARG_SRC, at(piece.lhs, arrays.lhs)},
+                                           {DNNL_ARG_WEIGHTS, at(piece.rhs, arrays.rhs)},
+                                           {DNNL_ARG_DST, at(piece.result, arrays.result)}};
+  if (piece.spec.bias) memories.emplace(DNNL_ARG_BIAS, at(piece.bias, arrays.bias));
+  execute_alone(piece.primitive, std::move(memories), piece.scratch);
+}
+
 Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.spec = spec;
+  s.engine = matmul_engine(spec.lhs.type, spec.rhs.type, spec.result.type);
   const Dims& dims = spec.result.dims;
   const size_t rank = dims.size();
   double work = 2.0 * static_cast<double>(spec.lhs.dims[rank - 1]);
@@ -347,13 +402,15 @@ std::string Matmul::describe() const {
   std::string text = batch.empty() ? "" : fmt::format("{} x ", fmt::join(batch, " x "));
   text += fmt::format("[{},{}] [{},{}]", spec.lhs.dims[rank - 2], spec.lhs.dims[rank - 1], spec.rhs.dims[rank - 2],
                       spec.rhs.dims[rank - 1]);
-  return text + fmt::format(" {} -> {}", name_of(spec.lhs.type), name_of(spec.result.type));
+  text += fmt::format(" {} -> {}", name_of(spec.lhs.type), name_of(spec.result.type));
+  if (spec.bias) text += ", bias";
+  if (spec.scale != 1) text += fmt::format(", times {}", spec.scale);
+  return text;
 }
 
 int64_t Matmul::parts() const { return state_->count; }
 
-void Matmul::run(const std::byte* lhs, const std::byte* rhs, std::byte* result, int64_t first_part,
-                 int64_t last_part) const {
+void Matmul::run(const Arrays& arrays, int64_t first_part, int64_t last_part) const {
   const State& s = *state_;
   const size_t rank = s.spec.result.dims.size();
   const bool in_columns = s.split + 1 == rank;
@@ -362,13 +419,12 @@ void Matmul::run(const std::byte* lhs, const std::byte* rhs, std::byte* result, 
     const int64_t at = part * s.step;
     const bool is_last = at + s.step > s.spec.result.dims[s.split];
     const State::Piece& piece = is_last ? s.last : s.whole;
-    const auto data = [&](const std::byte* base, const MatrixLayout& layout, bool is_absent) {
-      return const_cast<std::byte*>(base + at * bytes_of_step(layout, s.split, is_absent));
-    };
-    const dnnl::memory a(piece.lhs, dnnl_engine(), data(lhs, s.spec.lhs, in_columns));
-    const dnnl::memory b(piece.rhs, dnnl_engine(), data(rhs, s.spec.rhs, in_rows));
-    const dnnl::memory c(piece.result, dnnl_engine(), data(result, s.spec.result, false));
-    execute_alone(piece.primitive, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}}, piece.scratch);
+    Arrays of_part = arrays;
+    of_part.lhs += at * bytes_of_step(s.spec.lhs, s.split, in_columns);
+    of_part.rhs += at * bytes_of_step(s.spec.rhs, s.split, in_rows);
+    of_part.result += at * bytes_of_step(s.spec.result, s.split, false);
+    if (s.spec.bias && in_columns) of_part.bias += at * bytes_of(*s.spec.bias);
+    s.engine == MatmulEngine::onednn ? State::execute(piece, of_part) : multiply_in_blocks(piece.spec, of_part);
   }
 }
 

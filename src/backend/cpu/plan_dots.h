@@ -2,7 +2,10 @@
 //
 //   %t = transpose(%x)  %d = dot(%t, %w)  %y = transpose(%d)      one matrix product reads %x and %w and writes %y
 //
-// Ops that only move elements are strides of the product where nothing else needs them.
+//   %d = dot(%x, %w)  %s = add(%d, broadcast(%b))  dot(%s, ...)                   the first one adds %b
+//
+// Ops that only move elements are strides of the product where nothing else needs them. A bias and a constant factor
+// are the product's too where no loop follows that would have them for nothing.
 #pragma once
 
 #include <unordered_map>
@@ -14,16 +17,20 @@ namespace gshard::cpu {
 
 struct DotPlan {
   const Instruction* dot;
-  const Instruction* output;  // what is written: the dot, or what only moves or converts its result
+  const Instruction* output;  // what is written: the dot, or what moves, converts, adds to or scales its result
   StridedView lhs;            // of the dot's operands
   StridedView rhs;
+  std::optional<StridedView> bias;
   MatmulSpec spec;
 };
+
+// Whether a product may do what follows it, so that the dot's own result stands nowhere.
+enum class Epilogues : uint8_t { none, folded };
 
 // What each instruction of a computation reads when dots run by their plans.
 class Reads {
  public:
-  explicit Reads(const Computation& computation);
+  Reads(const Computation& computation, Epilogues epilogues);
 
   // The plan that computes an instruction; null where none does.
   const DotPlan* plan_of(const Instruction& output) const;

@@ -1,6 +1,7 @@
 #include "backend/cpu/prepare_dots.h"
 
 #include <algorithm>
+#include <array>
 
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/replace.h"
@@ -38,8 +39,6 @@ Value in_order(Value x, const Dims& order) {
 
 Value as_type(Value x, DType type) { return x.type() == type ? x : convert(x, type); }
 
-bool is_matmul_type(DType type) { return type == DType::f32 || type == DType::bf16; }
-
 bool is_loop_number(DType type) {
   if (is_floating(type)) return bits_of(type) >= 16;
   return is_integer(type) && bits_of(type) >= 8;
@@ -71,20 +70,34 @@ class DotPreparer {
         lhs_(dims_of(lhs(), attrs_.lhs_batch_dims, attrs_.lhs_contracting_dims)),
         rhs_(dims_of(rhs(), attrs_.rhs_batch_dims, attrs_.rhs_contracting_dims)) {}
 
-  // What is to stand for the dot; null where it is good as it is.
-  Instruction* replacement() const {
-    for (const Shape* shape : {&lhs(), &rhs(), &result()}) {
-      if (!is_loop_number(shape->type()) || shape->element_count() == 0) return nullptr;
-    }
-    if (size_of(lhs(), lhs_.contracting) == 1) return product().instruction();
-    if (size_of(lhs(), lhs_.others) == 1 && size_of(rhs(), rhs_.others) == 1) return sum_of_products().instruction();
-    return is_matmul_type(lhs().type()) ? with_ordered_operands() : loops().instruction();
+  // A dot of types that there are products of; null where it has such, or needs none.
+  Instruction* of_known_types() const {
+    const bool has_types = matmul_engine(lhs().type(), rhs().type(), result().type()) != MatmulEngine::none;
+    if (has_types || !has_numbers() || has_no_sums() || has_no_others()) return nullptr;
+    const DType type = product_type();
+    const auto wide = [&](Instruction* x) { return as_type(Value(x), type); };
+    return as_type(dot(wide(dot_.operand(0)), wide(dot_.operand(1)), attrs_, type), result().type()).instruction();
+  }
+
+  // A form that runs faster; null where the dot is good as it is.
+  Instruction* of_fast_form() const {
+    if (!has_numbers()) return nullptr;
+    if (has_no_sums()) return product().instruction();
+    if (has_no_others()) return sum_of_products().instruction();
+    return with_ordered_operands();
   }
 
  private:
   const Shape& lhs() const { return dot_.operand(0)->shape(); }
   const Shape& rhs() const { return dot_.operand(1)->shape(); }
   const Shape& result() const { return dot_.shape(); }
+  bool has_numbers() const {
+    const std::array shapes{&lhs(), &rhs(), &result()};
+    return std::all_of(shapes.begin(), shapes.end(),
+                       [](auto* shape) { return is_loop_number(shape->type()) && shape->element_count() > 0; });
+  }
+  bool has_no_sums() const { return size_of(lhs(), lhs_.contracting) == 1; }
+  bool has_no_others() const { return size_of(lhs(), lhs_.others) == 1 && size_of(rhs(), rhs_.others) == 1; }
   DType sum_type() const {
     return is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
   }
@@ -112,21 +125,12 @@ class DotPreparer {
     return as_type(reshape(sum, result().dims()), result().type());
   }
 
-  // What oneDNN has no type for: sums along rows of both operands. Barriers keep what makes the operands from being
-  // computed anew for each number of the result.
-  Value loops() const {
-    const size_t batch = lhs_.batch.size();
-    const size_t rows = lhs_.others.size();
-    const size_t columns = rhs_.others.size();
-    const Dims contracted = counting(batch + rows + columns, lhs_.contracting.size());
-    const Dims sizes = joined(result().dims(), sizes_of(lhs(), lhs_.contracting));
-    const auto spread = [&](Instruction* x, const OperandDims& dims, size_t first) {
-      const Value rows_of_sums = in_order(x, joined(dims.batch, dims.others, dims.contracting));
-      const Dims places = joined(counting(0, batch), counting(first, dims.others.size()), contracted);
-      return broadcast(opt_barrier(as_type(rows_of_sums, sum_type())), sizes, places);
-    };
-    const Value products = multiply(spread(dot_.operand(0), lhs_, batch), spread(dot_.operand(1), rhs_, batch + rows));
-    return as_type(reduce(products, contracted, Reducer::add), result().type());
+  // A type that there are products of, in which those of these types are exact or rounded as the evaluator's are.
+  DType product_type() const {
+    const auto any = [&](auto holds) { return holds(lhs().type()) || holds(rhs().type()) || holds(result().type()); };
+    if (any([](DType type) { return type == DType::f64; })) return DType::f64;
+    if (any(is_floating)) return DType::f32;
+    return bits_of(result().type()) == 64 ? DType::s64 : DType::s32;
   }
 
   // One operand or both with batch dimensions first and contracted ones last, where that makes a matrix product of it.
@@ -189,8 +193,9 @@ void prepare_dots(Module& module) {
   // Computations of reducers are added on the way.
   const size_t count = module.computations().size();
   for (size_t c = 0; c < count; ++c) {
-    replace(*module.computations()[c],
-            [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).replacement() : nullptr; });
+    Computation& computation = *module.computations()[c];
+    replace(computation, [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).of_known_types() : nullptr; });
+    replace(computation, [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).of_fast_form() : nullptr; });
   }
   module.sort_computations();
 }

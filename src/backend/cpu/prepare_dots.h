@@ -3,7 +3,7 @@
 //   dot of f32[64] and f32[8,64], batch dimensions 0 and 1         becomes a multiply
 //   dot that contracts all but its batch dimensions                becomes a multiply and a reduce
 //   dot whose contracted dimensions stand in two different orders  gets an operand transposed
-//   dot of types that oneDNN has not                               becomes loops: a multiply and a reduce
+//   dot of types that there is no product of                       becomes one of wider types, between conversions
 #pragma once
 
 #include "ir/module.h"

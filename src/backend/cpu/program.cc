@@ -42,6 +42,8 @@ void scatter_leaves(const Literal& value, const Frame& frame, const std::vector<
   std::memcpy(frame.at[static_cast<size_t>(buffer)], value.bytes(), static_cast<size_t>(value.byte_size()));
 }
 
+int64_t byte_offset_of(const StridedView& view) { return view.offset * bytes_of(view.base->shape().type()); }
+
 // Tiles of kernels that permute dimensions: the lines that one row of a tile touches are in the cache for the next.
 constexpr int64_t kTileRows = 64;
 constexpr int64_t kTileLanes = 256;
@@ -156,20 +158,21 @@ MatmulStep::MatmulStep(const DotPlan& plan, const Buffers& buffers)
       output_(plan.output),
       matmul_(plan.spec),
       buffers_(buffers),
-      lhs_offset_(plan.lhs.offset * bytes_of(plan.lhs.base->shape().type())),
-      rhs_offset_(plan.rhs.offset * bytes_of(plan.rhs.base->shape().type())) {
+      lhs_offset_(byte_offset_of(plan.lhs)),
+      rhs_offset_(byte_offset_of(plan.rhs)),
+      bias_offset_(plan.bias ? byte_offset_of(*plan.bias) : 0) {
   if (!plan.spec.is_turned) return;
   std::swap(buffers_.lhs, buffers_.rhs);
   std::swap(lhs_offset_, rhs_offset_);
 }
 
 void MatmulStep::run(Frame& frame) const {
-  const std::byte* lhs = frame.at[static_cast<size_t>(buffers_.lhs)] + lhs_offset_;
-  const std::byte* rhs = frame.at[static_cast<size_t>(buffers_.rhs)] + rhs_offset_;
-  std::byte* result = frame.at[static_cast<size_t>(buffers_.result)];
+  const auto at = [&](Buffer buffer) { return frame.at[static_cast<size_t>(buffer)]; };
+  const Matmul::Arrays arrays{at(buffers_.lhs) + lhs_offset_, at(buffers_.rhs) + rhs_offset_,
+                              buffers_.bias < 0 ? nullptr : at(buffers_.bias) + bias_offset_, at(buffers_.result)};
   const int64_t parts = matmul_.parts();
-  if (parts == 1 || frame.pool->threads() == 1) return matmul_.run(lhs, rhs, result, 0, parts);
-  run_parts(*this, frame, parts, [&](int64_t part) { matmul_.run(lhs, rhs, result, part, part + 1); });
+  if (parts == 1 || frame.pool->threads() == 1) return matmul_.run(arrays, 0, parts);
+  run_parts(*this, frame, parts, [&](int64_t part) { matmul_.run(arrays, part, part + 1); });
 }
 
 std::string MatmulStep::describe() const {

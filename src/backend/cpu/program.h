@@ -92,6 +92,7 @@ class MatmulStep : public Step {
   struct Buffers {
     Buffer lhs;
     Buffer rhs;
+    Buffer bias;  // -1 where there is none
     Buffer result;
   };
   MatmulStep(const DotPlan& plan, const Buffers& buffers);
@@ -104,6 +105,7 @@ class MatmulStep : public Step {
   Buffers buffers_;
   int64_t lhs_offset_;  // bytes
   int64_t rhs_offset_;
+  int64_t bias_offset_;
 };
 
 class ConvolutionStep : public Step {
