@@ -68,6 +68,16 @@ Literal lengthened(const Literal& cache, const Shape& shape) {
   return longer;
 }
 
+// Some rows of an array [rows,...], and 0 behind them.
+Literal rows_of(const Literal& whole, std::span<const int64_t> kept, const Shape& shape) {
+  Literal part(shape);
+  const auto bytes = static_cast<size_t>(shape.byte_size() / shape.dims()[0]);
+  for (size_t row = 0; row < kept.size(); ++row) {
+    std::memcpy(part.mutable_bytes() + row * bytes, whole.bytes() + static_cast<size_t>(kept[row]) * bytes, bytes);
+  }
+  return part;
+}
+
 void zero_state(CompiledModel& model) {
   for (const Parameter& parameter : model.parameters()) {
     if (parameter.role == Role::state) model.set_value(parameter.name, Literal(parameter.shape));
@@ -195,6 +205,17 @@ void Decoder::grow(int64_t target_length) {
   after.share(before, Role::state);
   for (const Parameter& parameter : after.parameters()) {
     if (is_cache(parameter)) after.set_value(parameter.name, lengthened(before.value(parameter.name), parameter.shape));
+  }
+}
+
+void Decoder::keep(std::span<const int64_t> kept, int64_t rows) {
+  GSHARD_CHECK(static_cast<int64_t>(kept.size()) <= rows);
+  const CompiledModel& before = stepper(size_);
+  size_.rows = rows;
+  CompiledModel& after = stepper(size_);
+  for (const Parameter& parameter : after.parameters()) {
+    if (parameter.role != Role::state) continue;
+    after.set_value(parameter.name, rows_of(before.value(parameter.name), kept, parameter.shape));
   }
 }
 

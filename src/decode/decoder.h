@@ -75,6 +75,8 @@ class Decoder {
   StepResult step(std::span<const int32_t> tokens, int64_t step, std::span<const uint8_t> seen);
   // The same batch goes on with room for more tokens.
   void grow(int64_t target_length);
+  // It goes on with these rows of it alone, which become the first of so many.
+  void keep(std::span<const int64_t> kept, int64_t rows);
   const DecodingSize& size() const { return size_; }
 
   // The logarithms of the probabilities of targets, kEnd behind each; NaN where the model makes one.

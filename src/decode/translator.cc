@@ -11,7 +11,7 @@
 namespace gshard {
 namespace {
 
-constexpr int64_t kFewRows = 4;       // of a batch for a few sources
+constexpr int64_t kFewRows = 8;       // of a batch for a few sources, or for the last ones of a larger batch
 constexpr int64_t kLeastSource = 16;  // the shortest rooms that programs are made for
 constexpr int64_t kLeastTarget = 32;
 
@@ -40,13 +40,17 @@ void check_finite(const NextTokens& next) {
   throw Error::program("the model's probabilities are no numbers: its weights are not finite");
 }
 
-// A batch that is being translated.
+// A batch that is being translated. Once few of its sources are left they go on in a batch of `few` rows.
 class Batch {
  public:
-  Batch(Decoder& decoder, std::vector<BeamSearch> searches) : decoder_(decoder), searches_(std::move(searches)) {}
+  Batch(Decoder& decoder, std::vector<BeamSearch> searches, int64_t few)
+      : decoder_(decoder), searches_(std::move(searches)), few_(few) {
+    for (size_t i = 0; i < searches_.size(); ++i) rows_.push_back(i);
+  }
 
   void run(int64_t most) {
     for (int64_t step = 0; !is_done(); ++step) {
+      leave_out_what_is_done();
       if (step == decoder_.size().target_length) {
         decoder_.grow(room_for(step + 1, kLeastTarget, most));
       }
@@ -61,30 +65,48 @@ class Batch {
     return std::ranges::all_of(searches_, [](const BeamSearch& search) { return search.is_done(); });
   }
 
+  void leave_out_what_is_done() {
+    if (decoder_.size().rows <= few_) return;
+    std::vector<int64_t> kept;
+    std::vector<size_t> left;
+    for (size_t row = 0; row < rows_.size(); ++row) {
+      if (searches_[rows_[row]].is_done()) continue;
+      kept.push_back(static_cast<int64_t>(row));
+      left.push_back(rows_[row]);
+    }
+    if (static_cast<int64_t>(kept.size()) > few_) return;
+    decoder_.keep(kept, few_);
+    rows_ = std::move(left);
+  }
+
   void advance(int64_t step) {
     const DecodingSize& size = decoder_.size();
     const auto texts = static_cast<size_t>(size.texts);
     const int64_t width = size.target_length * size.texts;
     std::vector<int32_t> tokens(static_cast<size_t>(size.rows) * texts, kPadding);
     std::vector<uint8_t> seen(tokens.size() * static_cast<size_t>(width));
-    for (size_t row = 0; row < searches_.size(); ++row) {
-      searches_[row].put_tokens(std::span(tokens).subspan(row * texts, texts));
-      searches_[row].mark_seen(std::span(seen).subspan(row * texts * static_cast<size_t>(width)), width);
+    for (size_t row = 0; row < rows_.size(); ++row) {
+      const BeamSearch& search = searches_[rows_[row]];
+      search.put_tokens(std::span(tokens).subspan(row * texts, texts));
+      search.mark_seen(std::span(seen).subspan(row * texts * static_cast<size_t>(width)), width);
     }
     const StepResult result = decoder_.step(tokens, step, seen);
-    for (size_t row = 0; row < searches_.size(); ++row) {
-      if (searches_[row].is_done()) continue;
+    for (size_t row = 0; row < rows_.size(); ++row) {
+      BeamSearch& search = searches_[rows_[row]];
+      if (search.is_done()) continue;
       std::vector<NextTokens> next;
       for (size_t text = row * texts; text < (row + 1) * texts && tokens[text] != kPadding; ++text) {
         next.push_back(next_of(result, text));
         check_finite(next.back());
       }
-      searches_[row].advance(next);
+      search.advance(next);
     }
   }
 
   Decoder& decoder_;
   std::vector<BeamSearch> searches_;
+  const int64_t few_;
+  std::vector<size_t> rows_;  // of the batch: the search that each belongs to
 };
 
 }  // namespace
@@ -110,11 +132,14 @@ std::vector<Translator::Numbers> Translator::batches_of(const std::vector<Tokens
   return batches;
 }
 
+int64_t Translator::few_rows() const {
+  return rounded_up(std::min(kFewRows, options_.rows), options_.decoder.layout.parts("batch"));
+}
+
 DecodingSize Translator::size_of(const Numbers& batch, int64_t source_length) const {
-  const int64_t parts = options_.decoder.layout.parts("batch");
   const auto count = static_cast<int64_t>(batch.size());
   DecodingSize size;
-  size.rows = rounded_up(count <= kFewRows ? kFewRows : options_.rows, parts);
+  size.rows = count <= few_rows() ? few_rows() : rounded_up(options_.rows, options_.decoder.layout.parts("batch"));
   size.source_length = room_for(source_length, kLeastSource, options_.source_length);
   return size;
 }
@@ -136,7 +161,7 @@ void Translator::translate_batch(const std::vector<Tokens>& sources, const Numbe
   TokenRows rows(size.rows, size.source_length);
   for (size_t row = 0; row < batch.size(); ++row) rows.set(static_cast<int64_t>(row), sources[batch[row]]);
   decoder_.encode(rows, size);
-  Batch running(decoder_, std::move(searches));
+  Batch running(decoder_, std::move(searches), few_rows());
   running.run(options_.target_length);
   for (size_t row = 0; row < batch.size(); ++row) found[batch[row]] = running.searches()[row].best();
 }

@@ -43,6 +43,8 @@ class Translator {
 
   // Sources of about one length, by number.
   std::vector<Numbers> batches_of(const std::vector<Tokens>& sources, const std::vector<int64_t>& lengths) const;
+  // Rows of the smaller batches.
+  int64_t few_rows() const;
   DecodingSize size_of(const Numbers& batch, int64_t source_length) const;
   void translate_batch(const std::vector<Tokens>& sources, const Numbers& batch,
                        std::vector<std::vector<Hypothesis>>& found);

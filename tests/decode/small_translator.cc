@@ -36,7 +36,7 @@ TranslatorOptions small_translator(int64_t beam, const MeshLayout& layout) {
   options.search.beam = beam;
   options.source_length = 24;
   options.target_length = 60;
-  options.rows = 8;
+  options.rows = 16;
   return options;
 }
 
