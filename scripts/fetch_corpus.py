@@ -614,16 +614,27 @@ def fetch_packages(apt, work, jobs, languages):
     return results
 
 
+def translation_lists(apt, code):
+    return sorted(f'{apt.lists}/{name}' for name in os.listdir(apt.lists) if re.search(rf'_Translation-{code}(\.|$)', name))
+
+
+def without_text(apt, sources, jobs, languages):
+    """The languages that none of the sources has."""
+    found = {job['language'] for job in jobs}
+    if 'all' in found:
+        return []  # that package's files tell which languages it has
+    return [code for code in languages
+            if code not in found and not ('ddtp' in sources and translation_lists(apt, code))]
+
+
 def fetch_descriptions(apt, work, languages):
-    def lists(code):
-        return sorted(f'{apt.lists}/{name}' for name in os.listdir(apt.lists) if re.search(rf'_Translation-{code}(\.|$)', name))
     english = {}
-    for path in lists('en'):
+    for path in translation_lists(apt, 'en'):
         english.update(descriptions_of(path))
     source_of = apt.sources()
     results = []
     for language in languages:
-        for path in lists(language)[:1]:
+        for path in translation_lists(apt, language)[:1]:
             results.append(extract_descriptions(work, path, language, english, source_of))
             say(f'Translation-{language}: {results[-1]["rows"]} rows')
     return results
@@ -651,8 +662,11 @@ def main():
     apt = Apt(work, ['en', *languages] if 'ddtp' in sources else [])
     apt.update()
     jobs, english = plan(apt, sources, languages)
-    if not jobs and 'ddtp' not in sources:
-        stop(2, f'no package of {", ".join(sources)} has text in {", ".join(languages)}')
+    absent = without_text(apt, sources, jobs, languages)
+    if len(absent) == len(languages):
+        stop(2, f'no source of {", ".join(sources)} has text in {", ".join(absent)}')
+    if absent:
+        say(f'warning: no source of {", ".join(sources)} has text in {", ".join(absent)}')
     try:
         fetch_english(apt, work, english)
     except RuntimeError as error:

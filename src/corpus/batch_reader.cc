@@ -49,6 +49,7 @@ Batch empty_batch(const BatchOptions& options) {
     array->assign(targets, 0);
   }
   batch.weights.assign(targets, 0);
+  batch.numbers.resize(static_cast<size_t>(batch.rows));
   return batch;
 }
 
@@ -66,6 +67,7 @@ void fill_row(Batch& batch, int64_t row, const PackedRow& pairs, const TokenFile
   for (const PackedPair& packed : pairs) {
     const TokenPair pair = tokens.pair(packed.pair);
     ++segment;
+    batch.numbers[static_cast<size_t>(row)].push_back(packed.pair);
     // What is cut still ends where a sentence ends.
     const auto token = [&](const TokenView& view, int64_t count, int64_t i, int32_t vocabulary) {
       return i + 1 == count ? kEnd : token_in(view[static_cast<size_t>(i)], vocabulary, tokens);

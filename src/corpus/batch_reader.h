@@ -43,6 +43,7 @@ struct Batch {
   std::vector<int32_t> target_segments;
   std::vector<int32_t> target_positions;
   std::vector<float> weights;
+  std::vector<std::vector<int64_t>> numbers;  // of each row, the pairs in it by their segments
   int64_t pairs = 0;
   int64_t source_tokens = 0;  // without padding
   int64_t target_tokens = 0;

@@ -31,7 +31,8 @@ constexpr const char* kNotes =
     "  gshard corpus fetch --languages de,fr,ja -o corpus\n"
     "  gshard corpus fetch --languages de,fr,ja -o new --manifest corpus/manifest.json";
 
-// What the script's exit codes mean.
+// What the script's exit codes mean; it has told the reason of each.
+constexpr int kWrongUsage = 2;
 constexpr int kNoApt = 10;
 constexpr int kNoDownloads = 11;
 constexpr int kStopped = 128;  // above: by a signal, to the script or to us
@@ -114,7 +115,6 @@ CorpusSummary import_fetched(const Options& options) {
 // The corpus after the script ended with this code.
 CorpusSummary import_after(int code, const Options& options) {
   if (code == kNoApt || code == kNoDownloads) return import_example_instead(options, code);
-  if (code == 2) throw Error::usage("these languages and sources cannot be fetched (see 'gshard help corpus fetch')");
   if (code != 0) throw Error::program("the text is not complete; run the same command again to go on");
   return import_fetched(options);
 }
@@ -123,7 +123,7 @@ int fetch(const Options& options) {
   check_languages(options);
   const bool shipped = options.sources == kExample;
   const int code = shipped ? 0 : run_script(options);
-  if (code > kStopped) return code;
+  if (code == kWrongUsage || code > kStopped) return code;
   const CorpusSummary summary = shipped ? import_example(options) : import_after(code, options);
   put(import_report(summary));
   warn_of_unmeasured(summary);

@@ -5,8 +5,10 @@
 #include "model/preset.h"
 #include "ops/cost.h"
 #include "runtime/machine_file.h"
+#include "runtime/output_file.h"
 #include "runtime/prepare.h"
 #include "shard/partition.h"
+#include "text/print.h"
 #include "tools/model_tables.h"
 #include "tools/table.h"
 #include "train/initial_weights.h"
@@ -33,10 +35,15 @@ std::string arithmetic(const TrainConfig& config, const ModelProgram& program, c
 
 }  // namespace
 
-std::string dry_run(const TrainConfig& config) {
+std::string dry_run(const TrainConfig& config, const std::string& hlo) {
   const TransformerOptions model = transformer_of(config, Vocabularies::load(vocabulary_folder_of(config)));
   const Numerics numerics = config.precision == NumberPrecision::bf16 ? Numerics::mixed() : Numerics::single();
   const ModelProgram program = step_of_training(config, model, numerics);
+  if (!hlo.empty()) {
+    OutputFile out(hlo);
+    out.write(print(*program.module));
+    out.finish();
+  }
   const MeshLayout layout = layout_of(config);
   const std::unique_ptr<Module> prepared = prepare(*program.module);
   PartitionOptions options;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "corpus/sha256.h"
@@ -12,7 +13,7 @@
 #include "runtime/settings.h"
 #include "score/baselines.h"
 #include "score/evaluation.h"
-#include "tools/table.h"
+#include "tools/evaluation_scores.h"
 #include "tools/terminal.h"
 #include "tools/translation.h"
 #include "tools/usage.h"
@@ -29,13 +30,12 @@ constexpr const char* kNotes =
     "and little training text are compared on the sentences that most of them have.\n"
     "\n"
     "With --out the translations and references are written as plain text, one sentence a line, with the\n"
-    "sacrebleu command that reproduces each figure.\n"
+    "sacrebleu command that reproduces each figure. With --json the scores are one object, ends of intervals\n"
+    "included, and what --out has to say goes to standard error.\n"
     "\n"
     "Examples:\n"
     "  gshard evaluate --model run/model\n"
     "  gshard evaluate --model run/model --corpus corpus --most 100 --out scores";
-
-constexpr const char* kCaveat = "these figures compare runs on this text only, never with WMT or FLORES\n";
 
 struct EvaluationOptions {
   TranslationArguments model;
@@ -43,6 +43,7 @@ struct EvaluationOptions {
   std::string part = "test";
   uint64_t most = 0;
   std::string out;
+  bool json = false;
 };
 
 // The corpus of the model's training.
@@ -87,50 +88,6 @@ std::vector<EvaluatedRow> translated(std::vector<BaselineRow> rows, TextTranslat
   return evaluated;
 }
 
-// ---- tables ---------------------------------------------------------------------------------------------------------
-
-std::string with_range(const ScoredInterval& s) {
-  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", s.score, s.interval.low, s.interval.high);
-}
-
-std::string difference(const ScoredInterval& s) {
-  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", s.score, s.interval.low, s.interval.high);
-}
-
-Table table_of(const std::string& title) {
-  return Table({{title},
-                {"rows", Align::right},
-                {"sentences", Align::right},
-                {"BLEU", Align::right},
-                {"chrF++", Align::right},
-                {"copy", Align::right},
-                {"chrF++", Align::right},
-                {"nearest", Align::right},
-                {"chrF++", Align::right},
-                {"BLEU - nearest", Align::right},
-                {"chrF++ - copy", Align::right}});
-}
-
-void add_row(Table& table, const GroupScores& s) {
-  const auto plain = [](const ScoredInterval& score) { return fmt::format("{:.1f}", score.score); };
-  table.add({s.name, with_separators(static_cast<int64_t>(s.rows)), with_separators(static_cast<int64_t>(s.sentences)),
-             with_range(s.bleu[0]), with_range(s.chrf[0]), plain(s.bleu[1]), plain(s.chrf[1]), plain(s.bleu[2]),
-             plain(s.chrf[2]), difference(s.bleu_over_nearest), difference(s.chrf_over_copy)});
-}
-
-std::string thirds_table(const Evaluation& evaluation, const std::string& corpus) {
-  std::map<std::string, int64_t> training;
-  for (const DirectionCounts& counts : directions_of(read_corpus(corpus))) {
-    training[counts.direction.name()] = counts.pairs[static_cast<size_t>(Part::train)];
-  }
-  const std::optional<Thirds> thirds = evaluation.thirds(training);
-  if (!thirds) return "\ntoo few languages have sentences in common to compare those with much and little text\n";
-  Table table = table_of("languages with");
-  for (const GroupScores& scores : thirds->scores) add_row(table, scores);
-  return fmt::format("\non the sentences that {} languages and more have\n{}{}", thirds->least_directions, table.text(),
-                     kCaveat);
-}
-
 // ---- files ----------------------------------------------------------------------------------------------------------
 
 std::string sha256_of(const Evaluation& evaluation, const RowGroup& group) {
@@ -163,30 +120,46 @@ std::string written(const Evaluation& evaluation, const RowGroup& group, const G
       group.name, scores.bleu[0].score, GSHARD_VERSION, sha256_of(evaluation, group), stem, stem);
 }
 
+// The files of all groups, and how to reproduce their figures.
+std::string all_written(const Evaluation& evaluation, const std::vector<GroupScores>& scores,
+                        const std::string& folder) {
+  std::vector<RowGroup> groups = evaluation.directions();
+  for (RowGroup& origin : evaluation.origins()) groups.push_back(std::move(origin));
+  std::string text;
+  for (size_t i = 0; i < groups.size(); ++i) text += written(evaluation, groups[i], scores[i], folder);
+  return text;
+}
+
+std::map<std::string, int64_t> training_pairs(const std::string& corpus) {
+  std::map<std::string, int64_t> training;
+  for (const DirectionCounts& counts : directions_of(read_corpus(corpus))) {
+    training[counts.direction.name()] = counts.pairs[static_cast<size_t>(Part::train)];
+  }
+  return training;
+}
+
 int evaluate(EvaluationOptions options) {
   if (options.part != "dev" && options.part != "test") {
     throw Error::usage(fmt::format("--part: '{}' is none of dev, test", options.part));
   }
   const LoadedModel model = load_model(options.model);
   if (options.corpus.empty()) options.corpus = corpus_of(model.folder);
+  const std::map<std::string, int64_t> training = training_pairs(options.corpus);
   if (!options.out.empty()) make_folder(options.out);
   const Part part = options.part == "dev" ? Part::dev : Part::test;
   std::vector<BaselineRow> rows = chosen(baselines(options.corpus, part, put_progress), model.folder, options.most);
   const Evaluation evaluation(translated(std::move(rows), *model.translator));
   put_progress("scores and their intervals");
-
-  Table table = table_of(options.part);
-  std::string files;
-  for (const auto& groups : {evaluation.directions(), evaluation.origins()}) {
-    for (const RowGroup& group : groups) {
-      const GroupScores scores = evaluation.score(group);
-      add_row(table, scores);
-      if (!options.out.empty()) files += written(evaluation, group, scores, options.out);
+  const EvaluationScores scores = scores_of(evaluation, options.part, training);
+  put(options.json ? json_of(scores).dump(1) + "\n" : text_of(scores));
+  if (!options.out.empty()) {
+    const std::string files = all_written(evaluation, scores.groups, options.out);
+    if (options.json) {
+      put_progress(files);
+    } else {
+      put("\n" + files);
     }
   }
-  add_row(table, evaluation.average("mean of languages", evaluation.directions()));
-  put(table.text() + kCaveat + thirds_table(evaluation, options.corpus));
-  if (!files.empty()) put("\n" + files);
   report_dropped_choices(*model.translator);
   return 0;
 }
@@ -203,6 +176,7 @@ Command add_evaluate(CLI::App& root) {
   add_count_option(*app, "--most", options->most, "Rows of each direction at most, the first ones; all without it");
   add_search_options(*app, options->model);
   app->add_option("--out", options->out, "Write translations and references here")->type_name("DIR");
+  app->add_flag("--json", options->json, "Write the scores as JSON");
   return {app, [options] { return evaluate(*options); }};
 }
 

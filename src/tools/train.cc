@@ -31,6 +31,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string init_from;
+  std::string hlo;
   bool valid_only = false;
   bool dry_run = false;
   bool keys = false;
@@ -74,7 +75,7 @@ int train(const Options& options) {
   check(config, settings);
   resolve(config);
   if (options.dry_run) {
-    put(dry_run(config));
+    put(dry_run(config, options.hlo));
     return 0;
   }
   put_progress("compiling");
@@ -98,8 +99,11 @@ Command add_train(CLI::App& root) {
   app->add_option("KEY=VALUE", options->overrides, "Settings that differ from the file's");
   app->add_option("--init-from", options->init_from, "Begin with the weights of this model")->type_name("DIR");
   app->add_flag("--valid-only", options->valid_only, "Compute the loss of dev alone");
-  app->add_flag("--dry-run", options->dry_run,
-                "Build and partition a step, and say what it takes: memory, what is sent, time");
+  CLI::Option* dry_run = app->add_flag("--dry-run", options->dry_run,
+                                       "Build and partition a step, and say what it takes: memory, what is sent, time");
+  app->add_option("--hlo", options->hlo, "With --dry-run: write the step's program, for gshard bench, stats and others")
+      ->type_name("FILE")
+      ->needs(dry_run);
   app->add_flag("--keys", options->keys, "List all settings with their defaults, as a config");
   return {app, [options] { return train(*options); }};
 }

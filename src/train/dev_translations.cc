@@ -109,13 +109,19 @@ void DevTranslations::add_scores(const std::vector<std::string>& texts, Evaluati
   record.bleu = bleu(all.bleu);
   record.chrf = chrf(all.chrf);
   for (const auto& [direction, scores] : by_direction) {
-    const auto pairs = training_pairs_.find(direction);
-    record.languages.push_back({.direction = direction,
-                                .training_pairs = pairs == training_pairs_.end() ? 0 : pairs->second,
-                                .sentences = scores.sentences,
-                                .bleu = bleu(scores.bleu),
-                                .chrf = chrf(scores.chrf)});
+    LanguageRecord& language = language_of(direction, record);
+    language.sentences = scores.sentences;
+    language.bleu = bleu(scores.bleu);
+    language.chrf = chrf(scores.chrf);
   }
+}
+
+LanguageRecord& DevTranslations::language_of(const std::string& direction, EvaluationRecord& record) const {
+  const auto found = std::ranges::find(record.languages, direction, &LanguageRecord::direction);
+  if (found != record.languages.end()) return *found;
+  const auto pairs = training_pairs_.find(direction);
+  const int64_t count = pairs == training_pairs_.end() ? 0 : pairs->second;
+  return record.languages.emplace_back(LanguageRecord{.direction = direction, .training_pairs = count});
 }
 
 void DevTranslations::tell(int64_t step, size_t count) {

@@ -36,6 +36,8 @@ class DevTranslations {
   // The translations of the first so many.
   std::vector<std::string> translate(const CompiledModel& training, size_t count);
   void add_scores(const std::vector<std::string>& texts, EvaluationRecord& record) const;
+  // What the record says of a direction; one is added where it says nothing.
+  LanguageRecord& language_of(const std::string& direction, EvaluationRecord& record) const;
   void tell(int64_t step, size_t count);
 
   const TrainConfig& config_;

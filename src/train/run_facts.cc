@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -32,14 +33,29 @@ EvaluationRecord best_of(const std::vector<EvaluationRecord>& evaluations) {
   return best;
 }
 
-std::vector<LanguageRecord> last_languages(const std::vector<EvaluationRecord>& evaluations) {
-  const auto last = std::find_if(evaluations.rbegin(), evaluations.rend(),
-                                 [](const EvaluationRecord& e) { return !e.languages.empty(); });
-  if (last == evaluations.rend()) return {};
-  std::vector<LanguageRecord> languages = last->languages;
-  std::stable_sort(languages.begin(), languages.end(), [](const LanguageRecord& a, const LanguageRecord& b) {
-    return a.training_pairs > b.training_pairs;
-  });
+// What is said later counts; an evaluation without translations says nothing of scores.
+void bring_up_to_date(LanguageRecord& known, const LanguageRecord& later) {
+  known.training_pairs = later.training_pairs;
+  if (std::isfinite(later.loss)) known.loss = later.loss;
+  if (!std::isfinite(later.bleu)) return;
+  known.sentences = later.sentences;
+  known.bleu = later.bleu;
+  known.chrf = later.chrf;
+}
+
+std::vector<LanguageRecord> known_languages(const std::vector<EvaluationRecord>& evaluations) {
+  std::vector<LanguageRecord> languages;
+  for (const EvaluationRecord& evaluation : evaluations) {
+    for (const LanguageRecord& later : evaluation.languages) {
+      const auto known = std::ranges::find(languages, later.direction, &LanguageRecord::direction);
+      if (known == languages.end()) {
+        languages.push_back(later);
+      } else {
+        bring_up_to_date(*known, later);
+      }
+    }
+  }
+  std::ranges::stable_sort(languages, std::ranges::greater(), &LanguageRecord::training_pairs);
   return languages;
 }
 
@@ -57,7 +73,7 @@ RunFacts facts_of(const Metrics& metrics) {
   facts.steps = facts.late.step;
   facts.seconds = facts.late.seconds;
   facts.best = best_of(metrics.evaluations);
-  facts.languages = last_languages(metrics.evaluations);
+  facts.languages = known_languages(metrics.evaluations);
   return facts;
 }
 

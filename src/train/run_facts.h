@@ -17,7 +17,7 @@ struct RunFacts {
   int64_t resumptions = 0;
   StepRecord late;             // the mean of the last tenth of the run
   EvaluationRecord best = {};  // the evaluation with the lowest loss; step 0 where there was none
-  // The last evaluation that knows languages, those with most training pairs first.
+  // What was last said of each, those with most training pairs first.
   std::vector<LanguageRecord> languages;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/number_text.h"
 #include "runtime/output_file.h"
@@ -114,13 +115,29 @@ std::string score_chart(const Metrics& metrics) {
                                      {"chrF++", points_of(metrics.evaluations, chrf), Mark::dots}}});
 }
 
-std::string language_chart(const std::vector<LanguageRecord>& languages) {
+// Those for which the number is known in one language at least.
+std::string language_chart(std::string_view title, const std::vector<LanguageRecord>& languages,
+                           double LanguageRecord::*number,
+                           const std::function<std::string(const LanguageRecord&)>& text) {
   std::vector<Bar> bars;
+  bool is_known = false;
   for (const LanguageRecord& l : languages) {
-    bars.push_back({l.direction, with_separators(l.training_pairs) + " pairs", l.bleu,
-                    std::isfinite(l.bleu) ? fmt::format("{:.1f}  (chrF++ {:.1f})", l.bleu, l.chrf) : "not translated"});
+    const bool has_number = std::isfinite(l.*number);
+    bars.push_back(
+        {l.direction, with_separators(l.training_pairs) + " pairs", l.*number, has_number ? text(l) : "not known"});
+    is_known = is_known || has_number;
   }
-  return bars.empty() ? "" : svg_of("Dev BLEU by language, most training data first", bars);
+  return is_known ? svg_of(title, bars) : "";
+}
+
+std::string bleu_chart(const std::vector<LanguageRecord>& languages) {
+  return language_chart("Dev BLEU by language, most training data first", languages, &LanguageRecord::bleu,
+                        [](const LanguageRecord& l) { return fmt::format("{:.1f}  (chrF++ {:.1f})", l.bleu, l.chrf); });
+}
+
+std::string language_loss_chart(const std::vector<LanguageRecord>& languages) {
+  return language_chart("Dev loss by language, most training data first", languages, &LanguageRecord::loss,
+                        [](const LanguageRecord& l) { return fmt::format("{:.3f}", l.loss); });
 }
 
 std::string expert_chart(const StepRecord& late) {
@@ -145,7 +162,8 @@ std::string panel(const std::string& chart) {
 std::string charts(const Metrics& metrics, const RunFacts& facts) {
   std::string html = "<div class=\"grid-of-charts\">\n";
   html += panel(loss_chart(metrics));
-  html += panel(language_chart(facts.languages));
+  html += panel(bleu_chart(facts.languages));
+  html += panel(language_loss_chart(facts.languages));
   html += panel(score_chart(metrics));
   html += panel(expert_chart(facts.late));
   html += panel(step_chart(metrics, "Speed by step", "source tokens a second",

@@ -115,7 +115,9 @@ std::string language_text(const std::vector<LanguageRecord>& languages) {
   std::string text = "dev scores, most training data first\n";
   for (const LanguageRecord& l : languages) {
     text += fmt::format("  {:<9} {:>11} pairs", l.direction, with_separators(l.training_pairs));
-    text += std::isfinite(l.bleu) ? fmt::format("   BLEU {:4.1f}   chrF++ {:4.1f}\n", l.bleu, l.chrf) : "\n";
+    if (std::isfinite(l.loss)) text += fmt::format("   loss {:5.3f}", l.loss);
+    if (std::isfinite(l.bleu)) text += fmt::format("   BLEU {:4.1f}   chrF++ {:4.1f}", l.bleu, l.chrf);
+    text += '\n';
   }
   return text;
 }

@@ -1,8 +1,8 @@
 #include "train/trainer.h"
 
-#include <fmt/format.h>
-
 #include <numeric>
+
+#include "train/memory_need.h"
 
 namespace gshard {
 namespace {
@@ -45,10 +45,16 @@ void make_shares(ExpertRecord& layer) {
   for (double& load : layer.loads) load = total > 0 ? load / total : 0;
 }
 
+ModelProgram fitting_step(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics) {
+  ModelProgram step = step_of_training(config, model, numerics);
+  check_memory(config, step);
+  return step;
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics)
-    : config_(config), model_(model), numerics_(numerics), training_(step_of_training(config, model, numerics)) {}
+    : config_(config), model_(model), numerics_(numerics), training_(fitting_step(config, model, numerics)) {}
 
 StepRecord Trainer::step(const Batch& batch, const StepRates& rates) {
   StepRecord record;
@@ -79,25 +85,17 @@ int64_t Trainer::all_to_alls() const {
 }
 
 HeldOutLoss Trainer::loss_of(const TokenFile& tokens, int64_t pairs) {
-  if (!dev_) dev_.emplace(loss_on_dev(config_, model_, numerics_));
+  if (!dev_) dev_.emplace(likelihoods_on_dev(config_, model_, numerics_));
   dev_->share(training_, Role::weight);
   PassReader reader(tokens,
                     {.rows = config_.rows / config_.micro_batches,
                      .source_length = config_.model.source_length,
                      .target_length = config_.model.target_length},
                     pairs);
-  HeldOutLoss sum;
-  double count = 0;
-  while (const auto batch = reader.next()) {
-    const NamedArrays results = dev_->run(inputs_of(*batch));
-    const auto target_tokens = static_cast<double>(batch->target_tokens);
-    sum.loss += target_tokens * number(results, "nll");
-    sum.accuracy += target_tokens * number(results, "accuracy");
-    count += target_tokens;
-  }
+  HeldOutSums sums(tokens);
+  while (const auto batch = reader.next()) sums.add(*batch, dev_->run(inputs_of(*batch)));
   dev_->forget(Role::weight);  // or the next step would write its weights elsewhere
-  if (count == 0) throw Error::program(fmt::format("{}: it has no pairs to evaluate on", tokens.path()));
-  return {sum.loss / count, sum.accuracy / count};
+  return sums.mean();
 }
 
 }  // namespace gshard

@@ -8,19 +8,15 @@
 
 #include <optional>
 
+#include "train/held_out_loss.h"
 #include "train/metrics.h"
 #include "train/training_program.h"
 
 namespace gshard {
 
-struct HeldOutLoss {
-  double loss = 0;  // nll of a target token, in nats
-  double accuracy = 0;
-};
-
 class Trainer {
  public:
-  // Compiles a step. Weights have no values yet.
+  // Compiles a step. Weights have no values yet. Throws Error(memory) where the machine has too little.
   Trainer(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
 
   // Weights and the optimiser's state.

@@ -81,12 +81,28 @@ ModelProgram step_of_training(const TrainConfig& config, const TransformerOption
       optimizer_of(config));
 }
 
-ModelProgram loss_on_dev(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics) {
-  TransformerOptions options = model;
-  options.loss = {};
-  options.moe = options.moe.without_drops();
-  return evaluation("dev", options_of(config, numerics),
-                    [&](Model& m) { return translation_model(m, size_of(config), options); });
+ModelProgram likelihoods_on_dev(const TrainConfig& config, const TransformerOptions& options,
+                                const Numerics& numerics) {
+  TransformerOptions own = options;
+  own.moe = own.moe.without_drops();
+  ModelOptions how = options_of(config, numerics);
+  how.mode = Mode::evaluate;
+  Model model("dev", std::move(how));
+  const BatchSize size = size_of(config);
+  const auto input = [&](const std::string& name, int64_t length) {
+    return model.input(name, Shape(DType::s32, {size.batch, length}), {"batch"});
+  };
+  const Tensor source = input("source", size.length);
+  const Tensor source_segments = input("source_segments", size.length);
+  const Tensor source_positions = input("source_positions", size.length);
+  const Tensor target = input("target", size.target_length);
+  const Tensor target_segments = input("target_segments", size.target_length);
+  const Tensor target_positions = input("target_positions", size.target_length);
+  const Tensor labels = input("labels", size.target_length);
+  const Encoded encoded = encode(model.scope(), source, {source_segments, source_positions}, own);
+  const Tensor logits = decode(model.scope(), target, {target_segments, target_positions}, encoded, own);
+  const Tensor likelihood = convert(cross_entropy(logits, labels).log_likelihood, DType::f32);
+  return std::move(model).finish({{"log_likelihood", likelihood}, {"is_right", equal(argmax(logits, -1), labels)}});
 }
 
 NamedArrays inputs_of(const Batch& batch) {
@@ -121,6 +137,7 @@ Batch rows_of(const Batch& batch, int64_t first, int64_t rows) {
        {&Batch::target_inputs, &Batch::target_labels, &Batch::target_segments, &Batch::target_positions}) {
     part.*member = cut(batch.*member, first * batch.target_length, rows * batch.target_length);
   }
+  part.numbers = cut(batch.numbers, first, rows);
   const auto is_token = [](int32_t segment) { return segment > 0; };
   part.source_tokens = std::ranges::count_if(part.source_segments, is_token);
   part.target_tokens = std::ranges::count_if(part.target_segments, is_token);

@@ -20,8 +20,9 @@ TransformerOptions transformer_of(const TrainConfig& config, const Vocabularies&
 
 ModelProgram step_of_training(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
 
-// Nothing is dropped there, neither at random nor by experts without room.
-ModelProgram loss_on_dev(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
+// Results: log_likelihood f32 [rows,target_length], of each label in nats, and is_right pred of the same size, whether
+// it is the likeliest. Nothing is dropped there, neither at random nor by experts without room.
+ModelProgram likelihoods_on_dev(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
 
 // What a step is given beside its batch.
 struct StepRates {

@@ -43,6 +43,13 @@ Numerics numerics_of(const TrainConfig& config) {
   return config.precision == NumberPrecision::bf16 ? Numerics::mixed() : Numerics::single();
 }
 
+// Asked before anything is compiled, for that takes long.
+const Vocabularies& checked(const Vocabularies& vocabularies, std::initializer_list<const TokenFile*> files,
+                            const std::string& corpus) {
+  for (const TokenFile* tokens : files) tokens->expect_vocabulary(vocabularies.sha256(), corpus);
+  return vocabularies;
+}
+
 LearningRate learning_rate_of(const TrainConfig& c) { return {c.rate, c.decay, c.warmup, c.least_warmup}; }
 
 BatchOptions batches_of(const TrainConfig& config) {
@@ -76,12 +83,11 @@ TrainingRun::TrainingRun(const TrainConfig& config, std::string config_text, con
       notices_(notices),
       budget_{config.stop_steps, config.stop_tokens, config.stop_minutes},
       vocabularies_(Vocabularies::load(vocabulary_folder_of(config))),
-      model_(transformer_of(config, vocabularies_)),
       train_(token_path(config.corpus, Part::train)),
       dev_(token_path(config.corpus, Part::dev)),
+      model_(transformer_of(config, checked(vocabularies_, {&train_, &dev_}, config.corpus))),
       checkpoints_(config.output),
       trainer_(config, model_, numerics_of(config)) {
-  for (const TokenFile* tokens : {&train_, &dev_}) tokens->expect_vocabulary(vocabularies_.sha256(), config.corpus);
   reader_.emplace(train_, batches_of(config));
   if (config.bleu_sentences > 0) translations_.emplace(config, vocabularies_, train_, notices_.line);
   if (const auto newest = checkpoints_.newest()) {
@@ -141,6 +147,10 @@ void TrainingRun::begin() {
   OutputFile out(config_.output + "/config.toml");
   out.write(config_text_);
   out.finish();
+  if (dev_.pairs() == 0 && notices_.line) {
+    notices_.line(
+        fmt::format("{} has no pairs: nothing is evaluated, and the model will be the last checkpoint", dev_.path()));
+  }
   counted_at_ = Clock::now();
 }
 
@@ -222,6 +232,12 @@ RunRecord TrainingRun::about() const {
 
 // ---- evaluations ----------------------------------------------------------------------------------------------------
 
+int64_t TrainingRun::training_pairs(const std::string& direction) const {
+  const auto has_name = [&](const auto& range) { return range.direction.name() == direction; };
+  const auto found = std::ranges::find_if(train_.directions(), has_name);
+  return found == train_.directions().end() ? 0 : found->count;
+}
+
 EvaluationRecord TrainingRun::validate() {
   const auto begin = Clock::now();
   const HeldOutLoss held_out = trainer_.loss_of(dev_, config_.evaluate_pairs);
@@ -230,11 +246,15 @@ EvaluationRecord TrainingRun::validate() {
   record.seconds = state_.progressed.seconds;
   record.loss = held_out.loss;
   record.accuracy = held_out.accuracy;
+  for (const auto& [direction, loss] : held_out.directions) {
+    record.languages.push_back({.direction = direction, .training_pairs = training_pairs(direction), .loss = loss});
+  }
   record.took_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return record;
 }
 
 void TrainingRun::evaluate() {
+  if (dev_.pairs() == 0) return;
   start_log();
   EvaluationRecord record = validate();
   count_time();

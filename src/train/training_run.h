@@ -43,7 +43,7 @@ class TrainingRun {
   // Error(diverged) where gradients are not finite for many steps on end.
   RunEnd run(const std::atomic<bool>& stop);
 
-  // The loss of dev by the weights that are there.
+  // The loss of dev by the weights that are there. Throws Error(program) where dev has no pairs.
   EvaluationRecord validate();
 
   int64_t steps() const { return state_.progressed.steps; }
@@ -58,6 +58,7 @@ class TrainingRun {
   void report(const StepRecord& record);
   void start_log();
   void evaluate();
+  int64_t training_pairs(const std::string& direction) const;
   void save();
   void write_model() const;
   StepRates rates(const Batch& batch) const;
@@ -70,9 +71,9 @@ class TrainingRun {
   const Notices notices_;
   const Budget budget_;
   const Vocabularies vocabularies_;
-  const TransformerOptions model_;
   const TokenFile train_;
   const TokenFile dev_;
+  const TransformerOptions model_;
   const Checkpoints checkpoints_;
   Trainer trainer_;
   RunState state_;

@@ -148,7 +148,7 @@ TEST_F(Tokens, DamagedVocabulariesAreErrors) {
 TEST(Vocabulary, SizesThatDoNotFitAreErrorsWithTheSizeThatDoes) {
   const ScratchFolder folder;
   import_rows(folder.path("c"), folder.write("rows.tsv", made_up_rows(500)));
-  for (const int32_t size : {50'000, 100}) {
+  for (const int32_t size : {50'000, 100, 272}) {
     try {
       make_vocabularies(folder.path("c"), {.source_size = size, .threads = 1}, be_silent);
       FAIL() << "no error";

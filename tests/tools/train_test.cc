@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "corpus/small_corpus.h"
 #include "run_tool.h"
 
@@ -9,6 +11,7 @@ namespace gshard {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -45,15 +48,73 @@ TEST(TrainCommand, FromATsvToAModel) {
 TEST(TrainCommand, ASignalSavesAndTheSameCommandGoesOn) {
   const Folder folder;
   make_corpus(folder);
-  const Outcome ended = folder.shell(
-      "$GSHARD train c.toml stop.steps=1000000 & pid=$!; while [ ! -e run/metrics.jsonl ]; do :; done; kill -TERM "
-      "$pid; "
-      "wait $pid");
+  const auto interrupted_by = [&](const std::string& signal, const std::string& output) {
+    return folder.shell("$GSHARD train c.toml stop.steps=1000000 output=" + output + " & pid=$!; while [ ! -e " +
+                        output + "/metrics.jsonl ]; do :; done; kill -" + signal + " $pid; wait $pid");
+  };
+  const Outcome by_hand = interrupted_by("INT", "other");
+  EXPECT_EQ(by_hand.exit_code, 130) << by_hand.err;
+  EXPECT_TRUE(std::filesystem::exists(folder.path("other/checkpoints")));
+  const Outcome ended = interrupted_by("TERM", "run");
   EXPECT_EQ(ended.exit_code, 143) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("the same command goes on from there"));
   const Outcome more = folder.gshard("train c.toml stop.steps=1000000 stop.minutes=0.001");
   EXPECT_EQ(more.exit_code, 0) << more.err;
   EXPECT_THAT(more.err, HasSubstr("going on after step"));
+}
+
+TEST(TrainCommand, StepsWithoutFiniteGradientsEndTheRun) {
+  const Folder folder;
+  make_corpus(folder);
+  const Outcome diverged = folder.gshard(
+      "train c.toml stop.steps=500 optimizer.rate=1e30 optimizer.least_warmup=0 optimizer.clip_norm=0 evaluate.every=1 "
+      "checkpoint.keep=1");
+  EXPECT_EQ(diverged.exit_code, 5) << diverged.err;
+  EXPECT_THAT(diverged.err,
+              HasSubstr("error: the gradients of 20 steps on end were not finite, the last of them step"));
+  EXPECT_THAT(diverged.err, HasSubstr("go on from run with a lower optimizer.rate"));
+  EXPECT_THAT(folder.read("run/metrics.jsonl"), HasSubstr("\"skipped\":"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("run/model"))) << "no model of such weights";
+}
+
+TEST(TrainCommand, WhatTheMachineAndTheCorpusDoNotHave) {
+  const Folder folder;
+  make_corpus(folder);
+  const Outcome slow =
+      folder.shell("ONEDNN_MAX_CPU_ISA=AVX2 $GSHARD train c.toml precision=auto stop.steps=2 output=slow");
+  EXPECT_EQ(slow.exit_code, 0) << slow.err;
+  EXPECT_THAT(slow.err, ContainsRegex("on 1 device; avx2, [0-9]+ threads, computing in f32; expect [0-9,]+ target"));
+
+  const Outcome large = folder.gshard("train c.toml batch.rows=4000000 output=large");
+  EXPECT_EQ(large.exit_code, 4);
+  EXPECT_THAT(large.err, ContainsRegex("error: a step takes about [0-9.]+ .iB, of [0-9.]+ .iB that may be used on this "
+                                       "machine; lower batch.rows \\(4000000\\), raise batch.micro_batches"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("large")));
+
+  // The vocabulary of another corpus.
+  folder.shell("cp -r c other && $GSHARD corpus vocab other --size 310 -q && cp c/*.tokens other");
+  const Outcome other = folder.gshard("train c.toml corpus=other output=other_run");
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("error: other/train.tokens was made with another vocabulary"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("other_run")));
+}
+
+TEST(TrainCommand, ACorpusThatHoldsNothingOutTrains) {
+  const Folder folder;
+  folder.write("c.toml", kTiny);
+  folder.write("t.tsv", made_up_rows(500));
+  const Outcome made = folder.shell(
+      "$GSHARD corpus import t.tsv -o c --hold-out 0 -q && $GSHARD corpus vocab c --size 300 -q && $GSHARD corpus "
+      "build c "
+      "-q");
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const Outcome trained = folder.gshard("train c.toml stop.steps=7");
+  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  EXPECT_THAT(trained.err, HasSubstr("c/dev.tokens has no pairs: nothing is evaluated"));
+  EXPECT_EQ(trained.out, "done after 7 steps; the model is run/model\n");
+  const Outcome nothing = folder.gshard("train c.toml --valid-only");
+  EXPECT_EQ(nothing.exit_code, 3);
+  EXPECT_THAT(nothing.err, HasSubstr("it has no pairs to evaluate on"));
 }
 
 TEST(TrainCommand, WrongUsage) {

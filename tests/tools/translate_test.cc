@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "corpus/make_vocabulary.h"
 #include "corpus/small_corpus.h"
@@ -110,6 +111,21 @@ TEST_F(TranslateCommand, EvaluatesBesideBaselines) {
   EXPECT_THAT(o.err, HasSubstr("of the choices of experts found no place"));
   EXPECT_EQ(folder_->shell("cat scores/fr-en.hypothesis.txt | wc -l").out,
             folder_->shell("cat scores/fr-en.reference.txt | wc -l").out);
+}
+
+TEST_F(TranslateCommand, EvaluatesAsJson) {
+  const Outcome o = folder_->gshard("evaluate --model m --most 4 --beam 1 --json -q");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  const auto json = nlohmann::json::parse(o.out);
+  EXPECT_EQ(json.at("part"), "test");
+  const auto& first = json.at("groups").at(0);
+  EXPECT_EQ(first.at("name"), "de-en");
+  EXPECT_EQ(first.at("rows"), 4);
+  const auto& chrf = first.at("model").at("chrf");
+  EXPECT_LE(chrf.at("low"), chrf.at("score"));
+  EXPECT_LE(chrf.at("score"), chrf.at("high"));
+  EXPECT_TRUE(json.at("mean").at("copy").contains("bleu"));
+  EXPECT_TRUE(json.at("thirds").is_null());  // two languages have none
 }
 
 TEST_F(TranslateCommand, SaysWhatIsWrong) {

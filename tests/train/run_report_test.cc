@@ -105,6 +105,19 @@ TEST(RunReport, OfARunThatHasJustBegunIsAPage) {
   expect_well_formed(run_report(metrics));
 }
 
+TEST(RunReport, OfEachLanguageStandsWhatWasLastSaid) {
+  Metrics metrics = run_of(4);
+  EvaluationRecord later = metrics.evaluations[0];
+  later.languages = {{.direction = "de-en", .training_pairs = 9000, .loss = 3.25}};  // nothing was translated
+  metrics.evaluations.push_back(later);
+  const std::string text = run_summary(metrics);
+  EXPECT_THAT(text, HasSubstr("de-en           9,000 pairs   loss 3.250   BLEU  3.0   chrF++ 25.0\n"));
+  EXPECT_THAT(text, HasSubstr("tr-en             500 pairs   loss 5.000   BLEU  1.0   chrF++ 15.0\n"));
+  const std::string html = run_report(metrics);
+  expect_well_formed(html);
+  EXPECT_THAT(html, HasSubstr("Dev loss by language"));
+}
+
 TEST(RunReport, SurvivesNumbersThatAreNone) {
   Metrics metrics = run_of(4);
   metrics.steps[1].loss = std::numeric_limits<double>::infinity();
