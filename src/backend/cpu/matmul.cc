@@ -6,19 +6,18 @@
 #include <array>
 
 #include "backend/cpu/multiply_in_blocks.h"
-#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_product.h"
 #include "eval/strided.h"
 
 namespace gshard::cpu {
 namespace {
-
-using dnnl::memory;
 
 // Products smaller than this are not worth a second thread.
 constexpr double kSmallProduct = 4e6;
 constexpr int64_t kMostParts = 16;
 constexpr int64_t kEnoughParts = 8;
 constexpr int64_t kLeastRows = 64;
+constexpr size_t kMostDims = 12;  // that oneDNN takes
 
 // ---- the dimensions of a dot --------------------------------------------------------------------------------------
 
@@ -157,18 +156,6 @@ bool is_dense(int64_t rows, int64_t row_stride, int64_t columns, int64_t column_
   return rows == 1 || columns == 1 || row_stride == 1 || column_stride == 1;
 }
 
-memory::desc descriptor(const MatrixLayout& layout) {
-  // A dimension of size 1 may have any stride; one that looks dense keeps oneDNN on its fast paths.
-  memory::dims strides(layout.strides.begin(), layout.strides.end());
-  const size_t rank = strides.size();
-  for (size_t d = 0; d < rank; ++d) {
-    if (layout.dims[d] != 1) continue;
-    strides[d] = d + 1 == rank ? 1 : std::max<int64_t>(strides[d + 1] * layout.dims[d + 1], 1);
-    if (d + 2 == rank) strides[d] = std::max<int64_t>(layout.dims[d + 1] * strides[d + 1], 1);
-  }
-  return {memory::dims(layout.dims.begin(), layout.dims.end()), dnnl_type(layout.type), strides};
-}
-
 // ---- the choice of the matrices -------------------------------------------------------------------------------------
 
 // The product whose rows, columns and sums are these loops; all others are batch.
@@ -181,7 +168,7 @@ struct Choice {
 
 bool is_fast(const Choice& c) {
   return is_dense(c.m.size, c.m.lhs, c.k.size, c.k.lhs) && is_dense(c.k.size, c.k.rhs, c.n.size, c.n.rhs) &&
-         (c.n.size == 1 || c.n.result == 1) && c.batch.size() + 2 <= DNNL_MAX_NDIMS;
+         (c.n.size == 1 || c.n.result == 1) && c.batch.size() + 2 <= kMostDims;
 }
 
 // What is added is one dense row, or there is nothing.
@@ -280,63 +267,33 @@ std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form) 
   return spec;
 }
 
-// ---- the primitive ------------------------------------------------------------------------------------------------
+// ---- the product --------------------------------------------------------------------------------------------------
 
 struct Matmul::State {
   struct Piece {
-    MatmulSpec spec = {};
-    // Where oneDNN does it.
-    dnnl::matmul primitive;
-    memory::desc lhs;
-    memory::desc rhs;
-    memory::desc bias;
-    memory::desc result;
-    size_t scratch = 0;
+    MatmulSpec spec;
+    std::unique_ptr<OneDnnProduct> product = nullptr;  // where oneDNN does it
+    void run(const Arrays& arrays) const {
+      product != nullptr ? product->run(arrays) : multiply_in_blocks(spec, arrays);
+    }
   };
   MatmulSpec spec;
-  MatmulEngine engine = MatmulEngine::none;
   size_t split = 0;   // the dimension of the result that is cut into parts
   int64_t step = 1;   // of it in one part
   int64_t count = 1;  // parts
-  Piece whole;        // a part of `step`
-  Piece last;         // what is left at the end
+  Piece whole = {};   // a part of `step`
+  Piece last = {};    // what is left at the end
 
   Piece piece_for(int64_t size) const {
-    Piece piece;
-    piece.spec = spec;
+    Piece piece{spec};
     const size_t rank = spec.result.dims.size();
     piece.spec.result.dims[split] = size;
     if (split + 1 < rank && spec.lhs.dims[split] != 1) piece.spec.lhs.dims[split] = size;
     if (split + 2 != rank && spec.rhs.dims[split] != 1) piece.spec.rhs.dims[split] = size;
-    if (engine == MatmulEngine::onednn) plan(piece);
+    if (matmul_engine(spec.lhs.type, spec.rhs.type, spec.result.type) == MatmulEngine::onednn) {
+      piece.product = std::make_unique<OneDnnProduct>(piece.spec);
+    }
     return piece;
-  }
-
-  static void execute(const Piece& piece, const Arrays& arrays);
-
-  static void plan(Piece& piece) {
-    const MatmulSpec& spec = piece.spec;
-    piece.lhs = descriptor(spec.lhs);
-    piece.rhs = descriptor(spec.rhs);
-    piece.result = descriptor(spec.result);
-    if (spec.bias) piece.bias = descriptor(row_layout(*spec.bias, spec.result.dims));
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    if (spec.scale != 1) attributes.set_output_scales(0, {spec.scale});
-    plan_alone();
-    const dnnl::matmul::desc desc = spec.bias ? dnnl::matmul::desc(piece.lhs, piece.rhs, piece.bias, piece.result)
-                                              : dnnl::matmul::desc(piece.lhs, piece.rhs, piece.result);
-    const dnnl::matmul::primitive_desc made(desc, attributes, dnnl_engine());
-    piece.scratch = made.scratchpad_desc().get_size();
-    piece.primitive = dnnl::matmul(made);
-  }
-
-  // A row that is the same for all rows of an array of these sizes.
-  static MatrixLayout row_layout(DType type, const Dims& dims) {
-    MatrixLayout row{type, Dims(dims.size(), 1), Dims(dims.size(), dims.back())};
-    row.dims.back() = dims.back();
-    row.strides.back() = 1;
-    return row;
   }
 };
 
@@ -349,21 +306,9 @@ int64_t bytes_of_step(const MatrixLayout& layout, size_t d, bool is_absent) {
 
 }  // namespace
 
-void Matmul::State::execute(const Piece& piece, const Arrays& arrays) {
-  const auto at = [](const memory::desc& desc, const std::byte* data) {
-    return memory(desc, dnnl_engine(), const_cast<std::byte*>(data));
-  };
-  std::unordered_map<int, memory> memories{{DNNL_ARG_SRC, at(piece.lhs, arrays.lhs)},
-                                           {DNNL_ARG_WEIGHTS, at(piece.rhs, arrays.rhs)},
-                                           {DNNL_ARG_DST, at(piece.result, arrays.result)}};
-  if (piece.spec.bias) memories.emplace(DNNL_ARG_BIAS, at(piece.bias, arrays.bias));
-  execute_alone(piece.primitive, std::move(memories), piece.scratch);
-}
-
 Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.spec = spec;
-  s.engine = matmul_engine(spec.lhs.type, spec.rhs.type, spec.result.type);
   const Dims& dims = spec.result.dims;
   const size_t rank = dims.size();
   double work = 2.0 * static_cast<double>(spec.lhs.dims[rank - 1]);
@@ -424,7 +369,7 @@ void Matmul::run(const Arrays& arrays, int64_t first_part, int64_t last_part) co
     of_part.rhs += at * bytes_of_step(s.spec.rhs, s.split, in_rows);
     of_part.result += at * bytes_of_step(s.spec.result, s.split, false);
     if (s.spec.bias && in_columns) of_part.bias += at * bytes_of(*s.spec.bias);
-    s.engine == MatmulEngine::onednn ? State::execute(piece, of_part) : multiply_in_blocks(piece.spec, of_part);
+    piece.run(of_part);
   }
 }
 

@@ -34,14 +34,29 @@ std::byte* scratch_of_thread(size_t bytes) {
 
 void plan_alone() { omp_set_num_threads(1); }
 
+namespace {
+
+dnnl::stream& stream_of_thread() {
+  thread_local dnnl::stream stream(dnnl_engine());
+  return stream;
+}
+
+}  // namespace
+
+void execute_alone(const dnnl::primitive& primitive, std::span<const dnnl_exec_arg_t> arguments) {
+  omp_set_num_threads(1);
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive.get(), stream_of_thread().get(),
+                                                 static_cast<int>(arguments.size()), arguments.data()),
+                          "oneDNN could not run a primitive");
+}
+
 void execute_alone(const dnnl::primitive& primitive, std::unordered_map<int, memory> arguments, size_t scratch) {
   omp_set_num_threads(1);
-  thread_local dnnl::stream stream(dnnl_engine());
   if (scratch > 0) {
     const memory::desc desc({static_cast<int64_t>(scratch)}, memory::data_type::u8, memory::format_tag::x);
     arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(desc, dnnl_engine(), scratch_of_thread(scratch)));
   }
-  primitive.execute(stream, arguments);
+  primitive.execute(stream_of_thread(), arguments);
 }
 
 }  // namespace gshard::cpu
