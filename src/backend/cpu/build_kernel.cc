@@ -6,6 +6,7 @@
 #include "backend/cpu/loop_ops.h"
 #include "backend/cpu/loop_space.h"
 #include "backend/cpu/schedule_kernel.h"
+#include "backend/cpu/split_sums.h"
 #include "eval/indices.h"
 #include "eval/strided.h"
 
@@ -20,9 +21,12 @@ class Builder {
   explicit Builder(const Members& members) : members_(members) {}
 
   std::optional<Kernel> build(std::span<const Leaf> outputs) {
-    for (const Leaf& output : outputs) {
-      add_output(output);
-      if (failed()) return std::nullopt;
+    // How the rows of a sum are cut is to be known where others go through them.
+    for (const bool is_split : {true, false}) {
+      for (const Leaf& output : outputs) {
+        if (is_split_sum(*output.value) == is_split) add_output(output);
+        if (failed()) return std::nullopt;
+      }
     }
     finish();
     if (failed() || !schedule(kernel_)) return std::nullopt;
@@ -143,7 +147,7 @@ class Builder {
         return broadcast(x, at, guard);
       case Op::bitcast:
       case Op::reshape:
-        return value(*x.operand(0), space_.reshaped(at, x.shape().dims(), x.operand(0)->shape().dims()), guard);
+        return reshape(x, at, guard);
       case Op::transpose:
         return transpose(x, at, guard);
       case Op::slice:
@@ -185,6 +189,13 @@ class Builder {
       node.operands.push_back(value(*operand, operand->shape().is_scalar() ? Place{} : at, guard));
     }
     return failed() ? 0 : add_node(std::move(node));
+  }
+
+  int reshape(const Instruction& x, const Place& at, int guard) {
+    const Dims& inside = x.operand(0)->shape().dims();
+    Place from = space_.reshaped(at, x.shape().dims(), inside);
+    if (is_in_split_sum_) space_.remember(from, inside);
+    return value(*x.operand(0), std::move(from), guard);
   }
 
   int broadcast(const Instruction& x, const Place& at, int guard) {
@@ -473,6 +484,7 @@ class Builder {
   }
 
   void add_output(const Leaf& output) {
+    is_in_split_sum_ = is_split_sum(*output.value);
     if (output.value->op() == Op::dynamic_update_slice) return add_update(output);
     if (output.value->op() == Op::scatter) return add_scatter(output);
     Place at = place_of(output);
@@ -529,6 +541,7 @@ class Builder {
   std::unordered_map<const Instruction*, std::vector<Made>> made_;
   std::vector<ReductionLoops> reduction_loops_;
   std::vector<std::pair<Dims, Place>> outputs_;
+  bool is_in_split_sum_ = false;
   bool failed_ = false;
 };
 

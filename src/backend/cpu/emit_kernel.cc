@@ -4,6 +4,7 @@
 #include <bit>
 #include <map>
 
+#include "backend/cpu/emit_transpose.h"
 #include "backend/cpu/schedule_kernel.h"
 #include "ops/reducer.h"
 
@@ -16,6 +17,9 @@ using llvm::Value;
 
 // Vectors that one round of a lane loop works on, so that sums do not wait for each other.
 constexpr unsigned kParts = 4;
+constexpr int64_t kLine = 64;  // bytes of a line of the cache
+// Lines of which loads are transposed at a time.
+constexpr int64_t kLinesOfTile = 4;
 
 class KernelEmitter {
  public:
@@ -33,8 +37,12 @@ class KernelEmitter {
       Value* at = b_.CreateConstInBoundsGEP1_64(b_.getPtrTy(), function_.getArg(0), i);
       arguments_.push_back(b_.CreateLoad(b_.getPtrTy(), at));
     }
-    const int64_t block = kernel_.row_block();
-    for_loop(function_.getArg(1), function_.getArg(2), block, [&](Value* row) { emit_rows(row, block); });
+    if (kernel_.tile >= 0) {
+      emit_tiles();
+    } else {
+      const int64_t block = kernel_.row_block();
+      for_loop(function_.getArg(1), function_.getArg(2), block, [&](Value* row) { emit_rows(row, block); });
+    }
     b_.CreateRetVoid();
   }
 
@@ -55,6 +63,15 @@ class KernelEmitter {
   // for (i = first; i < last; i += step) body(i); returns where i ended.
   template <class Body>
   Value* for_loop(Value* first, Value* last, int64_t step, Body&& body) {
+    return run_loop(first, last, [&](Value* i) {
+      body(i);
+      return b_.CreateNSWAdd(i, b_.getInt64(static_cast<uint64_t>(step)));
+    });
+  }
+
+  // for (i = first; i < last;) i = body(i); returns where i ended.
+  template <class Body>
+  Value* run_loop(Value* first, Value* last, Body&& body) {
     BasicBlock* before = b_.GetInsertBlock();
     auto& context = function_.getContext();
     BasicBlock* head = BasicBlock::Create(context, "head", &function_);
@@ -66,8 +83,8 @@ class KernelEmitter {
     i->addIncoming(first, before);
     b_.CreateCondBr(b_.CreateICmpSLT(i, last), inside, after);
     b_.SetInsertPoint(inside);
-    body(i);
-    i->addIncoming(b_.CreateNSWAdd(i, b_.getInt64(static_cast<uint64_t>(step))), b_.GetInsertBlock());
+    Value* next = body(i);
+    i->addIncoming(next, b_.GetInsertBlock());
     b_.CreateBr(head);
     b_.SetInsertPoint(after);
     return i;
@@ -78,13 +95,18 @@ class KernelEmitter {
     Value* rest = block == 1 ? first_row : b_.CreateUDiv(first_row, b_.getInt64(static_cast<uint64_t>(block)));
     size_t inner = kernel_.outer.size();
     for (int64_t rows = 1; rows < block; rows *= extent(kernel_.outer[inner])) --inner;
-    for (size_t i = inner; i-- > 0;) {
-      const int loop = kernel_.outer[i];
-      Value* count = b_.getInt64(static_cast<uint64_t>(extent(loop)));
-      loop_values_[static_cast<size_t>(loop)] = i == 0 ? rest : b_.CreateURem(rest, count);
-      if (i > 0) rest = b_.CreateUDiv(rest, count);
-    }
+    set_outer_loops(rest, inner);
     emit_outer_loops(inner);
+  }
+
+  // Where the first `count` outer loops stand in their iteration `number`.
+  void set_outer_loops(Value* number, size_t count) {
+    for (size_t i = count; i-- > 0;) {
+      const int loop = kernel_.outer[i];
+      Value* iterations = b_.getInt64(static_cast<uint64_t>(extent(loop)));
+      loop_values_[static_cast<size_t>(loop)] = i == 0 ? number : b_.CreateURem(number, iterations);
+      if (i > 0) number = b_.CreateUDiv(number, iterations);
+    }
   }
 
   void emit_outer_loops(size_t i) {
@@ -107,10 +129,11 @@ class KernelEmitter {
   void lane_loop(int loop, Value* first, Value* last, Body&& body) {
     lane_ = loop;
     Value*& value = loop_values_[static_cast<size_t>(loop)];
-    const int64_t block = static_cast<int64_t>(kParts) * kernel_.lanes;
-    const auto run = [&](Value* i, unsigned parts, Value* mask) {
+    const unsigned parts = most_parts();
+    const int64_t block = static_cast<int64_t>(parts) * kernel_.lanes;
+    const auto run = [&](Value* i, unsigned count, Value* mask) {
       value = i;
-      parts_ = parts;
+      parts_ = count;
       mask_ = mask;
       body();
     };
@@ -120,7 +143,7 @@ class KernelEmitter {
     } else {
       if (block <= extent(loop)) {
         Value* whole = b_.CreateNSWSub(last, b_.getInt64(static_cast<uint64_t>(block - 1)));
-        first = for_loop(first, whole, block, [&](Value* i) { run(i, kParts, nullptr); });
+        first = for_loop(first, whole, block, [&](Value* i) { run(i, parts, nullptr); });
       }
       const auto single = [&](Value* i) { run(i, 1, has_rest ? mask_for(b_.CreateNSWSub(last, i)) : nullptr); };
       if (extent(loop) % block != 0) for_loop(first, last, kernel_.lanes, single);
@@ -128,6 +151,12 @@ class KernelEmitter {
     lane_ = -1;
     mask_ = nullptr;
     parts_ = 1;
+  }
+
+  // Where loads are transposed as few as make whole lines: what stands beside them is far away.
+  unsigned most_parts() const {
+    if (kernel_.tile < 0) return kParts;
+    return static_cast<unsigned>(std::clamp<int64_t>(kLine / (kernel_.lanes * bytes_of_transposed()), 1, kParts));
   }
 
   // The first `count` lanes.
@@ -143,6 +172,95 @@ class KernelEmitter {
       numbers.push_back(llvm::ConstantInt::get(type->getElementType(), i));
     }
     return llvm::ConstantVector::get(numbers);
+  }
+
+  // ---- tiles ------------------------------------------------------------------------------------------------------
+
+  // The smallest number of a load that is transposed.
+  int64_t bytes_of_transposed() const {
+    int64_t bytes = 8;
+    for (const Node& x : kernel_.nodes) {
+      if (kernel_.is_transposed(x)) bytes = std::min<int64_t>(bytes, bytes_of(x.type));
+    }
+    return bytes;
+  }
+
+  // Iterations of the loop `tile` for which loads are transposed at a time.
+  int64_t tile_rows() const { return std::max<int64_t>(kLinesOfTile * kLine / bytes_of_transposed(), kernel_.lanes); }
+
+  // Lanes are the outermost loop: their loads stand in as many places, and rows are read along the lines there.
+  void emit_tiles() {
+    lane_loop(kernel_.outer_lane, function_.getArg(3), function_.getArg(4),
+              [&] { run_loop(function_.getArg(1), function_.getArg(2), [&](Value* row) { return emit_tile(row); }); });
+  }
+
+  // The rows from `row` that are transposed together; returns the row behind them.
+  Value* emit_tile(Value* row) {
+    Value* rows = b_.getInt64(static_cast<uint64_t>(extent(kernel_.tile)));
+    const size_t others = kernel_.outer.size() - 1;
+    Value* first = others == 0 ? row : b_.CreateURem(row, rows);
+    if (others > 0) set_outer_loops(b_.CreateUDiv(row, rows), others);
+    Value* count = least(b_.CreateNSWSub(function_.getArg(2), row), b_.CreateNSWSub(rows, first));
+    count = least(count, b_.getInt64(static_cast<uint64_t>(tile_rows())));
+    for (const Node& x : kernel_.nodes) {
+      if (kernel_.is_transposed(x)) transpose_load(x, first, count);
+    }
+    for_loop(b_.getInt64(0), count, 1, [&](Value* i) {
+      row_of_tile_ = i;
+      loop_values_[static_cast<size_t>(kernel_.tile)] = b_.CreateNSWAdd(first, i);
+      emit_stages();
+    });
+    return b_.CreateNSWAdd(row, count);
+  }
+
+  Value* least(Value* a, Value* b) { return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b); }
+
+  // Fills a load's place in `transposed_` for `count` iterations of the loop `tile`.
+  void transpose_load(const Node& x, Value* first, Value* count) {
+    const auto square = [&](Value* i, Value* mask) {
+      loop_values_[static_cast<size_t>(kernel_.tile)] = b_.CreateNSWAdd(first, i);
+      for (unsigned part = 0; part < parts_; ++part) transpose_square_of(x, part, i, mask);
+    };
+    Value* whole = b_.CreateNSWSub(count, b_.getInt64(lanes() - 1));
+    Value* rest = for_loop(b_.getInt64(0), whole, lanes(), [&](Value* i) { square(i, nullptr); });
+    if (extent(kernel_.tile) % lanes() == 0) return;
+    for_loop(rest, count, lanes(), [&](Value* i) { square(i, mask_for(b_.CreateNSWSub(count, i))); });
+  }
+
+  void transpose_square_of(const Node& x, unsigned part, Value* row, Value* mask) {
+    Type* element = pointwise_.memory_type(x.type);
+    const llvm::Align alignment(static_cast<uint64_t>(bytes_of(x.type)));
+    Value* base = arguments_[static_cast<size_t>(x.argument)];
+    base = b_.CreateInBoundsGEP(element, base, scalar_index(x.index, part));
+    // Lanes behind the last one read what the last one reads.
+    Value* last = b_.CreateNSWSub(function_.getArg(4), loop_values_[static_cast<size_t>(kernel_.outer_lane)]);
+    last = b_.CreateNSWSub(last, b_.getInt64(1));
+    Parts square;
+    for (unsigned i = 0; i < lanes(); ++i) {
+      Value* lane = b_.getInt64(i);
+      if (mask_ != nullptr) lane = least(lane, last);
+      Value* at = b_.CreateInBoundsGEP(element, base, times(lane, x.index.factor(static_cast<size_t>(lane_))));
+      square.push_back(load_lanes(x.type, at, mask));
+    }
+    transpose_square(b_, square);
+    for (unsigned i = 0; i < lanes(); ++i) {
+      Value* at = transposed_at(x, part, b_.CreateNSWAdd(row, b_.getInt64(i)));
+      b_.CreateAlignedStore(square[i], at, alignment);
+    }
+  }
+
+  // Where the vector of a row of the tile stands.
+  Value* transposed_at(const Node& x, unsigned part, Value* row) {
+    Type* element = pointwise_.memory_type(x.type);
+    llvm::AllocaInst*& square = transposed_[&x];
+    if (square == nullptr) {
+      llvm::IRBuilder<> at_entry(entry_, entry_->begin());
+      const int64_t size = tile_rows() * kernel_.lanes * most_parts();
+      square = at_entry.CreateAlloca(element, at_entry.getInt64(static_cast<uint64_t>(size)));
+      square->setAlignment(llvm::Align(kLine));
+    }
+    Value* vector = b_.CreateNSWAdd(times(row, most_parts()), b_.getInt64(part));
+    return b_.CreateInBoundsGEP(element, square, times(vector, kernel_.lanes));
   }
 
   // ---- stages -----------------------------------------------------------------------------------------------------
@@ -384,14 +502,31 @@ class KernelEmitter {
         if (x.instruction->op() == Op::divide && is_floating(x.type) && width > 1 && is_uniform(node(x.operands[1]))) {
           return pointwise_.round_to(pointwise_.divide_by_one(operand(0), wide(x.operands[1], part, 1)), x.type);
         }
+        const Accuracy accuracy = x.coarse ? Accuracy::coarse : Accuracy::full;
+        if (const int erf = erf_beside_one(x); erf >= 0) {
+          return one_plus_erf(b_, wide(node(erf).operands[0], part, width), accuracy);
+        }
         llvm::SmallVector<Value*> operands;
         for (size_t i = 0; i < x.operands.size(); ++i) operands.push_back(operand(i));
-        return pointwise_.emit(*x.instruction, {operands.data(), operands.size()});
+        return pointwise_.emit(*x.instruction, {operands.data(), operands.size()}, accuracy);
       }
       case Node::Kind::reduced:
         break;
     }
     GSHARD_CHECK(false, "a reduced value is made by its reduction");
+  }
+
+  // The erf in 1 + erf(x); -1 where a node is nothing like that.
+  int erf_beside_one(const Node& x) const {
+    if (x.instruction->op() != Op::add || x.type != DType::f32) return -1;
+    for (const size_t i : {size_t{0}, size_t{1}}) {
+      const Node& erf = node(x.operands[i]);
+      const Node& one = node(x.operands[1 - i]);
+      if (erf.kind != Node::Kind::op || erf.instruction->op() != Op::erf || one.kind != Node::Kind::constant) continue;
+      if (is_kept_for(kernel_, erf, *stage_)) continue;
+      if (one.instruction->attrs<ConstantAttrs>().value.values<float>()[0] == 1) return x.operands[i];
+    }
+    return -1;
   }
 
   static Value* number(int64_t value, Type* type) {
@@ -473,17 +608,24 @@ class KernelEmitter {
       return pointwise_.to_register(
           b_.CreateAlignedLoad(element, b_.CreateInBoundsGEP(element, base, index), alignment), x.type);
     }
-    Type* vector = llvm::FixedVectorType::get(element, width);
+    if (kernel_.is_transposed(x)) {
+      return pointwise_.to_register(load_lanes(x.type, transposed_at(x, part, row_of_tile_), nullptr), x.type);
+    }
     Value* mask = mask_;
     if (x.guard >= 0) mask = and_both(mask, wide(x.guard, part, width));
     if (x.index.factor(static_cast<size_t>(lane_)) == 1 && !has_lane_terms(x.index)) {
       Value* at = b_.CreateGEP(element, base, scalar_index(x.index, part));
-      Value* stored = mask == nullptr
-                          ? static_cast<Value*>(b_.CreateAlignedLoad(vector, at, alignment))
-                          : b_.CreateMaskedLoad(vector, at, alignment, mask, llvm::Constant::getNullValue(vector));
-      return pointwise_.to_register(stored, x.type);
+      return pointwise_.to_register(load_lanes(x.type, at, mask), x.type);
     }
     return pointwise_.to_register(gather(x, part, width, mask == nullptr ? all_lanes() : mask), x.type);
+  }
+
+  // Elements side by side, as they are in memory; 0 where the mask, if there is one, does not hold.
+  Value* load_lanes(DType type, Value* at, Value* mask) {
+    Type* vector = llvm::FixedVectorType::get(pointwise_.memory_type(type), lanes());
+    const llvm::Align alignment(static_cast<uint64_t>(bytes_of(type)));
+    if (mask == nullptr) return b_.CreateAlignedLoad(vector, at, alignment);
+    return b_.CreateMaskedLoad(vector, at, alignment, mask, llvm::Constant::getNullValue(vector));
   }
 
   // Elements that are not side by side. Machines gather words of 32 and 64 bits: narrower elements are cut from the
@@ -556,7 +698,9 @@ class KernelEmitter {
   std::vector<std::vector<int>> pending_;
   const Stage* stage_ = nullptr;
   std::map<int, llvm::AllocaInst*> kept_;  // by node
-  int lane_ = -1;                          // the open lane loop
+  std::map<const Node*, llvm::AllocaInst*> transposed_;
+  Value* row_of_tile_ = nullptr;
+  int lane_ = -1;  // the open lane loop
   unsigned parts_ = 1;
   Value* mask_ = nullptr;
 };
@@ -573,6 +717,8 @@ void emit_kernel(const Kernel& kernel, const std::string& name, llvm::Module& mo
   const std::string width = std::to_string(machine.vector_bytes * 8);
   function->addFnAttr("prefer-vector-width", width);
   function->addFnAttr("min-legal-vector-width", width);
+  // For what is coarse.
+  function->addFnAttr("reciprocal-estimates", "vec-divf:0");
   KernelEmitter(kernel, *function, machine).emit();
 }
 

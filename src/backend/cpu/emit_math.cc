@@ -17,6 +17,9 @@ Type* integers_like(Type* type) {
   return vector == nullptr ? integer : llvm::FixedVectorType::get(integer, vector->getNumElements());
 }
 
+// Of 2^x between -1/2 and 1/2, from the highest power down, to 13 bits.
+constexpr std::initializer_list<double> kCoarsePower = {5.517166493e-2, 0.242611121877, 0.693260986223, 0.999928073578};
+
 class Math {
  public:
   Math(llvm::IRBuilder<>& builder, Type* type) : b_(builder), type_(type), bits_type_(integers_like(type)) {}
@@ -28,6 +31,11 @@ class Math {
   Value* tanh(Value* x);
   Value* erf(Value* x);
   Value* logistic(Value* x);
+  Value* one_plus_erf(Value* x, Accuracy accuracy);
+
+  Value* coarse_exponential(Value* x);
+  Value* coarse_logistic(Value* x);
+  Value* coarse_tanh(Value* x);
 
  private:
   // x = turns * log 2 + rest, |rest| at most log 2 / 2; `exponent` is turns << 23, to be added to the bits of a float.
@@ -53,6 +61,12 @@ class Math {
   Value* exponential(Value* x, const Reduced& r);
   Value* power_minus_one(const Reduced& r);
   Value* exponential_of_rest_minus_one(Value* rest);
+  // 2^x for x between -126 and 127; of -127 0.
+  Value* power_of_two(Value* x, std::initializer_list<double> coefficients);
+  Value* coarse_quotient(Value* x, Value* y);
+  // NaN stays NaN.
+  Value* at_least(double low, Value* x);
+  Value* at_most(double high, Value* x);
   Value* erf_near_zero(Value* x, Value* square);
   Value* erf_far_from_zero(Value* x, Value* square);
 
@@ -176,11 +190,103 @@ Value* Math::erf(Value* x) {
                          erf_near_zero(near, square));
 }
 
+// ---- coarse functions ---------------------------------------------------------------------------------------------
+
+Value* Math::at_least(double low, Value* x) {
+  return b_.CreateSelect(b_.CreateFCmpOLT(x, number(low)), number(low), x);
+}
+
+Value* Math::at_most(double high, Value* x) {
+  return b_.CreateSelect(b_.CreateFCmpOGT(x, number(high)), number(high), x);
+}
+
+Value* Math::power_of_two(Value* x, std::initializer_list<double> coefficients) {
+  // Leaves the exponent of a float in the low bits.
+  constexpr double kMagic = 0x1.8p23 + 127;
+  Value* turned = b_.CreateFAdd(x, number(kMagic));
+  Value* rest = b_.CreateFSub(x, b_.CreateFSub(turned, number(kMagic)));
+  return b_.CreateFMul(polynomial(rest, coefficients), from_bits(b_.CreateShl(bits(turned), 23)));
+}
+
+// By the machine's estimate of a reciprocal, where it has one. y is neither large nor small.
+Value* Math::coarse_quotient(Value* x, Value* y) {
+  Value* quotient = b_.CreateFDiv(x, y);
+  if (auto* made = llvm::dyn_cast<llvm::Instruction>(quotient)) made->setHasAllowReciprocal(true);
+  return quotient;
+}
+
+Value* Math::coarse_exponential(Value* x) {
+  constexpr double kMagic = 0x1.8p23;
+  Value* turned = fma(x, number(M_LOG2E), number(kMagic));
+  Value* rest = fma(x, number(M_LOG2E), b_.CreateFSub(number(kMagic), turned));
+  Value* y = from_bits(b_.CreateAdd(bits(polynomial(rest, kCoarsePower)), b_.CreateShl(bits(turned), 23)));
+  y = b_.CreateSelect(b_.CreateFCmpOGE(x, number(-0x1.5d589ep6)), y, number(0));
+  Value* beyond = b_.CreateFAdd(x, number(INFINITY));
+  return b_.CreateSelect(b_.CreateFCmpUGT(x, number(0x1.62e42ep6)), beyond, y);
+}
+
+Value* Math::coarse_logistic(Value* x) {
+  constexpr double kMost = 126;
+  Value* exponent = at_least(-kMost, b_.CreateFMul(x, number(-M_LOG2E)));
+  Value* power = power_of_two(exponent, kCoarsePower);
+  Value* y = coarse_quotient(number(1), b_.CreateFAdd(power, number(1)));
+  return b_.CreateSelect(b_.CreateFCmpOGT(exponent, number(kMost)), number(0), y);
+}
+
+// x * p(x^2) / q(x^2).
+Value* Math::coarse_tanh(Value* x) {
+  Value* near = at_most(4.3, at_least(-4.3, x));
+  Value* square = b_.CreateFMul(near, near);
+  Value* p = polynomial(square, {7.39613577e-4, 0.104491547, 0.999978721});
+  Value* q = polynomial(square, {1.34758723e-2, 0.4376761, 1});
+  return coarse_quotient(b_.CreateFMul(near, p), q);
+}
+
+// With 1 - erf(|x|) as a power of two, of a polynomial in |x|.
+Value* Math::one_plus_erf(Value* x, Accuracy accuracy) {
+  Value* size = abs(x);
+  Value* exponent = nullptr;
+  if (accuracy == Accuracy::coarse) {
+    exponent =
+        polynomial(size, {-1.305218889948e-3, 1.9447521159845e-2, -0.1264888603355, -0.938004272283, -1.622501087909});
+  } else {
+    exponent = polynomial(size, {-4.535859779357e-5, 4.455076487477e-4, -1.489441665093e-3, -7.746295564571e-4,
+                                 2.825368094714e-2, -0.1484816149893, -0.918416393279, -1.627908593061});
+  }
+  // The power of the least exponent is 0.
+  exponent = at_least(-127, b_.CreateFMul(exponent, size));
+  Value* small = accuracy == Accuracy::coarse
+                     ? power_of_two(exponent, kCoarsePower)
+                     : power_of_two(exponent, {1.535336181867e-4, 1.339887444561e-3, 9.618437358288e-3,
+                                               5.550332471026e-2, 0.2402264791362, 0.6931472028551, 1});
+  return b_.CreateSelect(b_.CreateFCmpOGT(x, number(0)), b_.CreateFSub(number(2), small), small);
+}
+
+Value* coarse_math(Op op, Math& math, Value* x) {
+  switch (op) {
+    case Op::exponential:
+      return math.coarse_exponential(x);
+    case Op::logistic:
+      return math.coarse_logistic(x);
+    case Op::tanh:
+      return math.coarse_tanh(x);
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
-Value* inline_math(Op op, llvm::IRBuilder<>& builder, Value* x) {
+Value* one_plus_erf(llvm::IRBuilder<>& builder, Value* x, Accuracy accuracy) {
+  return Math(builder, x->getType()).one_plus_erf(x, accuracy);
+}
+
+Value* inline_math(Op op, llvm::IRBuilder<>& builder, Value* x, Accuracy accuracy) {
   if (!x->getType()->getScalarType()->isFloatTy()) return nullptr;
   Math math(builder, x->getType());
+  if (accuracy == Accuracy::coarse) {
+    if (Value* made = coarse_math(op, math, x); made != nullptr) return made;
+  }
   switch (op) {
     case Op::erf:
       return math.erf(x);

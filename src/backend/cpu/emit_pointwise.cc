@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 
-#include "backend/cpu/emit_math.h"
 #include "backend/cpu/pointwise_ops.h"
 
 namespace gshard::cpu {
@@ -399,10 +398,10 @@ Value* PointwiseEmitter::product(Value* x, Value* y) {
   return made;
 }
 
-Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v) {
+Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v, Accuracy accuracy) {
   Type* type = v[0]->getType();
   Value* one = splat(type, 1);
-  if (Value* made = inline_math(op, b_, v[0]); made != nullptr) return made;
+  if (Value* made = inline_math(op, b_, v[0], accuracy); made != nullptr) return made;
   if (const char* function = math_name(op); function != nullptr) return math(function, v);
   switch (op) {
     case Op::abs:
@@ -464,7 +463,7 @@ Value* PointwiseEmitter::combine(Op op, DType type, Value* a, Value* b) {
   llvm::FastMathFlags flags;
   flags.setAllowContract(op == Op::add);
   b_.setFastMathFlags(flags);
-  return emit_float(op, operands);
+  return emit_float(op, operands, Accuracy::full);
 }
 
 Value* PointwiseEmitter::neutral(Op op, DType type) {
@@ -492,7 +491,7 @@ Value* PointwiseEmitter::neutral(Op op, DType type) {
   }
 }
 
-Value* PointwiseEmitter::emit(const Instruction& x, std::span<Value* const> operands) {
+Value* PointwiseEmitter::emit(const Instruction& x, std::span<Value* const> operands, Accuracy accuracy) {
   const DType type = x.operand(0)->shape().type();
   switch (x.op()) {
     case Op::compare:
@@ -508,7 +507,7 @@ Value* PointwiseEmitter::emit(const Instruction& x, std::span<Value* const> oper
   }
   if (type == DType::pred) return emit_bit(x.op(), operands);
   if (is_integer(type)) return emit_integer(x.op(), is_signed_int(type), operands);
-  Value* result = emit_float(x.op(), operands);
+  Value* result = emit_float(x.op(), operands, accuracy);
   return x.shape().type() == DType::pred ? result : round_to(result, x.shape().type());
 }
 

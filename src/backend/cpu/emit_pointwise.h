@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "backend/cpu/emit_math.h"
 #include "ir/module.h"
 
 namespace gshard::cpu {
@@ -34,9 +35,9 @@ class PointwiseEmitter {
   llvm::Value* to_memory(llvm::Value* value, DType type);
 
   // The instruction's result, lane by lane.
-  llvm::Value* emit(const Instruction& x, std::span<llvm::Value* const> operands);
-  // A vector of floats by one number, by its reciprocal: rounded as the quotient is, but that a subnormal divisor counts
-  // as 0.
+  llvm::Value* emit(const Instruction& x, std::span<llvm::Value* const> operands, Accuracy accuracy = Accuracy::full);
+  // A vector of floats by one number, by its reciprocal: rounded as the quotient is, but that a subnormal divisor
+  // counts as 0.
   llvm::Value* divide_by_one(llvm::Value* x, llvm::Value* divisor);
   // op(a, b) for the op of a reducer, without rounding to a narrow type. Which of two zeros wins is left open.
   llvm::Value* combine(Op op, DType type, llvm::Value* a, llvm::Value* b);
@@ -50,7 +51,7 @@ class PointwiseEmitter {
                                  unsigned lanes);
 
  private:
-  llvm::Value* emit_float(Op op, std::span<llvm::Value* const> operands);
+  llvm::Value* emit_float(Op op, std::span<llvm::Value* const> operands, Accuracy accuracy);
   llvm::Value* emit_integer(Op op, bool is_signed, std::span<llvm::Value* const> operands);
   llvm::Value* emit_bit(Op op, std::span<llvm::Value* const> operands);
   llvm::Value* extremum(Op op, llvm::Value* x, llvm::Value* y);

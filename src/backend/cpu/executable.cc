@@ -13,6 +13,7 @@
 #include "backend/cpu/prepare_one_hot.h"
 #include "backend/cpu/repeat_views.h"
 #include "backend/cpu/sink_into_loops.h"
+#include "backend/cpu/split_sums.h"
 #include "base/memory_budget.h"
 #include "ir/literal_leaves.h"
 
@@ -142,6 +143,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   if (options.precision == MatmulPrecision::bf16) round_operands(*state->module);
   prepare_dots(*state->module);
   prepare_convolutions(*state->module);
+  split_sums(*state->module);
   repeat_views(*state->module);
   state->program = lower(*state->module, options.grid, options.check_nans ? NanChecks::on : NanChecks::off);
   assign_offsets(state->program);

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/loop_ops.h"
 #include "backend/cpu/schedule_kernel.h"
+#include "backend/cpu/split_sums.h"
 #include "ops/table.h"
 
 namespace gshard::cpu {
@@ -39,6 +40,7 @@ double cost_of(const Kernel& kernel, const Node& node, int lane) {
   const bool has_lanes = lane >= 0 && (node.domain & loop_bit(lane)) != 0;
   const double runs = iterations_of(kernel, node.domain) / (has_lanes ? kernel.lanes : 1);
   if (node.kind == Node::Kind::load) {
+    if (kernel.is_transposed(node)) return runs * kTransposedLoad * kVectorOp;
     const int64_t factor = lane < 0 ? 1 : node.index.factor(static_cast<size_t>(lane));
     return runs * (has_lanes && factor != 1 ? kGatheredLane * kernel.lanes : kVectorOp);
   }
@@ -113,6 +115,19 @@ class Fuser {
         const int producer = candidate_of_[i];
         const int consumer = candidate_of_[user->index()];
         if (consumer >= 0 && consumer != producer) try_merge(producer, consumer);
+      }
+    }
+  }
+
+  // Joins sums over rows with groups that go through the same rows.
+  void join_sums() {
+    for (const auto& x : computation_.instructions()) {
+      if (!is_split_sum(*x) || candidate_of_[x->index()] < 0) continue;
+      for (const Instruction* array : arrays_summed_by(*x)) {
+        try_join(candidate_of_[x->index()], candidate_of_[array->index()]);
+        for (const Instruction* user : users_.users_of(*array)) {
+          try_join(candidate_of_[x->index()], candidate_of_[user->index()]);
+        }
       }
     }
   }
@@ -274,6 +289,31 @@ class Fuser {
     return true;
   }
 
+  // What the group of a sum reads that is as large as what it adds up.
+  std::vector<const Instruction*> arrays_summed_by(const Instruction& sum) const {
+    const Group& group = candidates_[static_cast<size_t>(candidate_of_[sum.index()])].group;
+    const int64_t elements = sum.operand(0)->shape().element_count();
+    std::vector<const Instruction*> arrays;
+    for (const Instruction* member : group.members) {
+      for (const Instruction* operand : member->operands()) {
+        const bool is_new = std::find(arrays.begin(), arrays.end(), operand) == arrays.end();
+        if (is_new && !computes(group, *operand) && operand->shape().is_array() &&
+            operand->shape().element_count() == elements) {
+          arrays.push_back(operand);
+        }
+      }
+    }
+    std::sort(arrays.begin(), arrays.end(), [](auto* a, auto* b) { return a->index() < b->index(); });
+    return arrays;
+  }
+
+  // Merges groups of which neither reads the other, or either.
+  void try_join(int a, int b) {
+    if (a < 0 || b < 0 || a == b) return;
+    if (is_something_between(candidates_[static_cast<size_t>(b)], candidates_[static_cast<size_t>(a)])) return;
+    try_merge(a, b);
+  }
+
   static bool is_recomputed(const Instruction& x) {
     switch (x.op()) {
       case Op::dynamic_slice:
@@ -387,6 +427,7 @@ Fusion::Fusion(const Computation& computation, const Reads& reads, Merging mergi
   Fuser fuser(computation, reads);
   if (merging == Merging::where_faster) {
     fuser.run();
+    fuser.join_sums();
     fuser.copy_cheap_values();
   }
   groups_ = fuser.take_groups(group_of_);

@@ -58,7 +58,7 @@ int64_t Kernel::row_block() const {
   int64_t block = 1;
   for (size_t i = outer.size(); i-- > 0;) {
     const int64_t extent = loops[static_cast<size_t>(outer[i])];
-    if (block * extent > most) break;
+    if (block * extent > most && (added_over & loop_bit(outer[i])) == 0) break;
     block *= extent;
   }
   return block;
@@ -73,6 +73,12 @@ int64_t Kernel::work() const {
     work += inside;
   }
   return work;
+}
+
+bool Kernel::is_transposed(const Node& node) const {
+  if (tile < 0 || node.kind != Node::Kind::load || node.guard >= 0 || !node.index.terms.empty()) return false;
+  const int64_t step = node.index.factor(static_cast<size_t>(outer_lane));
+  return step != 0 && step != 1 && node.index.factor(static_cast<size_t>(tile)) == 1;
 }
 
 namespace {
@@ -117,16 +123,18 @@ std::string text_of(const Computation& reducer) {
 std::string text_of(const Node& node) {
   std::string text = fmt::format("{} {}", static_cast<int>(node.kind), name_of(node.type));
   if (node.instruction != nullptr) text += " " + meaning_of(*node.instruction);
-  text += fmt::format(" ({}) [{}] in {}..{} a{} g{} r{}.{} k{}", fmt::join(node.operands, ","), text_of(node.index),
-                      node.low, node.high, node.argument, node.guard, node.reduction, node.result, node.kept_by);
+  text += fmt::format(" ({}) [{}] in {}..{} a{} g{} r{}.{} k{} {}", fmt::join(node.operands, ","), text_of(node.index),
+                      node.low, node.high, node.argument, node.guard, node.reduction, node.result, node.kept_by,
+                      node.coarse);
   return text;
 }
 
 }  // namespace
 
 std::string to_string(const Kernel& kernel) {
-  std::string text = fmt::format("loops {} outer {} lane {} lanes {} {}\n", fmt::join(kernel.loops, ","),
-                                 fmt::join(kernel.outer, ","), kernel.outer_lane, kernel.lanes, kernel.in_order);
+  std::string text = fmt::format("loops {} outer {} lane {} tile {} lanes {} {} {:x}\n", fmt::join(kernel.loops, ","),
+                                 fmt::join(kernel.outer, ","), kernel.outer_lane, kernel.tile, kernel.lanes,
+                                 kernel.in_order, kernel.added_over);
   for (const Argument& a : kernel.arguments) text += fmt::format("argument {} {}\n", name_of(a.type), a.written);
   for (size_t n = 0; n < kernel.nodes.size(); ++n) text += fmt::format("%{} = {}\n", n, text_of(kernel.nodes[n]));
   for (const Reduction& r : kernel.reductions) {

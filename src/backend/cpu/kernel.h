@@ -69,6 +69,8 @@ struct Node {
   int result = 0;
   LoopSet domain = 0;
   int level = 0;  // how many reductions, one after the other, it waits for
+  // Whether nothing sees more of it than bf16 has (mark_coarse.h).
+  bool coarse = false;
   // The stage that computes it and keeps its values of a row for later stages over the same loops; -1 where every
   // stage computes it anew.
   int kept_by = -1;
@@ -129,15 +131,24 @@ struct Kernel {
 
   std::vector<int> outer;  // from the outermost in, without the lane loop
   int outer_lane = -1;     // an outer loop whose iterations are the lanes in all stages
+  // The innermost outer loop, where loads run through memory along it and not along the lanes: squares of such loads
+  // are transposed in registers, so that a permutation of dimensions reads and writes whole lines of the cache. -1 for
+  // none.
+  int tile = -1;
   std::vector<Stage> stages;
   int lanes = 16;  // numbers in a vector
   // Rows run one after the other, because several may update the same element (a scatter).
   bool in_order = false;
+  // Outer loops, the innermost ones, whose iterations add to the same elements: those of one block of rows
+  // (add_rows.h).
+  LoopSet added_over = 0;
 
   int64_t rows() const;  // iterations of `outer`
   // Rows that always run together, those of the innermost outer loops: so many divide every range of rows.
   int64_t row_block() const;
   int64_t work() const;  // iterations of the innermost bodies, all stages
+  // Whether a load is one of those that `tile` speaks of.
+  bool is_transposed(const Node& node) const;
 };
 
 // Structure and types, without names: equal for kernels that are the same code.

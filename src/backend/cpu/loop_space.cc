@@ -123,6 +123,18 @@ Place LoopSpace::reshaped(const Place& at, const Dims& outer, const Dims& inner)
   return place;
 }
 
+void LoopSpace::remember(const Place& place, const Dims& dims) {
+  for (size_t d = 0; d < dims.size(); ++d) {
+    Place one{place[d]};
+    if (dims[d] == 1 || !covers(one, {dims[d]})) continue;
+    const bool is_known = std::any_of(families_.begin(), families_.end(), [&](Family& family) {
+      refresh(family.index);
+      return family.extent == dims[d] && family.index == one[0];
+    });
+    if (!is_known) families_.push_back({dims[d], one[0]});
+  }
+}
+
 // Writes the place in `inner` that has the linear index of `at` in `outer` to place[first...].
 void LoopSpace::take_apart(const Place& at, const Dims& outer, const Dims& inner, Place& place, size_t first) {
   if (is_index_of_one(outer) && is_index_of_one(inner)) {

@@ -35,6 +35,8 @@ class LoopSpace {
   // The place in an array of dimensions `inner` of the element at a place in the same array seen as `outer`. Loops are
   // cut where it needs that.
   Place reshaped(const Place& at, const Dims& outer, const Dims& inner);
+  // Lets index_through() find the indices of a place that pass through a whole dimension.
+  void remember(const Place& place, const Dims& dims);
 
   // The extents of the loops that were not cut, which renumber() gives the numbers from 0.
   std::vector<int64_t> extents() const;

@@ -47,6 +47,9 @@ int64_t byte_offset_of(const StridedView& view) { return view.offset * bytes_of(
 // Tiles of kernels that permute dimensions: the lines that one row of a tile touches are in the cache for the next.
 constexpr int64_t kTileRows = 64;
 constexpr int64_t kTileLanes = 256;
+// Parts of kernels that transpose: few enough pages for the processor's table of them.
+constexpr int64_t kTransposedRows = 512;
+constexpr int64_t kTransposedLanes = 512;
 
 bool permutes(const Kernel& kernel) {
   const auto is_far = [&](const Index& index) {
@@ -107,6 +110,9 @@ void KernelStep::set_functions(std::span<const KernelFunction> functions) {
     lane_step_ =
         std::clamp(ceil_div(wanted, kLeastLanesInOrder) * kLeastLanesInOrder, kLeastLanesInOrder, kLanesOfPart);
     lane_step_ = std::min(lanes_, lane_step_);
+  } else if (kernel.tile >= 0) {
+    row_step_ = kTransposedRows;
+    lane_step_ = std::min(lanes_, kTransposedLanes);
   } else if (lanes_ > kTileLanes && rows_ > kTileRows && permutes(kernel)) {
     row_step_ = std::max<int64_t>(kTileRows / kernel.row_block(), 1) * kernel.row_block();
     lane_step_ = kTileLanes;

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 
+#include "backend/cpu/add_rows.h"
+#include "backend/cpu/mark_coarse.h"
 #include "ops/reducer.h"
 #include "ops/table.h"
 
@@ -18,6 +20,8 @@ constexpr int64_t kFewRows = 8;
 constexpr int64_t kSmallWork = 1 << 16;
 // Estimated cost of joining the lanes of one reduction, in vector operations.
 constexpr double kJoinLanes = 12;
+// Loops that are shorter fill no squares that are worth transposing.
+constexpr int64_t kLeastTile = 8;
 
 const Node& node_at(const Kernel& kernel, int n) { return kernel.nodes[static_cast<size_t>(n)]; }
 
@@ -87,6 +91,13 @@ LoopSet domain_of(const Kernel& kernel, const Store& store) {
   return set;
 }
 
+// Whether a store adds to what stands in the array.
+bool is_added(const Kernel& kernel, const Store& store) {
+  return std::any_of(kernel.nodes.begin(), kernel.nodes.end(), [&](const Node& node) {
+    return kernel.added_over != 0 && node.kind == Node::Kind::load && node.argument == store.argument;
+  });
+}
+
 // The loops that all parts of the kernel share; none where they do not share them.
 std::optional<LoopSet> outer_loops(const Kernel& kernel) {
   if (kernel.in_order) {
@@ -111,7 +122,8 @@ std::optional<LoopSet> outer_loops(const Kernel& kernel) {
     }
   }
   for (const Store& store : kernel.stores) {
-    if ((outer & ~store.index.loops()) != 0 || domain_of(kernel, store) != store.index.loops()) return std::nullopt;
+    const LoopSet loops = store.index.loops() | (is_added(kernel, store) ? kernel.added_over : 0);
+    if ((outer & ~loops) != 0 || domain_of(kernel, store) != loops) return std::nullopt;
   }
   return outer;
 }
@@ -153,13 +165,30 @@ double access_cost(int64_t factor, int lanes) {
   return factor == 1 || factor == -1 ? 1 : lanes;
 }
 
+// The loop along which a load runs through memory that would be transposed where `lane` are the lanes; -1 for none.
+int tile_of(const Kernel& kernel, const Node& node, int lane) {
+  if (node.kind != Node::Kind::load || node.guard >= 0 || !node.index.terms.empty()) return -1;
+  if (!kernel.reductions.empty() || kernel.in_order) return -1;
+  const int64_t step = node.index.factor(static_cast<size_t>(lane));
+  if (step == 0 || step == 1 || extent(kernel, lane) < kLeastTile) return -1;
+  for (int l : members(node.index.loops())) {
+    if (node.index.factor(static_cast<size_t>(l)) == 1 && extent(kernel, l) >= kLeastTile) return l;
+  }
+  return -1;
+}
+
+double load_cost(const Kernel& kernel, const Node& node, int lane) {
+  if (tile_of(kernel, node, lane) >= 0) return kTransposedLoad;
+  return access_cost(node.index.factor(static_cast<size_t>(lane)), kernel.lanes);
+}
+
 // Vector operations for one run through the loop as lanes, per vector of everything else.
 double lane_cost(const Kernel& kernel, const Stage& stage, int lane) {
   double cost = 0.5;
   for (int n : nodes_of(kernel, stage)) {
     const Node& node = node_at(kernel, n);
     if (node.kind == Node::Kind::load) {
-      cost += access_cost(node.index.factor(static_cast<size_t>(lane)), kernel.lanes);
+      cost += load_cost(kernel, node, lane);
     } else if (node.kind == Node::Kind::op && (node.domain & loop_bit(lane)) != 0) {
       cost += 0.5;
     }
@@ -223,7 +252,7 @@ void choose_lanes(Kernel& kernel, LoopSet outer) {
     best += rows * cost;
   }
   for (int l : members(outer)) {
-    if (kernel.in_order && may_collide(kernel, l)) continue;
+    if (kernel.added_over != 0 || (kernel.in_order && may_collide(kernel, l))) continue;
     const double cost = rows / static_cast<double>(extent(kernel, l)) * outer_lane_cost(kernel, l);
     if (cost > best) continue;
     best = cost;
@@ -231,6 +260,16 @@ void choose_lanes(Kernel& kernel, LoopSet outer) {
   }
   if (kernel.outer_lane < 0) {
     for (size_t s = 0; s < kernel.stages.size(); ++s) kernel.stages[s].lane = inner[s];
+  }
+}
+
+// The tile that most loads ask for.
+void choose_tile(Kernel& kernel) {
+  if (kernel.outer_lane < 0) return;
+  std::map<int, int> wanted;
+  for (const Node& node : kernel.nodes) {
+    const int tile = tile_of(kernel, node, kernel.outer_lane);
+    if (tile >= 0 && ++wanted[tile] > wanted[kernel.tile]) kernel.tile = tile;
   }
 }
 
@@ -309,7 +348,8 @@ void keep_values(Kernel& kernel) {
 }
 
 bool has_enough_rows(const Kernel& kernel) {
-  const int64_t rows = kernel.rows() * (kernel.outer_lane < 0 ? 1 : extent(kernel, kernel.outer_lane));
+  int64_t rows = kernel.rows() * (kernel.outer_lane < 0 ? 1 : extent(kernel, kernel.outer_lane));
+  for (int l : members(kernel.added_over)) rows /= extent(kernel, l);
   const auto loops =
       std::count_if(kernel.stages.begin(), kernel.stages.end(), [](const Stage& s) { return !s.loops.empty(); });
   return loops <= 1 || rows >= kFewRows || kernel.work() <= kSmallWork;
@@ -366,18 +406,23 @@ std::vector<int> nodes_of(const Kernel& kernel, const Stage& stage) {
 
 bool schedule(Kernel& kernel) {
   join_loops(kernel);
+  add_rows(kernel);
   const std::optional<LoopSet> outer = outer_loops(kernel);
   if (!outer) return false;
   make_stages(kernel, *outer);
   kernel.lanes = lanes_for(kernel);
   choose_lanes(kernel, *outer);
+  choose_tile(kernel);
   shorten_lanes(kernel);
   for (int l : members(*outer)) {
     if (l != kernel.outer_lane) kernel.outer.push_back(l);
   }
-  if (!kernel.in_order) order_loops(kernel, kernel.outer, -1);
+  if (!kernel.in_order) order_loops(kernel, kernel.outer, kernel.tile);
+  std::stable_partition(kernel.outer.begin(), kernel.outer.end(),
+                        [&](int l) { return (kernel.added_over & loop_bit(l)) == 0; });
   for (Stage& stage : kernel.stages) order_loops(kernel, stage.loops, stage.lane);
   keep_values(kernel);
+  mark_coarse(kernel);
   return has_enough_rows(kernel);
 }
 

@@ -5,8 +5,11 @@
 
 namespace gshard::cpu {
 
-// Fills in `outer`, `outer_lane`, `stages` and `lanes`, joining loops that run through memory as one. False where the
-// parts of the kernel do not fit into common outer loops, or where that would leave too few of them.
+// Estimated cost of a vector of a load that is transposed, in vector operations.
+inline constexpr double kTransposedLoad = 4;
+
+// Fills in `outer`, `outer_lane`, `tile`, `stages` and `lanes`, joining loops that run through memory as one. False
+// where the parts of the kernel do not fit into common outer loops, or where that would leave too few of them.
 bool schedule(Kernel& kernel);
 
 // The numbers of one row of a stage, its loop of lanes counted in whole vectors.
