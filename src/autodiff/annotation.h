@@ -1,4 +1,7 @@
 // Annotations on the way back: what a model says of where a value lies, its gradient says of the cotangent.
+//
+//   %y = f32[8] custom-call(%x), custom_call_target="Sharding", sharding={devices=[4]<=[4]}      annotated_by(%ct, %y):
+//   %d = f32[8] custom-call(%ct), custom_call_target="Sharding", sharding={devices=[4]<=[4]}
 #pragma once
 
 #include <memory>

@@ -22,7 +22,6 @@ void gradient_slice(Pullback& p);
 void gradient_transpose(Pullback& p);
 
 // gradients_structure.cc
-void gradient_add_dependency(Pullback& p);
 void gradient_custom_call(Pullback& p);
 void gradient_get_tuple_element(Pullback& p);
 void gradient_identity(Pullback& p);
@@ -75,6 +74,9 @@ void gradient_topk(Pullback& p);
 
 // gradients_reduction.cc
 void gradient_reduce(Pullback& p);
+
+// gradients_scan.cc
+void gradient_scan(Pullback& p);
 
 // gradients_window.cc
 void gradient_reduce_window(Pullback& p);

@@ -28,17 +28,6 @@ Value copied_body(Pullback& p, const std::vector<Value>& arguments) {
   return result;
 }
 
-// Continues the walk through what was appended from `first` on.
-void walk_through(Walk& walk, size_t first, Value result, const std::vector<Value>& cotangents) {
-  const size_t last = walk.computation().size();
-  walk.follow(first, last);
-  for (size_t leaf = 0; leaf < cotangents.size(); ++leaf) {
-    if (cotangents[leaf].instruction() == nullptr || !walk.is_active(*result.instruction(), leaf)) continue;
-    walk.give(*result.instruction(), leaf, cotangents[leaf]);
-  }
-  walk.run(first, last);
-}
-
 // The arguments and cotangents behind one barrier.
 struct Barrier {
   std::vector<Value> arguments;
@@ -67,7 +56,7 @@ void recompute(Pullback& p) {
   }
   const size_t first = walk.computation().size();
   const Value result = copied_body(p, barrier.arguments);
-  walk_through(walk, first, result, barrier.cotangents);
+  walk.run_through(first, result, barrier.cotangents);
   for (size_t i = 0; i < p.operand_count(); ++i) {
     for (size_t leaf = 0; leaf < leaf_count(p.operand(i).shape()); ++leaf) {
       if (p.wants(i, leaf)) p.give_leaf(i, leaf, walk.cotangent(*barrier.arguments[i].instruction(), leaf));
@@ -101,7 +90,7 @@ Value mapped_body(Pullback& p) {
 void gradient_map(Pullback& p) {
   const size_t first = p.walk().computation().size();
   const Value result = mapped_body(p);
-  walk_through(p.walk(), first, result, p.cotangents());
+  p.walk().run_through(first, result, p.cotangents());
 }
 
 void gradient_call(Pullback& p) {
@@ -110,7 +99,7 @@ void gradient_call(Pullback& p) {
   const Value result = copied_body(p, p.operands_from(0));
   p.walk().adopt(first, p.instruction());
   p.walk().replace(p.instruction(), result);
-  walk_through(p.walk(), first, result, p.cotangents());
+  p.walk().run_through(first, result, p.cotangents());
 }
 
 }  // namespace gshard

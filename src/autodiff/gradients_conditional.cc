@@ -22,9 +22,9 @@ struct Slot {
 // What an argument's leaf is made of.
 std::pair<const Instruction*, size_t> origin_of(const Instruction* x, size_t leaf) {
   while (x->op() == Op::tuple) {
-    size_t i = 0;
-    for (; leaf >= leaf_count(x->operand(i)->shape()); ++i) leaf -= leaf_count(x->operand(i)->shape());
-    x = x->operand(i);
+    const LeafPlace place = place_of(x->shape(), leaf);
+    x = x->operand(place.element);
+    leaf = place.leaf;
   }
   return {x, leaf};
 }

@@ -4,20 +4,20 @@
 
 #include "autodiff/gradients.h"
 #include "autodiff/gradients_pointwise.h"
-#include "autodiff/permutation.h"
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard {
 namespace {
 
 Value transposed_matrix(Value x) {
-  Dims order = all_dims(x.rank());
+  Dims order = counting(0, x.rank());
   std::swap(order[order.size() - 2], order[order.size() - 1]);
   return transpose(x, order);
 }
 
 Value product(Value a, Value b) {
-  const Dims batch = all_dims(a.rank() - 2);
+  const Dims batch = counting(0, a.rank() - 2);
   const auto rows = static_cast<int64_t>(a.rank()) - 2;
   return dot(a, b,
              {.lhs_batch_dims = batch,

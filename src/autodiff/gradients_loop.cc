@@ -9,6 +9,7 @@
 #include "autodiff/gradients.h"
 #include "autodiff/leaves.h"
 #include "autodiff/loop_body.h"
+#include "autodiff/stack.h"
 #include "ops/build.h"
 #include "ops/counted_loop.h"
 
@@ -18,31 +19,6 @@ namespace {
 constexpr std::string_view kUnknownTrips =
     "how often it runs is not known: it counts no element of its state from a constant to a constant, and has no "
     "known_trip_count";
-
-Shape stack_shape(const Shape& element, int64_t count) {
-  Dims dims = element.dims();
-  dims.insert(dims.begin(), count);
-  return element.with_dims(dims);
-}
-
-// Where the element of round `i` starts in its stack.
-std::vector<Value> start_of(Value i, size_t rank) {
-  std::vector<Value> starts{i};
-  starts.resize(rank + 1, constant(i.computation(), i.type(), 0));
-  return starts;
-}
-
-Value pushed(Value stack, Value element, Value i) {
-  const Value row = reshape(element, stack_shape(element.shape(), 1).dims());
-  return dynamic_update_slice(stack, row, start_of(i, element.rank()));
-}
-
-Value read_at(Value stack, Value i) {
-  const Dims element(stack.dims().begin() + 1, stack.dims().end());
-  const Value row =
-      dynamic_slice(stack, start_of(i, element.size()), stack_shape(Shape(stack.type(), element), 1).dims());
-  return reshape(row, element);
-}
 
 // The elements of a state, which may be an array.
 std::vector<Value> elements_of(Value x) {
@@ -91,7 +67,7 @@ class LoopPullback {
     const size_t first = walk.computation().size();
     std::vector<Value> state = elements_of(p_.operand(0));
     state.push_back(constant(walk.computation(), counter_, 0));
-    for (const Shape& kept : body_.kept()) state.push_back(full(walk.computation(), stack_shape(kept, rounds_), 0));
+    for (const Shape& kept : body_.kept()) state.push_back(full(walk.computation(), stack_shape(kept, 0, rounds_), 0));
     const Value initial = tuple(state);
     const Value all = while_(initial, forward_condition(initial.shape()), forward_body(initial.shape()));
     all->mutable_notes() = loop_.notes();
@@ -127,7 +103,7 @@ class LoopPullback {
       std::vector<Value> next = elements_of(made.next);
       next.push_back(add(elements[count], 1));
       for (size_t i = 0; i < made.kept.size(); ++i) {
-        next.push_back(pushed(elements[count + 1 + i], made.kept[i], elements[count]));
+        next.push_back(written_at(elements[count + 1 + i], 0, elements[count], made.kept[i]));
       }
       const Value all = tuple(next);
       set_metadata(in, copied, in.size(), loop_.notes().metadata);
@@ -165,7 +141,7 @@ class LoopPullback {
       const Values stacks = all.subspan(1 + cotangents.size(), body_.kept().size());
       const Values constant = all.subspan(1 + cotangents.size() + stacks.size());
       std::vector<Value> kept;
-      for (const Value& stack : stacks) kept.push_back(read_at(stack, all[0]));
+      for (const Value& stack : stacks) kept.push_back(read_at(stack, 0, all[0]));
       std::vector<Value> next{subtract(all[0], 1)};
       set_metadata(in, 0, in.size(), transposed_metadata(loop_));
       const std::vector<Value> before = body_.backwards(in, cotangents, kept, constant);

@@ -1,6 +1,7 @@
 // Gradients of ops that move elements: they move the cotangents back, and add up what came from one place.
 #include "autodiff/gradients.h"
 #include "autodiff/permutation.h"
+#include "autodiff/sum.h"
 #include "ops/build.h"
 
 namespace gshard {
@@ -74,10 +75,7 @@ void gradient_pad(Pullback& p) {
   }
   Value inside = slice(pad(p.cotangent(), 0, without), ranges);
   p.give(0, inside);
-  p.give(1, [&] {
-    const Dims dims = all_dims(p.result().rank());
-    return subtract(reduce(p.cotangent(), dims, Reducer::add), reduce(inside, dims, Reducer::add));
-  });
+  p.give(1, [&] { return subtract(total(p.cotangent()), total(inside)); });
 }
 
 void gradient_dynamic_slice(Pullback& p) {

@@ -1,6 +1,6 @@
 // Gradients of sorting: what went to a place comes back from there.
 #include "autodiff/gradients.h"
-#include "autodiff/permutation.h"
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard {
@@ -57,7 +57,7 @@ void gradient_topk(Pullback& p) {
   if (p.cotangent(0).instruction() == nullptr) return;
   p.give(0, [&] {
     const auto last = static_cast<int64_t>(p.operand(0).rank()) - 1;
-    const Dims rows = all_dims(static_cast<size_t>(last));
+    const Dims rows = counting(0, static_cast<size_t>(last));
     const ScatterAttrs attrs{.update_window_dims = {},
                              .inserted_window_dims = {last},
                              .scatter_dims_to_operand_dims = {last},

@@ -1,6 +1,6 @@
 #include "autodiff/gradients_pointwise.h"
 
-#include "autodiff/permutation.h"
+#include "autodiff/sum.h"
 #include "ops/build.h"
 
 namespace gshard {
@@ -59,7 +59,7 @@ void gradient_clamp(Pullback& p) {
   const auto give_bound = [&](size_t i, Value is_beyond) {
     p.give(i, [&] {
       const Value all = select(is_beyond, p.cotangent(), 0);
-      return p.operand(i).rank() == x.rank() ? all : reduce(all, all_dims(x.rank()), Reducer::add);
+      return p.operand(i).rank() == x.rank() ? all : total(all);
     });
   };
   p.give(1, [&] { return select(or_(is_below, is_above), 0, p.cotangent()); });

@@ -4,6 +4,7 @@
 #include "autodiff/gradients.h"
 #include "autodiff/permutation.h"
 #include "autodiff/selection.h"
+#include "autodiff/sum.h"
 #include "ops/build.h"
 #include "ops/reducer.h"
 
@@ -24,7 +25,7 @@ Value spread(const Pullback& p, Value reduced) {
 
 void gradient_of_sum(Pullback& p) {
   p.give(0, [&] { return spread(p, p.cotangent()); });
-  p.give(1, [&] { return reduce(p.cotangent(), all_dims(p.result().rank()), Reducer::add); });
+  p.give(1, [&] { return total(p.cotangent()); });
 }
 
 // Elements that are the result in all their parts share its cotangent.
@@ -73,6 +74,10 @@ void gradient_of_product(Pullback& p) {
         multiply(transposed(reshape(rest, ordered.dims()), inverse(order)), broadcast(p.operand(1), x.dims(), {}));
     return multiply(spread(p, p.cotangent()), factors);
   });
+  p.give(1, [&] {
+    const Value products = reduce(p.operand(0), p.attrs<DimensionsAttrs>().dimensions, Reducer::mul);
+    return total(multiply(p.cotangent(), products));
+  });
 }
 
 }  // namespace
@@ -81,8 +86,10 @@ void gradient_reduce(Pullback& p) {
   const Computation& combine = *p.instruction().callees()[0];
   const Reducer reducer = array_count(p) == 1 ? reducer_of(combine) : Reducer::none;
   if (reducer == Reducer::add) return gradient_of_sum(p);
-  if (p.wants(array_count(p))) p.refuse("only the initial value of a sum has one");
   if (reducer == Reducer::mul) return gradient_of_product(p);
+  for (size_t i = array_count(p); i < p.operand_count(); ++i) {
+    if (p.wants(i)) p.refuse("only the initial value of a sum or a product has one");
+  }
   if (!is_selection(combine)) {
     p.refuse("%" + combine.name() + " is neither a sum, a product nor a choice among the elements");
   }

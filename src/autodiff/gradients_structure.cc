@@ -14,8 +14,6 @@ void gradient_identity(Pullback& p) {
   for (size_t leaf = 0; leaf < p.cotangents().size(); ++leaf) p.give_leaf(0, leaf, p.cotangent(leaf));
 }
 
-void gradient_add_dependency(Pullback& p) { gradient_identity(p); }
-
 void gradient_tuple(Pullback& p) {
   size_t next = 0;
   for (size_t i = 0; i < p.operand_count(); ++i) {

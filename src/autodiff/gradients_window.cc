@@ -4,6 +4,7 @@
 #include "autodiff/gradients.h"
 #include "autodiff/permutation.h"
 #include "autodiff/selection.h"
+#include "autodiff/sum.h"
 #include "autodiff/windows.h"
 #include "ops/build.h"
 #include "ops/constants.h"
@@ -14,6 +15,7 @@ namespace {
 
 // Every element gets the cotangents of all windows that it was in: the sum over a window that slides over them.
 void gradient_of_sums(Pullback& p) {
+  p.give(1, [&] { return total(p.cotangent()); });
   p.give(0, [&] {
     const Value x = p.operand(0);
     if (x.shape().element_count() == 0 || p.result().shape().element_count() == 0) return full_like(x, 0);
@@ -24,6 +26,47 @@ void gradient_of_sums(Pullback& p) {
     }
     return reduce_window(p.cotangent(), window, Reducer::add);
   });
+}
+
+// For each position along dimension d the elements that are in the window there, along a new last dimension; 1 where
+// the window lies on none.
+Value opened(Value x, size_t d, const WindowDim& dim, int64_t outputs) {
+  Padding padding;
+  padding.dims.resize(x.rank());
+  padding.dims[d] = {dim.pad_low, dim.pad_high, dim.base_dilation - 1};
+  const Value padded = pad(x, 1, padding);
+  const Shape places(padded.dim(d) <= INT32_MAX ? DType::s32 : DType::s64, {outputs, dim.size});
+  const auto along = [&](int64_t k, int64_t step) { return multiply(iota(x.computation(), places, k), step); };
+  const auto last = static_cast<int64_t>(x.rank());
+  const auto place = static_cast<int64_t>(d);
+  GatherAttrs attrs;
+  attrs.offset_dims = others({place, last}, x.rank() + 1);
+  attrs.collapsed_slice_dims = {place};
+  attrs.start_index_map = {place};
+  attrs.index_vector_dim = 2;
+  attrs.slice_sizes = padded.dims();
+  attrs.slice_sizes[d] = 1;
+  return gather(padded, add(along(0, dim.stride), along(1, dim.window_dilation)), attrs);
+}
+
+// The gradient of a reduction over the elements of each window.
+void gradient_of_products(Pullback& p) {
+  const size_t first = p.walk().computation().size();
+  const Window& window = p.attrs<WindowAttrs>().window;
+  Value elements = p.operand(0);
+  const size_t rank = elements.rank();
+  if (elements.shape().element_count() == 0 || p.result().shape().element_count() == 0) {
+    p.give(0, full_like(elements, 0));
+    return p.give(1, total(p.cotangent()));
+  }
+  for (size_t d = 0; d < rank; ++d) {
+    const bool is_one = window.dims[d] == WindowDim{} && elements.dim(d) == p.result().dim(d);
+    if (!is_one) elements = opened(elements, d, window.dims[d], p.result().dim(d));
+  }
+  Dims taps;
+  for (size_t d = rank; d < elements.rank(); ++d) taps.push_back(static_cast<int64_t>(d));
+  const Value products = reduce({elements, p.operand(1)}, taps, *p.instruction().callees()[0]);
+  p.walk().run_through(first, products, p.cotangents());
 }
 
 // Whether nothing in a window can be worse than what it starts from.
@@ -68,12 +111,14 @@ Computation& chosen_pair(Pullback& p, Direction direction) {
 void gradient_reduce_window(Pullback& p) {
   const Computation& combine = *p.instruction().callees()[0];
   const size_t count = p.operand_count() / 2;
+  const Reducer reducer = count == 1 ? reducer_of(combine) : Reducer::none;
+  if (reducer == Reducer::add) return gradient_of_sums(p);
+  if (reducer == Reducer::mul) return gradient_of_products(p);
   for (size_t i = count; i < p.operand_count(); ++i) {
-    if (p.wants(i)) p.refuse("the initial value of windows, which pads them too, has none");
+    if (p.wants(i)) p.refuse("only the initial value of a sum or a product has one");
   }
-  if (count == 1 && reducer_of(combine) == Reducer::add) return gradient_of_sums(p);
   const std::optional<Direction> direction = order_of(combine);
-  if (!direction) p.refuse("%" + combine.name() + " is neither a sum nor a choice by size");
+  if (!direction) p.refuse("%" + combine.name() + " is neither a sum, a product nor a choice by size");
   gradient_of_choices(p, *direction);
 }
 
@@ -91,7 +136,7 @@ void gradient_select_and_scatter(Pullback& p) {
     const Window& window = p.attrs<WindowAttrs>().window;
     return get_tuple_element(reduce_window(pairs, window, chosen_pair(p, *direction)), 1);
   });
-  p.give(2, [&] { return reduce(p.cotangent(), all_dims(p.result().rank()), Reducer::add); });
+  p.give(2, [&] { return total(p.cotangent()); });
 }
 
 }  // namespace gshard

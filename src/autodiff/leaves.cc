@@ -6,11 +6,16 @@ namespace gshard {
 
 size_t leaf_count(const Shape& shape) { return static_cast<size_t>(shape.leaf_count()); }
 
+LeafPlace place_of(const Shape& tuple, size_t leaf) {
+  size_t i = 0;
+  for (; leaf >= leaf_count(tuple.element(i)); ++i) leaf -= leaf_count(tuple.element(i));
+  return {i, leaf};
+}
+
 const Shape& leaf_shape(const Shape& shape, size_t leaf) {
   if (!shape.is_tuple()) return shape;
-  size_t i = 0;
-  for (; leaf >= leaf_count(shape.element(i)); ++i) leaf -= leaf_count(shape.element(i));
-  return leaf_shape(shape.element(i), leaf);
+  const LeafPlace place = place_of(shape, leaf);
+  return leaf_shape(shape.element(place.element), place.leaf);
 }
 
 size_t first_leaf(const Shape& tuple, size_t i) {
@@ -21,10 +26,11 @@ size_t first_leaf(const Shape& tuple, size_t i) {
 
 Value leaf_of(Value x, size_t leaf) {
   if (!x.shape().is_tuple()) return x;
-  size_t i = 0;
-  for (; leaf >= leaf_count(x.shape().element(i)); ++i) leaf -= leaf_count(x.shape().element(i));
+  const LeafPlace place = place_of(x.shape(), leaf);
   const bool is_put_together = x->op() == Op::tuple;
-  return leaf_of(is_put_together ? Value(x->operand(i)) : get_tuple_element(x, static_cast<int64_t>(i)), leaf);
+  const Value element =
+      is_put_together ? Value(x->operand(place.element)) : get_tuple_element(x, static_cast<int64_t>(place.element));
+  return leaf_of(element, place.leaf);
 }
 
 Value pack(Computation& in, const Shape& shape, std::span<const Value> leaves) {

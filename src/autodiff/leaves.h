@@ -12,6 +12,12 @@ namespace gshard {
 
 size_t leaf_count(const Shape& shape);
 const Shape& leaf_shape(const Shape& shape, size_t leaf);
+// In which element of a tuple a leaf is, and its number there.
+struct LeafPlace {
+  size_t element;
+  size_t leaf;
+};
+LeafPlace place_of(const Shape& tuple, size_t leaf);
 // The number of the first leaf in element i of a tuple.
 size_t first_leaf(const Shape& tuple, size_t i);
 

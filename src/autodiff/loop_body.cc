@@ -25,9 +25,8 @@ std::optional<size_t> state_leaf(const Instruction& x, const Instruction& state)
 const Instruction* put_as(const Instruction& x, size_t leaf) {
   if (!x.shape().is_tuple()) return &x;
   if (x.op() != Op::tuple) return nullptr;
-  size_t i = 0;
-  for (; leaf >= leaf_count(x.operand(i)->shape()); ++i) leaf -= leaf_count(x.operand(i)->shape());
-  return put_as(*x.operand(i), leaf);
+  const LeafPlace place = place_of(x.shape(), leaf);
+  return put_as(*x.operand(place.element), place.leaf);
 }
 
 // Whether making it again is cheaper than to keep it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard {
@@ -28,10 +29,8 @@ Dims others(const Dims& dims, size_t rank) {
   return rest;
 }
 
-Dims all_dims(size_t rank) { return others({}, rank); }
-
 Value transposed(Value x, const Dims& dimensions) {
-  return dimensions == all_dims(x.rank()) ? x : transpose(x, dimensions);
+  return dimensions == counting(0, x.rank()) ? x : transpose(x, dimensions);
 }
 
 }  // namespace gshard

@@ -11,8 +11,6 @@ Dims inverse(const Dims& permutation);
 Dims ranks_of(const Dims& dims);
 // others({2,0}, 4) == {1,3}.
 Dims others(const Dims& dims, size_t rank);
-// {0, 1, ..., rank - 1}.
-Dims all_dims(size_t rank);
 
 // transpose(x, dimensions), x itself where they are in order.
 Value transposed(Value x, const Dims& dimensions);

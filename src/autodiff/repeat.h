@@ -1,4 +1,6 @@
 // Computing something a second time, for the backward pass.
+//
+//   layer { ... noise = f32[4] rng(low, high), distribution=rng_uniform ... }      check_repeatable(p, layer) throws
 #pragma once
 
 #include "autodiff/pullback.h"

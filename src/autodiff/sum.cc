@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ir/dims.h"
 #include "ops/build.h"
 
 namespace gshard {
@@ -24,17 +25,17 @@ Value add_slice(Value x, Value slice_of_zeros) {
 }  // namespace
 
 Value sum(std::span<const Value> cotangents) {
-  Value total;
-  const auto include = [&](Value more, auto&& added) {
-    total = total.instruction() == nullptr ? more : added(total, more);
-  };
+  Value all;
+  const auto include = [&](Value more, auto&& added) { all = all.instruction() == nullptr ? more : added(all, more); };
   for (const Value& x : cotangents) {
     if (!is_slice_of_zeros(x)) include(x, [](Value a, Value b) { return add(a, b); });
   }
   for (const Value& x : cotangents) {
     if (is_slice_of_zeros(x)) include(x, add_slice);
   }
-  return total;
+  return all;
 }
+
+Value total(Value x) { return reduce(x, counting(0, x.rank()), Reducer::add); }
 
 }  // namespace gshard

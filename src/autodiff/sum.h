@@ -1,4 +1,4 @@
-// Adding up the cotangents that the users of a value gave it.
+// Adding up: the cotangents that the users of a value gave it, and the elements of one.
 #pragma once
 
 #include <span>
@@ -14,5 +14,8 @@ namespace gshard {
 //
 // A loop that adds to the gradient of the weights of one layer in each round then touches no more than that layer's.
 Value sum(std::span<const Value> cotangents);
+
+// The sum of all elements, a scalar.
+Value total(Value x);
 
 }  // namespace gshard

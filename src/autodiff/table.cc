@@ -32,7 +32,7 @@ constexpr std::array kRows = {
                      p.give(0, p.cotangent());
                      p.give(1, p.cotangent());
                    }),
-    differentiable(Op::add_dependency, gradient_add_dependency),
+    differentiable(Op::add_dependency, gradient_identity),
     flat(Op::after_all),
     differentiable(Op::all_gather, gradient_all_gather),
     without(Op::all_gather_done, kAsynchronous),
@@ -136,7 +136,7 @@ constexpr std::array kRows = {
     flat(Op::round_nearest_even),
     unary(Op::rsqrt, [](Value ct, Value x, Value y) { return multiply(multiply(ct, -0.5), divide(y, x)); }),
     without(Op::scaled_dot, "its factors are rounded to few bits"),
-    without(Op::scan, "a while loop over its steps has one"),
+    differentiable(Op::scan, gradient_scan),
     differentiable(Op::scatter, gradient_scatter),
     differentiable(Op::select, gradient_select),
     differentiable(Op::select_and_scatter, gradient_select_and_scatter),

@@ -9,6 +9,7 @@
 #include "autodiff/table.h"
 
 namespace gshard {
+
 Walk::Walk(Computation& computation)
     : computation_(computation), activity_(computation), is_program_(computation.size(), true) {}
 
@@ -36,6 +37,16 @@ void Walk::run(size_t first, size_t last) {
     Instruction& x = *computation_.at(i - 1);
     if (i - 1 < given_.size() && !given_[i - 1].empty()) visit(x);
   }
+}
+
+void Walk::run_through(size_t first, Value result, const std::vector<Value>& cotangents) {
+  const size_t last = computation_.size();
+  follow(first, last);
+  for (size_t leaf = 0; leaf < cotangents.size(); ++leaf) {
+    if (cotangents[leaf].instruction() == nullptr || !is_active(*result.instruction(), leaf)) continue;
+    give(*result.instruction(), leaf, cotangents[leaf]);
+  }
+  run(first, last);
 }
 
 void Walk::visit(Instruction& x) {

@@ -36,6 +36,9 @@ class Walk {
   Value cotangent(const Instruction& x, size_t leaf);
   // Visits the instructions with these numbers, from the last to the first, that have a cotangent.
   void run(size_t first, size_t last);
+  // Goes through what was appended from `first` on, whose result is another way to compute something: `cotangents` are
+  // those of the leaves of `result`, of nothing where they are zero.
+  void run_through(size_t first, Value result, const std::vector<Value>& cotangents);
 
   // Puts a value, made at the end of the computation, into the place of an instruction before it. Afterwards the
   // computation is not in order until finish().

@@ -1,4 +1,7 @@
 // Windows on the way back.
+//
+//   {size=3 stride=2 pad=1_1} has 4 positions over 8 elements:
+//   transposed(dim, 8, 4) is {size=3 pad=1_2 lhs_dilate=2 rhs_reversal=1}, which has 8 positions over 4
 #pragma once
 
 #include "ir/attributes.h"

@@ -70,7 +70,6 @@ Tensor token_input(Model& model, const char* name, int64_t rows, int64_t length)
 // Choices of experts that were made and that found a place, over all layers: what a limit to experts' capacity costs.
 std::vector<NamedTensor> counts_of_choices(const Model& model) {
   Tensor kept, sent;
-  const auto plus = [](Tensor a, Tensor b) { return a.instruction() == nullptr ? b : a + b; };
   Tensor layer_kept;
   for (const NamedTensor& metric : model.metrics()) {
     if (metric.name.ends_with("/tokens_per_expert")) layer_kept = sum(metric.value);

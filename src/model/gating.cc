@@ -13,9 +13,6 @@ namespace {
 
 bool is_set(Tensor x) { return x.instruction() != nullptr; }
 
-// a + b, where a may be of nothing.
-Tensor plus(Tensor a, Tensor b) { return is_set(a) ? a + b : b; }
-
 Tensor last(Tensor x) { return expand_dims(x, -1); }
 
 // Choices while they are made. Masks [G,S,E] are of the exact type: 1 at the expert, 0 where there is no token.
@@ -159,7 +156,7 @@ class Router {
     const Tensor normalizer = logsumexp(logits_, -1);
     const Tensor entropy = normalizer - sum(gates_ * logits_, {-1});
     scope_.add_metric("tokens_per_expert", per_expert);
-    scope_.add_metric("dropped", 1 - sum(per_expert) / maximum(sent, 1));
+    scope_.add_metric("dropped", (sent - sum(per_expert)) / maximum(sent, 1));
     scope_.add_metric("entropy", mean_of_tokens(entropy));
     scope_.add_metric("balance", balance);
     if (options_.balance_weight != 0) scope_.add_loss("balance", balance * options_.balance_weight);
@@ -184,7 +181,12 @@ void check(Tensor logits, Tensor is_token, const GatingOptions& options, const H
   if (options.choices < 1 || options.choices > options.experts) {
     throw error_here(fmt::format("gating: {} choices among {} experts", options.choices, options.experts), here);
   }
-  if (is_token.instruction() == nullptr) return;
+  if (options.capacity < 0 || !(options.capacity_factor > 0) || !(options.evaluation_factor > 0)) {
+    throw error_here(fmt::format("gating: a capacity of {}, factors of {} and {} in evaluation; must be positive",
+                                 options.capacity, options.capacity_factor, options.evaluation_factor),
+                     here);
+  }
+  if (!is_set(is_token)) return;
   if (is_token.shape() == Shape(DType::pred, {logits.dim(0), logits.dim(1)})) return;
   throw error_here(fmt::format("gating: what is a token is {} for logits {}", is_token.shape(), logits.shape()), here);
 }

@@ -20,6 +20,7 @@ double normal(double deviation, uint64_t key, uint64_t place) {
   return deviation * radius * std::cos(2 * M_PI * unit_interval(random_bits(key, 2 * place + 1)));
 }
 
+// Rounded to f32 in all types, so that a model begins alike in all of them.
 template <class T>
 void fill(Literal& literal, const Initializer& initializer, uint64_t key) {
   const auto draw = initializer.kind == Initializer::Kind::normal ? normal : uniform;

@@ -79,6 +79,8 @@ MeshLayout MeshLayout::nothing_whole(int64_t data, int64_t model, int64_t parts)
     throw Error::usage(
         fmt::format("layout: {} x {} devices are too few to hold 1/{} of each embedding", data, model, parts));
   }
+  // What is multiplied with the vocabulary is cut by it too: the product gathers it where it needs it, and the sum of
+  // its gradient over the vocabulary is scattered at once.
   auto cuts = all_along("rows+vocab+vector", {"batch", "group", "expert"});
   cuts.merge(all_along("model", {"heads", "ff"}));
   cuts.merge(std::map<std::string, std::string>{{"vocab", "model"},
@@ -86,7 +88,7 @@ MeshLayout MeshLayout::nothing_whole(int64_t data, int64_t model, int64_t parts)
                                                 {"batch.table", "rows"},
                                                 {"vocab.logits", "vocab+model"},
                                                 {"model.logits", "vector"},
-                                                {"batch.logits", "rows"},
+                                                {"batch.logits", "rows+vocab"},
                                                 {"batch.vocab", "rows+vector"}});
   return {Mesh({{"rows", cut->rows}, {"vocab", cut->vocab}, {"vector", cut->vector}, {"model", model}}),
           std::move(cuts)};

@@ -1,8 +1,7 @@
 // How a model lies on a mesh of devices: which axes cut which of its dimensions.
 //
 //   const MeshLayout layout(Mesh({{"data", 4}, {"model", 2}}),
-//                       {{"batch", "data"}, {"group", "data"}, {"expert", "data"}, {"heads", "model"}, {"ff",
-//                       "model"}});
+//                           {{"batch", "data"}, {"expert", "data"}, {"heads", "model"}, {"ff", "model"}});
 //   layout.axes_of({"expert", "", "ff"})      // {"data", "", "model"}: what mesh_split() takes
 //
 // Layers name the dimensions of their tensors and know no devices; a layout says what the names mean. Those that the

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "ops/infer.h"
 
@@ -18,6 +20,19 @@ std::string instruction_name(std::string path) {
 void check_axes(const Axes& axes, Tensor x, const Here& here) {
   if (axes.size() <= x.rank()) return;
   throw error_here(fmt::format("annotation: {} names for the dimensions of {}", axes.size(), x.shape()), here);
+}
+
+// Callers take results by their names, and those of weights and state are their next values.
+void check_names(const std::vector<NamedTensor>& results, const std::vector<Parameter>& parameters, const Here& here) {
+  std::set<std::string_view> taken;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.role != Role::input) taken.insert(parameter.name);
+  }
+  for (const NamedTensor& result : results) {
+    if (taken.insert(result.name).second) continue;
+    throw error_here(fmt::format("finish: '{}' is the name of another result, of a weight or of state", result.name),
+                     here);
+  }
 }
 
 // Per dimension the axes that cut it.
@@ -104,6 +119,7 @@ std::vector<Parameter> Model::weights() const {
 }
 
 ModelProgram Model::finish(const std::vector<NamedTensor>& results, Here here) && {
+  check_names(results, parameters_, here);
   ModelProgram program;
   std::vector<Value> elements;
   ModuleHeader& header = module_->mutable_header();

@@ -130,7 +130,8 @@ class Model {
   const std::vector<NamedTensor>& metrics() const { return metrics_; }
   const std::vector<NamedTensor>& losses() const { return losses_; }
 
-  // The program, whose results are the next values of weights and state (if there are updates), and then these.
+  // The program, whose results are the next values of weights and state (if there are updates), and then these. Throws
+  // Error(program) where a result has the name of another, of a weight or of state, and where there is none at all.
   ModelProgram finish(const std::vector<NamedTensor>& results, Here here = Here::current()) &&;
 
  private:
@@ -183,14 +184,16 @@ class Scope {
   // f32 (f64 with doubles) in [0, 1), multiples of 2^-24: from the step's seed, this scope's name, how often it was
   // asked, and the element's place.
   Tensor uniform(const Dims& sizes, Here here = Here::current()) const;
-  // Elements are 0 with this probability, and the others greater for it; as they are in evaluation.
+  // Elements are 0 with this probability, in [0, 1), and the others greater for it; as they are in evaluation.
   Tensor dropout(Tensor x, double rate, Here here = Here::current()) const;
 
   // What `body` makes, of which nothing is kept for the backward pass: it is computed again there. The parameters,
   // metrics and losses that it declares are the model's as ever; other values that it makes end with it.
   Tensor recomputed(const std::function<Tensor()>& body, Here here = Here::current()) const;
 
+  // A result of the program, under this scope's path, that nothing is computed from: a number or a few to be reported.
   void add_metric(std::string_view name, Tensor value) const;
+  // A term of the model's loss besides that of its labels; sequence_loss() adds them all.
   void add_loss(std::string_view name, Tensor scalar) const;
 
  private:

@@ -66,8 +66,7 @@ Tensor combine_by_gather(const Scope& scope, const Routing& routing, Tensor expe
   for (const Choice& choice : routing.choices) {
     // Rows that no slot has are another's, with a weight of 0.
     const Tensor own = scope.exact(rows_at(rows, row_of(choice, routing)));
-    const Tensor weighted = own * expand_dims(choice.weight, -1);
-    total = total.instruction() == nullptr ? weighted : total + weighted;
+    total = plus(total, own * expand_dims(choice.weight, -1));
   }
   return scope.activation(total);
 }

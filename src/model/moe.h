@@ -41,7 +41,8 @@ struct MoeOptions {
 };
 
 // x [B,L,M] -> [B,L,M], 0 for tokens that no expert took. `is_token` is pred [B,L], or of nothing. Parameters: gate
-// [M,E], wi [E,M,H], wo [E,H,M]. Metrics and losses are those of route().
+// [M,E], wi [E,M,H], wo [E,H,M]. Metrics and losses are those of route(). Throws Error(program) where the tokens are no
+// multiple of the groups, or the groups of the parts that they are cut into.
 Tensor moe(const Scope& scope, Tensor x, Tensor is_token, const MoeOptions& options, Here here = Here::current());
 
 }  // namespace gshard

@@ -52,8 +52,7 @@ class Slots {
   Tensor applied_;  // pred scalar; of nothing where every step is
 };
 
-// ---- rules: what is added to the weight
-// -------------------------------------------------------------------------------
+// ---- rules: what is added to the weight -----------------------------------------------------------------------------
 
 Tensor change_by(const Sgd& rule, const Step& step, Slots& slots) {
   if (rule.momentum == 0) return -(step.gradient * step.rate);
@@ -147,10 +146,7 @@ Tensor change_by(const Adafactor& rule, const Step& step, Slots& slots) {
 // Of all gradients together.
 Tensor norm_of(const std::vector<Tensor>& gradients) {
   Tensor squares;
-  for (const Tensor& gradient : gradients) {
-    const Tensor own = sum(gradient * gradient);
-    squares = squares.instruction() == nullptr ? own : squares + own;
-  }
+  for (const Tensor& gradient : gradients) squares = plus(squares, sum(gradient * gradient));
   return sqrt(squares);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/dims.h"
 #include "ops/infer.h"
 
 namespace gshard {
@@ -46,12 +47,6 @@ Dims places_of(const Dims& dims, Tensor x, std::string_view what, const Here& he
   for (const int64_t dim : dims) places.push_back(place_of(dim, x.rank(), what, here));
   std::sort(places.begin(), places.end());
   return places;
-}
-
-Dims all_dims(Tensor x) {
-  Dims dims;
-  for (size_t d = 0; d < x.rank(); ++d) dims.push_back(static_cast<int64_t>(d));
-  return dims;
 }
 
 int64_t elements_along(Tensor x, const Dims& places) {
@@ -112,6 +107,10 @@ GSHARD_OPERATOR(&, and_)
 GSHARD_OPERATOR(|, or_)
 #undef GSHARD_OPERATOR
 
+Tensor plus(Tensor a, Tensor b, Here here) {
+  return a.instruction() == nullptr ? b : OperandHere(a, here) + OperandHere(b, here);
+}
+
 #define GSHARD_COMPARISON(name, direction)                                           \
   Tensor name(OperandHere a, OperandHere b) {                                        \
     const auto [x, y] = meet(a, b, #name);                                           \
@@ -155,8 +154,8 @@ Tensor mean(Tensor x, const Dims& dims, Keep keep, Here here) {
   return divide(sum(x, dims, keep, here), count, here);
 }
 
-Tensor sum(Tensor x, Here here) { return sum(x, all_dims(x), Keep::none, here); }
-Tensor mean(Tensor x, Here here) { return mean(x, all_dims(x), Keep::none, here); }
+Tensor sum(Tensor x, Here here) { return sum(x, counting(0, x.rank()), Keep::none, here); }
+Tensor mean(Tensor x, Here here) { return mean(x, counting(0, x.rank()), Keep::none, here); }
 
 Tensor argmax(Tensor x, int64_t dim, Here here) {
   const int64_t place = place_of(dim, x.rank(), "argmax", here);

@@ -39,6 +39,9 @@ Tensor operator*(OperandHere a, OperandHere b);
 Tensor operator/(OperandHere a, OperandHere b);
 Tensor operator-(OperandHere x);
 
+// a + b, or b where a is of nothing: how terms are added up that begin with none.
+Tensor plus(Tensor a, Tensor b, Here here = Here::current());
+
 // Of pred. Whether two are equal is equal(a, b): == is left to those who compare handles.
 Tensor operator<(OperandHere a, OperandHere b);
 Tensor operator<=(OperandHere a, OperandHere b);

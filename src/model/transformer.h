@@ -31,7 +31,7 @@ struct TransformerOptions {
   // size `moe.hidden`: with `choices` times that of the experts, the dense twin of equal arithmetic.
   int64_t moe_every = 2;
   PositionEncoding positions = PositionEncoding::sinusoidal;
-  int64_t longest = 512;  // sequence, for learned positions
+  int64_t longest = 512;  // row of tokens, for learned positions
   Embeddings embeddings = Embeddings::separate;
   double dropout = 0;  // of embeddings and of what each layer adds
   // Keeps of each layer what enters it, and computes the rest again for the backward pass.
@@ -46,6 +46,7 @@ struct Encoded {
   Tensor embedding = {};  // the encoder's, which a decoder with shared embeddings uses
 };
 
+// tokens [B,L], `places` of the same sizes. They throw Error(program) where these differ.
 Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const TransformerOptions& options,
                Here here = Here::current());
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,

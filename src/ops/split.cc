@@ -72,10 +72,33 @@ Sharding on_mesh(size_t rank, const Mesh& mesh, const std::vector<std::string>& 
   return sharding;
 }
 
-HloSharding manual_everywhere() {
-  HloSharding sharding;
-  sharding.kind = HloSharding::Kind::manual;
-  return sharding;
+DigitSet digits_of(const ManualRegion& region, const Here& here) {
+  if (region.axes.empty()) return region.mesh.all_digits();
+  Digits digits;
+  for (const std::string& axis : region.axes) append_axis(axis, region.mesh, digits, here);
+  return set_of(digits);
+}
+
+// How a value lies outside of a region and inside, and what the devices along its axes hold of it.
+struct Edge {
+  Sharding outside;
+  Sharding inside;
+  Dims part;
+};
+
+Edge edge_of(const Dims& sizes, const ManualRegion& region, const std::vector<std::string>& dims, const Here& here) {
+  const Sharding outside = on_mesh(sizes.size(), region.mesh, dims, here);
+  const DigitSet manual = digits_of(region, here);
+  Edge edge{outside, Sharding::replicated(sizes.size()), {}};
+  Sharding cut = edge.inside;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    for (const Digit digit : outside.dims[d]) {
+      ((manual & digit_bit(digit)) != 0 ? cut : edge.inside).dims[d].push_back(digit);
+    }
+  }
+  edge.inside.manual = manual;
+  edge.part = shard_sizes(sizes, cut, region.mesh);
+  return edge;
 }
 
 }  // namespace
@@ -127,25 +150,24 @@ Value mesh_split(Value x, const Mesh& mesh, const std::vector<std::string>& dims
   return annotated(x, to_hlo(sharding, mesh), here);
 }
 
-Value auto_to_manual(Value x, const Mesh& mesh, const std::vector<std::string>& dims, Here here) {
-  const Sharding sharding = on_mesh(x.rank(), mesh, dims, here);
-  set_devices(x, mesh.device_count(), here);
-  const Value outside = call(kSharding, x, x.shape(), to_hlo(sharding, mesh), here);
-  const Shape part = x.shape().with_dims(shard_sizes(x.dims(), sharding, mesh));
-  return call(kToManual, outside, part, manual_everywhere(), here);
+Value auto_to_manual(Value x, const ManualRegion& region, const std::vector<std::string>& dims, Here here) {
+  const Edge edge = edge_of(x.dims(), region, dims, here);
+  set_devices(x, region.mesh.device_count(), here);
+  const Value outside = call(kSharding, x, x.shape(), to_hlo(edge.outside, region.mesh), here);
+  return call(kToManual, outside, x.shape().with_dims(edge.part), to_hlo(edge.inside, region.mesh), here);
 }
 
-Value manual_to_auto(Value x, const Shape& whole, const Mesh& mesh, const std::vector<std::string>& dims, Here here) {
-  const Sharding sharding = on_mesh(whole.rank(), mesh, dims, here);
-  const Dims part = shard_sizes(whole.dims(), sharding, mesh);
-  if (part != x.dims()) {
-    throw error_here("manual_to_auto: the parts of " + whole.to_string() + " are " + whole.with_dims(part).to_string() +
-                         ", not " + x.shape().to_string(),
+Value manual_to_auto(Value x, const Shape& whole, const ManualRegion& region, const std::vector<std::string>& dims,
+                     Here here) {
+  const Edge edge = edge_of(whole.dims(), region, dims, here);
+  if (edge.part != x.dims()) {
+    throw error_here("manual_to_auto: the parts of " + whole.to_string() + " are " +
+                         whole.with_dims(edge.part).to_string() + ", not " + x.shape().to_string(),
                      here);
   }
-  set_devices(x, mesh.device_count(), here);
-  const Value inside = call(kSharding, x, x.shape(), manual_everywhere(), here);
-  return call(kToAutomatic, inside, whole, to_hlo(sharding, mesh), here);
+  set_devices(x, region.mesh.device_count(), here);
+  const Value inside = call(kSharding, x, x.shape(), to_hlo(edge.inside, region.mesh), here);
+  return call(kToAutomatic, inside, whole, to_hlo(edge.outside, region.mesh), here);
 }
 
 }  // namespace gshard

@@ -32,11 +32,26 @@ Value shard(Value x, const TileAssignment& assignment, Here here = Here::current
 // Per dimension the axes of a mesh that cut it: "" for none, "data+model" for two, major first.
 Value mesh_split(Value x, const Mesh& mesh, const std::vector<std::string>& dims, Here here = Here::current());
 
-// Into a manual region: each device's part of x, as mesh_split() would lay it, as a value of its own. Between this and
-// manual_to_auto() the program is the one of a device, collectives included.
-Value auto_to_manual(Value x, const Mesh& mesh, const std::vector<std::string>& dims, Here here = Here::current());
+// Where each device has its own program: along all axes of a mesh, or along those that are named alone. Then the
+// partitioner goes on cutting along the others inside of the region.
+//
+//   const ManualRegion region(mesh, {"expert"});
+//   Value mine = auto_to_manual(x, region, {"expert", "", "model"});     // a part of dimension 0, all of the others
+struct ManualRegion {
+  ManualRegion(const Mesh& mesh) : mesh(mesh) {}
+  ManualRegion(const Mesh& mesh, std::vector<std::string> axes) : mesh(mesh), axes(std::move(axes)) {}
+
+  const Mesh& mesh;               // outlives the region
+  std::vector<std::string> axes;  // none: all
+};
+
+// Into a manual region: each device's part of x, as mesh_split() would lay it, as a value of its own. Of a region along
+// some axes these alone cut it, and along the others it stays laid out like that. Between this and manual_to_auto() the
+// program is the one of a device, collectives included.
+Value auto_to_manual(Value x, const ManualRegion& region, const std::vector<std::string>& dims,
+                     Here here = Here::current());
 // Out of it: the whole of type `whole` whose parts the devices hold.
-Value manual_to_auto(Value x, const Shape& whole, const Mesh& mesh, const std::vector<std::string>& dims,
+Value manual_to_auto(Value x, const Shape& whole, const ManualRegion& region, const std::vector<std::string>& dims,
                      Here here = Here::current());
 
 }  // namespace gshard

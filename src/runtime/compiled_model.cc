@@ -16,6 +16,30 @@ Error unknown(const std::string& name, const ModelProgram& program) {
   return Error::program(fmt::format("model {}: it has no '{}'", program.module->name(), name));
 }
 
+void check_shape(const Parameter& wanted, const Literal& value, const ModelProgram& program) {
+  if (value.shape() == wanted.shape) return;
+  throw Error::program(
+      fmt::format("model {}: '{}' is {}, given {}", program.module->name(), wanted.name, wanted.shape, value.shape()));
+}
+
+// Calls take(name, value) for each array, of those that the archive must have; others are passed over.
+template <class Take>
+void read_arrays(const std::string& path, const std::vector<ArrayEntry>& entries, const Take& take) {
+  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
+  for (const auto& [name, shape] : entries) {
+    if (!archive->names().contains(name)) {
+      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
+    }
+  }
+  for (const auto& [name, shape] : entries) {
+    try {
+      take(name, archive->read(name, shape));
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
+    }
+  }
+}
+
 }  // namespace
 
 CompiledModel::CompiledModel(ModelProgram program, const PartitionOptions& options) : program_(std::move(program)) {
@@ -42,10 +66,8 @@ size_t CompiledModel::find(const std::string& name) const {
 }
 
 DeviceArray CompiledModel::put(size_t parameter, const Literal& value) const {
-  const Parameter& wanted = program_.parameters[parameter];
-  if (value.shape() == wanted.shape) return executable_->put(parameter, value);
-  throw Error::program(
-      fmt::format("model {}: '{}' is {}, given {}", program_.module->name(), wanted.name, wanted.shape, value.shape()));
+  check_shape(program_.parameters[parameter], value, program_);
+  return executable_->put(parameter, value);
 }
 
 void CompiledModel::initialize(uint64_t seed) {
@@ -92,49 +114,41 @@ void CompiledModel::forget(Role role) {
   }
 }
 
-std::vector<ArrayEntry> CompiledModel::kept() const {
+std::vector<ArrayEntry> CompiledModel::entries_of(std::initializer_list<Role> roles) const {
   std::vector<ArrayEntry> entries;
   for (const Parameter& parameter : program_.parameters) {
-    if (parameter.role != Role::input) entries.push_back({parameter.name, parameter.shape});
+    if (std::ranges::find(roles, parameter.role) != roles.end()) entries.push_back({parameter.name, parameter.shape});
   }
   return entries;
 }
 
 void CompiledModel::save(const std::string& path) const {
-  const std::vector<ArrayEntry> entries = kept();
+  const std::vector<ArrayEntry> entries = entries_of({Role::weight, Role::state});
   ArrayWriter(path).write(entries, [&](size_t i) { return value(entries[i].name); });
 }
 
-void CompiledModel::load(const std::string& path) { load(path, kept()); }
-
-void CompiledModel::load_weights(const std::string& path) {
-  std::vector<ArrayEntry> entries;
-  for (const Parameter& parameter : program_.parameters) {
-    if (parameter.role == Role::weight) entries.push_back({parameter.name, parameter.shape});
-  }
-  load(path, entries);
+void CompiledModel::load(const std::string& path) {
+  read_arrays(path, entries_of({Role::weight, Role::state}),
+              [&](const std::string& name, const Literal& value) { set_value(name, value); });
 }
 
-void CompiledModel::load(const std::string& path, const std::vector<ArrayEntry>& entries) {
-  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
-  for (const auto& [name, shape] : entries) {
-    if (!archive->names().contains(name)) {
-      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
-    }
-  }
-  for (const auto& [name, shape] : entries) {
-    try {
-      set_value(name, archive->read(name, shape));
-    } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
-    }
-  }
+void CompiledModel::load_weights(const std::string& path) {
+  read_arrays(path, entries_of({Role::weight}),
+              [&](const std::string& name, const Literal& value) { set_value(name, value); });
+}
+
+NamedArrays CompiledModel::read_inputs(const std::string& path) const {
+  NamedArrays inputs;
+  read_arrays(path, entries_of({Role::input}),
+              [&](const std::string& name, Literal value) { inputs.emplace(name, std::move(value)); });
+  return inputs;
 }
 
 void CompiledModel::check_inputs(const NamedArrays& inputs) const {
   for (const auto& [name, value] : inputs) {
     const auto found = std::ranges::find(program_.parameters, name, &Parameter::name);
     if (found == program_.parameters.end() || found->role != Role::input) throw unknown(name, program_);
+    check_shape(*found, value, program_);
   }
   for (size_t p = 0; p < program_.parameters.size(); ++p) {
     const Parameter& parameter = program_.parameters[p];
@@ -172,6 +186,13 @@ NamedArrays CompiledModel::run(const NamedArrays& inputs) {
     }
   }
   return named;
+}
+
+CompiledModel compile(const std::string& name, const ModelOptions& options,
+                      const std::function<std::vector<NamedTensor>(Model&)>& fn, Here here) {
+  Model model(name, options);
+  const std::vector<NamedTensor> results = fn(model);
+  return CompiledModel(std::move(model).finish(results, here));
 }
 
 }  // namespace gshard

@@ -12,6 +12,8 @@
 // it writes into the same memory.
 #pragma once
 
+#include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -57,15 +59,17 @@ class CompiledModel {
   // Weights alone: what a training saved is evaluated.
   void load_weights(const std::string& path);
 
+  // The inputs of a run, from an archive that has an array of each one's name.
+  NamedArrays read_inputs(const std::string& path) const;
+
   // One run with these inputs: the results that are no weights or state, whole. Throws Error(program) where an input is
-  // missing, unknown or of another shape. After an error on the way weights and state have no values.
+  // missing, unknown or of another shape; weights and state are as before then. After an error on the way they have no
+  // values.
   NamedArrays run(const NamedArrays& inputs);
 
  private:
   size_t find(const std::string& name) const;
-  // Weights and state.
-  std::vector<ArrayEntry> kept() const;
-  void load(const std::string& path, const std::vector<ArrayEntry>& entries);
+  std::vector<ArrayEntry> entries_of(std::initializer_list<Role> roles) const;
   DeviceArray put(size_t parameter, const Literal& value) const;
   std::vector<DeviceArray> take_arguments(const NamedArrays& inputs);
   void check_inputs(const NamedArrays& inputs) const;
@@ -79,5 +83,15 @@ class CompiledModel {
   std::map<size_t, size_t> updated_;
   std::vector<DeviceArray> values_;  // by parameter; of no shards before there are any
 };
+
+// What a model's function returns, on the devices of its layout: `fn` declares inputs and weights.
+//
+//   CompiledModel model = compile("mlp", {.layout = MeshLayout::tensor(2)}, [](Model& model) {
+//     const Tensor x = model.input("x", Shape(DType::f32, {8, 16}), {"batch"});
+//     return std::vector<NamedTensor>{{"y", relu(x)}};
+//   });
+//   Literal y = model.run(model.read_inputs("x.npz")).at("y");
+CompiledModel compile(const std::string& name, const ModelOptions& options,
+                      const std::function<std::vector<NamedTensor>(Model&)>& fn, Here here = Here::current());
 
 }  // namespace gshard

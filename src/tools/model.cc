@@ -57,8 +57,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// ---- partitioned
-// ------------------------------------------------------------------------------------------------------
+// ---- partitioned ----------------------------------------------------------------------------------------------------
 
 // Values of the whole program that are large and that devices hold too much of.
 std::string held_table(const Partitioned& program) {
@@ -96,7 +95,7 @@ std::string partitioned_text(const ModelProgram& program, Stopwatch& watch) {
   return text + collectives_table(*parts.module) + held_table(parts);
 }
 
-// -----------------------------------------------------------------------------------------------------------------------
+// ---------------------------------------------------------------------------------------------------------------------
 
 int list() {
   Table table({{"model"}, {"what it is"}, {"devices", Align::right}, {"tokens of a batch", Align::right}});

@@ -214,6 +214,32 @@ TEST(PartitionedGradient, OfWhatDevicesGatherAndScatter) {
       [](Computation&, Values p) { return multiply(einsum("ij,jk->ik", p[0], p[1]), 2); });
 }
 
+// Of a region along one axis the devices along the other hold parts of its values that the partitioner chose.
+TEST(PartitionedGradient, OfARegionAlongSomeAxes) {
+  const ManualRegion along_b(mesh(), {"b"});
+  expect_same_gradient(
+      {f32({4, 6}), f32({6, 3})},
+      [&](Computation&, Values p) {
+        const Value x = auto_to_manual(p[0], along_b, {"a", "b"});
+        const Value w = auto_to_manual(p[1], along_b, {"b", ""});
+        const Value y = all_reduce({einsum("ij,jk->ik", x, w)}, Reducer::add, over({{0, 1}, {2, 3}}));
+        return manual_to_auto(y, f32({4, 3}), along_b, {"a", ""});
+      },
+      [](Computation&, Values p) { return einsum("ij,jk->ik", p[0], p[1]); });
+}
+
+TEST(PartitionedGradient, OfWhatEntersARegionAlongSomeAxesWhole) {
+  const ManualRegion along_a(mesh(), {"a"});
+  expect_same_gradient(
+      {f32({4, 6}), f32({6, 4})},
+      [&](Computation&, Values p) {
+        const Value x = auto_to_manual(p[0], along_a, {"a", ""});
+        const Value w = auto_to_manual(p[1], along_a, {"", "b"});
+        return manual_to_auto(tanh(einsum("ij,jk->ik", x, w)), f32({4, 4}), along_a, {"a", "b"});
+      },
+      [](Computation&, Values p) { return tanh(einsum("ij,jk->ik", p[0], p[1])); });
+}
+
 TEST(PartitionedGradient, OfWhatDevicesExchange) {
   expect_same_gradient(
       {f32({8, 4})},

@@ -28,6 +28,12 @@ called { x = f64[] parameter(0); ROOT y = call(x), to_apply=scalar }
 curve { x = f64[] parameter(0); y = f64[] parameter(1); k = f64[] constant(3); z = multiply(x, y); w = sine(z); ROOT v = multiply(w, k) }
 affine { x = f64[4] parameter(0); y = f64[4] parameter(1); z = multiply(x, y); ROOT w = add(z, x) }
 second { x = f64[4] parameter(0); ROOT y = f64[4] parameter(1) }
+running {
+  x = f64[3] parameter(0); c = f64[3] parameter(1)
+  y = multiply(x, c); z = sine(y); n = add(c, y)
+  ROOT both = (f64[3], f64[3]) tuple(z, n)
+}
+folded { x = f64[] parameter(0); y = f64[] parameter(1); c = f64[] parameter(2); z = multiply(x, c); ROOT w = add(z, y) }
 nested { x = f64[4] parameter(0); y = call(x, x), to_apply=affine; ROOT z = (f64[4], f64[4]) tuple(y, x) }
 )";
 
@@ -210,6 +216,28 @@ constexpr GradientSample kSamples[] = {
     {"f64[2,3]",
      "k = f64[2,3] constant({{0, 1, 1}, {0, 0, 1}}); t = multiply(a, k); z = f64[] constant(1); "
      "reduce(t, z), dimensions={1}, to_apply=multiply"},
+    {"f64[3,4] f64[]", "reduce(a, b), dimensions={0}, to_apply=multiply"},
+    {"f64[6] f64[]", "reduce-window(a, b), window={size=3 stride=2 pad=1_1}, to_apply=add"},
+    {"f64[6]", "z = f64[] constant(1); reduce-window(a, z), window={size=3}, to_apply=multiply"},
+    {"f64[6] f64[]",
+     "k = f64[6] constant({1, 0, 0, 1, 1, 0}); t = multiply(a, k); reduce-window(t, b), window={size=2}, "
+     "to_apply=multiply"},
+    {"f64[5]", "z = f64[] constant(1); reduce-window(a, z), window={size=5 pad=4_0}, to_apply=multiply"},
+    {"f64[4,3,5] f64[]",
+     "reduce-window(a, b), window={size=2x1x3 stride=1x1x2 pad=1_0x0_0x-1_2 lhs_dilate=2x1x1 rhs_dilate=1x1x2}, "
+     "to_apply=multiply"},
+    {"f64[2,3] f64[]", "reduce-window(a, b), window={size=1x1}, to_apply=multiply"},
+    {"f64[2] f64[]", "reduce-window(a, b), window={size=3}, to_apply=multiply"},
+    {"f64[0] f64[]", "reduce-window(a, b), window={size=2 pad=1_1}, to_apply=multiply"},
+    {"f64[3,4] f64[3]",
+     "s = (f64[3,4], f64[3]) scan(a, b), dimensions={1}, num_carries=1, to_apply=running; "
+     "y = get-tuple-element(s), index=0; n = get-tuple-element(s), index=1; m = f64[3,4] broadcast(n), "
+     "dimensions={0}; multiply(y, m)"},
+    {"f64[4,3] f64[3]",
+     "s = (f64[4,3], f64[3]) scan(a, b), dimensions={0}, num_carries=1, is_reverse=true, to_apply=running; "
+     "get-tuple-element(s), index=0"},
+    {"f64[5] f64[5] f64[]", "scan(a, b, c), dimensions={0}, num_carries=1, to_apply=folded"},
+    {"f64[0] f64[0] f64[]", "scan(a, b, c), dimensions={0}, num_carries=1, to_apply=folded"},
     {"f64[3,4]",
      "i = s32[3,4] iota(), iota_dimension=1; z = f64[] constant(-inf); j = s32[] constant(0); "
      "r = reduce(a, i, z, j), dimensions={1}, to_apply=best; get-tuple-element(r), index=0"},
@@ -223,10 +251,12 @@ constexpr RefusedSample kRefused[] = {
     {{"f64[]", "o = f64[] constant(1); f64[4] rng(a, o), distribution=rng_uniform"}, "the draw is not a function"},
     {{"f64[3,4]", "z = f64[] constant(0); reduce(a, z), dimensions={1}, to_apply=odd"},
      "%odd is neither a sum, a product nor a choice among the elements"},
-    {{"f64[3] f64[]", "reduce(a, b), dimensions={0}, to_apply=maximum"}, "only the initial value of a sum has one"},
-    {{"f64[4]", "z = f64[] constant(1); reduce-window(a, z), window={size=2}, to_apply=multiply"},
-     "%multiply is neither a sum nor a choice by size"},
-    {{"f64[4] f64[]", "reduce-window(a, b), window={size=2}, to_apply=add"}, "the initial value of windows"},
+    {{"f64[3] f64[]", "reduce(a, b), dimensions={0}, to_apply=maximum"},
+     "only the initial value of a sum or a product has one"},
+    {{"f64[4]", "z = f64[] constant(1); reduce-window(a, z), window={size=2}, to_apply=odd"},
+     "%odd is neither a sum, a product nor a choice by size"},
+    {{"f64[4] f64[]", "reduce-window(a, b), window={size=2}, to_apply=minimum"},
+     "only the initial value of a sum or a product has one"},
     {{"f64[4] f64[2]",
       "z = f64[] constant(0); select-and-scatter(a, b, z), window={size=2 stride=2}, select=is_equal, "
       "scatter=add"},

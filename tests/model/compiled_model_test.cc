@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "model/train_step.h"
 #include "run.h"
+#include "runtime/prepare.h"
 #include "scratch_folder.h"
 #include "small_model.h"
 
@@ -71,6 +74,44 @@ TEST_P(CompiledModelFile, AFileOfAnotherModelIsRefused) {
   EXPECT_EQ(error_of([&] { model.load(path); }), path + ": no array 'encoder/embedding' of shape f64[11,8]");
 }
 
+TEST_P(CompiledModelFile, InputsComeFromAFile) {
+  const ScratchFolder folder;
+  const std::string path = folder.path(GetParam());
+  const NamedArrays inputs = batch();
+  std::vector<ArrayEntry> entries;
+  for (const auto& [name, value] : inputs) entries.push_back({name, value.shape()});
+  ArrayWriter(path).write(entries, [&](size_t i) { return inputs.at(entries[i].name); });
+  const CompiledModel model(step_on({}));
+  EXPECT_EQ(model.read_inputs(path), inputs);
+}
+
+TEST(CompiledModel, IsMadeOfAFunction) {
+  CompiledModel model = compile("twice", {.layout = MeshLayout::data(2)}, [](Model& m) {
+    const Tensor x = m.input("x", Shape(DType::f32, {4}), {"batch"});
+    return std::vector<NamedTensor>{{"y", x * m.scope().parameter("w", {}, Initializer::constant(2))}};
+  });
+  model.initialize(1);
+  Literal x(Shape(DType::f32, {4}));
+  const auto numbers = x.mutable_values<float>();
+  std::iota(numbers.begin(), numbers.end(), 1.0F);
+  EXPECT_THAT(elements_of(model.run({{"x", x}}).at("y")), testing::ElementsAre(2, 4, 6, 8));
+}
+
+// Each weight and state has the memory of the one before.
+TEST(CompiledModel, WhatAStepUpdatesItUpdatesInPlace) {
+  const ModelProgram program = step_on(MeshLayout::mixed(2, 2));
+  const Partitioned parts = partition(*prepare(*program.module));
+  const Executable executable(Devices(4), parts);
+  int64_t updated = 0;
+  for (size_t r = 0; r < program.results.size(); ++r) {
+    const auto found = std::ranges::find(program.parameters, program.results[r], &Parameter::name);
+    if (found == program.parameters.end()) continue;
+    EXPECT_EQ(executable.donor_of(r), found - program.parameters.begin()) << program.results[r];
+    ++updated;
+  }
+  EXPECT_GT(updated, 3 * std::ranges::count(program.parameters, Role::weight, &Parameter::role));
+}
+
 TEST(CompiledModel, MixedPrecisionLearns) {
   CompiledModel model(step_on(MeshLayout::experts(2), Numerics::mixed()));
   model.initialize(1);
@@ -89,6 +130,10 @@ TEST(CompiledModel, ErrorsNameWhatIsMissing) {
   EXPECT_EQ(error_of([&] { model.set_value("step", Literal(Shape(DType::f32))); }),
             "model step: 'step' is s32[], given f32[]");
   EXPECT_EQ(error_of([&] { model.value("labels"); }), "model step: it has no 'labels'");
+  NamedArrays inputs = batch();
+  inputs["labels"] = Literal(Shape(DType::s32, {kBatch}));
+  EXPECT_EQ(error_of([&] { model.run(inputs); }), "model step: 'labels' is s32[4,8], given s32[4]");
+  EXPECT_TRUE(model.has_value("encoder/embedding")) << "nothing was taken";
 }
 
 }  // namespace

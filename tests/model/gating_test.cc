@@ -25,6 +25,8 @@ struct Gated {
   std::vector<double> combine = {};  // [G,S,E,C]
   double balance = 0;
   double dropped = 0;
+  double entropy = 0;
+  double z_loss = 0;
   std::vector<double> tokens_per_expert = {};
 };
 
@@ -46,11 +48,14 @@ Gated gated(const Case& test, Mode mode = Mode::train) {
     results.push_back({"combine", combine_weights(route(scope, logits, is_token, test.options))});
   }
   for (const NamedTensor& metric : model.metrics()) results.push_back(metric);
+  for (const NamedTensor& loss : model.losses()) results.push_back({"loss of " + loss.name, loss.value});
   const ModelProgram program = std::move(model).finish(results);
   const std::vector<Literal> values = run_whole(program, inputs);
   Gated result{elements_of(values[0])};
   for (size_t i = 0; i < program.results.size(); ++i) {
     if (program.results[i] == "gate/balance") result.balance = elements_of(values[i])[0];
+    if (program.results[i] == "gate/entropy") result.entropy = elements_of(values[i])[0];
+    if (program.results[i] == "loss of gate/z") result.z_loss = elements_of(values[i])[0];
     if (program.results[i] == "gate/dropped") result.dropped = elements_of(values[i])[0];
     if (program.results[i] == "gate/tokens_per_expert") result.tokens_per_expert = elements_of(values[i]);
   }
@@ -188,7 +193,7 @@ Gated by_loops(const Case& test) {
     sent += plain.sent;
     kept += plain.kept;
   }
-  result.dropped = 1 - kept / std::max(sent, 1.0);
+  result.dropped = (sent - kept) / std::max(sent, 1.0);
   return result;
 }
 
@@ -282,6 +287,60 @@ TEST(Gating, EvaluationSendsAllSecondChoices) {
   EXPECT_EQ(evaluated.combine, gated(test).combine);
 }
 
+TEST(Gating, EvaluationIsTheSameInEveryStepAndHasItsOwnCapacity) {
+  std::mt19937 random(8);
+  for (const auto later : {LaterChoices::random, LaterChoices::all, LaterChoices::sampled}) {
+    Case test{2, 8, random_logits(random, int64_t{2} * 8 * 4, 1), {}, {.experts = 4, .later = later}};
+    test.options.evaluation_factor = 4;
+    const Gated first = gated(test, Mode::evaluate);
+    EXPECT_EQ(first.combine.size(), size_t{2} * 8 * 4 * 8);
+    test.options.threshold = 0.1;  // of no account here
+    EXPECT_EQ(gated(test, Mode::evaluate).combine, first.combine);
+    test.options.evaluation_factor = 2;
+    test.options.capacity_factor = 4;
+    EXPECT_EQ(gated(test, Mode::evaluate).combine.size(), size_t{2} * 8 * 4 * 4);
+  }
+}
+
+// Means over the tokens that are no padding.
+TEST(Gating, EntropyAndZLoss) {
+  std::mt19937 random(9);
+  std::vector<bool> is_token;
+  for (int s = 0; s < 2 * 8; ++s) is_token.push_back(s % 3 != 0);
+  const Case test{2, 8, random_logits(random, int64_t{2} * 8 * 4, 2), is_token, {.experts = 4, .z_weight = 0.5}};
+  double entropy = 0;
+  double squares = 0;
+  double tokens = 0;
+  for (size_t s = 0; s < is_token.size(); ++s) {
+    if (!is_token[s]) continue;
+    const double* logits = &test.logits[s * 4];
+    const std::vector<double> gates = softmax_of(logits, 4);
+    for (const double gate : gates) entropy -= gate * std::log(gate);
+    squares += std::pow(logits[0] - std::log(gates[0]), 2);
+    tokens += 1;
+  }
+  const Gated program = gated(test);
+  EXPECT_NEAR(program.entropy, entropy / tokens, 1e-12);
+  EXPECT_NEAR(program.z_loss, 0.5 * squares / tokens, 1e-12);
+}
+
+TEST(Gating, OnlyPaddingIsNothing) {
+  const Case test{2, 4, std::vector<double>(2 * 4 * 3, 1), std::vector<bool>(8, false), {.experts = 3, .z_weight = 1}};
+  const Gated program = gated(test);
+  EXPECT_THAT(program.combine, testing::Each(0.0));
+  EXPECT_THAT(program.tokens_per_expert, testing::Each(0.0));
+  for (const double number : {program.balance, program.dropped, program.entropy, program.z_loss}) EXPECT_EQ(number, 0);
+}
+
+TEST(Gating, OneExpertTakesWhatItHasPlacesFor) {
+  Case test{2, 6, std::vector<double>(12, 0.5), {}, {.experts = 1, .choices = 1, .capacity = 4}};
+  const Gated some = gated(test);
+  EXPECT_THAT(some.tokens_per_expert, testing::ElementsAre(8));
+  EXPECT_NEAR(some.dropped, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(some.balance, 1, 1e-12);
+  EXPECT_NEAR(std::accumulate(some.combine.begin(), some.combine.end(), 0.0), 8, 1e-8);
+}
+
 TEST(Gating, OneChoiceWeighsItsGateAndThreeAddUpToOne) {
   std::mt19937 random(6);
   Case test{1, 8, random_logits(random, 8 * 4, 1), {}, GatingOptions{.experts = 4, .choices = 1}.without_drops()};
@@ -319,6 +378,8 @@ TEST(Gating, ErrorsNameWhatDoesNotFit) {
             "gating: logits f32[2,8,4] for 8 experts, must be [groups,tokens,experts]");
   EXPECT_EQ(error_of([&] { route(scope, logits, {}, {.experts = 4, .choices = 5}); }),
             "gating: 5 choices among 4 experts");
+  EXPECT_EQ(error_of([&] { route(scope, logits, {}, {.experts = 4, .capacity_factor = 0}); }),
+            "gating: a capacity of 0, factors of 0 and 2 in evaluation; must be positive");
   EXPECT_EQ(error_of([&] { route(scope, logits, logits, {.experts = 4}); }),
             "gating: what is a token is f32[2,8,4] for logits f32[2,8,4]");
 }

@@ -62,10 +62,23 @@ TEST(Model, UpdatesShareTheMemoryOfWhatTheyUpdate) {
   EXPECT_THAT(elements_of(results[2]), ElementsAre(12));
 }
 
+TEST(Model, ResultsHaveNamesOfTheirOwn) {
+  const auto finished = [](const std::vector<std::string>& names) {
+    Model model("m");
+    const Tensor w = model.scope().parameter("w", {4}, {});
+    std::vector<NamedTensor> results;
+    for (const std::string& name : names) results.push_back({name, sum(w)});
+    return error_of([&] { std::move(model).finish(results); });
+  };
+  EXPECT_EQ(finished({"y", "y"}), "finish: 'y' is the name of another result, of a weight or of state");
+  EXPECT_EQ(finished({"w"}), "finish: 'w' is the name of another result, of a weight or of state");
+  EXPECT_EQ(finished({}), "finish: a model without updates and results does nothing");
+}
+
 TEST(Model, EmbeddingsAreCutAsTheirUsesWantThem) {
   const MeshLayout layout = MeshLayout::nothing_whole(2048);
   EXPECT_EQ(layout.mesh().to_string(), "[rows=32, vocab=32, vector=2, model=1]");
-  EXPECT_THAT(layout.axes_of({"batch.logits", "", "model.logits"}), ElementsAre("rows", "", "vector"));
+  EXPECT_THAT(layout.axes_of({"batch.logits", "", "model.logits"}), ElementsAre("rows+vocab", "", "vector"));
   EXPECT_THAT(layout.axes_of({"batch", "", "model"}), ElementsAre("rows+vocab+vector", "", ""));
   EXPECT_THAT(MeshLayout::experts(8).axes_of({"batch.logits", "", "model.logits"}), ElementsAre("device", "", ""));
   EXPECT_EQ(error_of([] { MeshLayout::nothing_whole(128); }),
@@ -139,6 +152,13 @@ TEST(Model, DropoutKeepsTheMeanAndDiffersByPlaceAndStep) {
   EXPECT_NE(first[0], first[1]);
   EXPECT_NE(first[0], run_whole(program, ones_and_seed(2))[0]);
   EXPECT_EQ(run_whole(dropping({}, Mode::evaluate), ones_and_seed(1))[0], ones_and_seed(1)[0]);
+}
+
+TEST(Model, DropoutOfNothingOrEverything) {
+  Model model("m");
+  const Tensor x = model.input("x", Shape(DType::f32, {4}));
+  EXPECT_EQ(model.scope().dropout(x, 0).instruction(), x.instruction());
+  EXPECT_EQ(error_of([&] { model.scope().dropout(x, 1); }), "dropout: a rate of 1, must be in [0, 1)");
 }
 
 TEST(Model, DropoutIsTheSameOnAnyDevices) {

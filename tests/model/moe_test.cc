@@ -95,6 +95,35 @@ TEST(Moe, SortedRowsAreTheSameAsSlots) {
   }
 }
 
+// One expert, one place, one group, nothing but padding.
+TEST(Moe, EveryDispatchIsTheSameAtTheEdges) {
+  MoeOptions one_expert = small_layer();
+  one_expert.gating = {.experts = 1, .choices = 1};
+  MoeOptions one_place = small_layer();
+  one_place.gating.capacity = 1;
+  MoeOptions one_group = small_layer();
+  one_group.group_size = kBatch * kLength;
+  for (const MoeOptions& options : {one_expert, one_place, one_group}) {
+    LayerCase setup{options};
+    const std::vector<Literal> expected = run_whole(layer(setup), random_input());
+    for (const Dispatch dispatch : {Dispatch::scatter, Dispatch::sorted}) {
+      setup.options.dispatch = dispatch;
+      EXPECT_THAT(elements_of(run_whole(layer(setup), random_input())[0]), near(expected[0], 1e-12));
+    }
+  }
+}
+
+TEST(Moe, PaddingAloneGoesNowhere) {
+  for (const Dispatch dispatch : {Dispatch::einsum, Dispatch::scatter, Dispatch::sorted}) {
+    Model model("moe", {.numerics = Numerics::doubled()});
+    const Tensor x = model.input("x", Shape(DType::f64, {kBatch, kLength, kSize}));
+    const Tensor nowhere = equal(positions_along(sum(x, {2}), 0, DType::s32), -1);
+    const Tensor y = moe(model.scope() / "moe", x, nowhere, small_layer(dispatch));
+    const std::vector<Literal> results = run_whole(std::move(model).finish({{"y", y}}), random_input());
+    EXPECT_THAT(elements_of(results[0]), testing::Each(0.0));
+  }
+}
+
 int64_t elements_of_ragged_products(const Module& module) {
   int64_t count = 0;
   for (const auto& instruction : module.entry()->instructions()) {

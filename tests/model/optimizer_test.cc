@@ -180,6 +180,23 @@ TEST(Optimizer, StepsThatAreNotFiniteAreSkipped) {
   for (const double w : weights[2]) EXPECT_TRUE(std::isfinite(w));
 }
 
+// All that the step would have changed, the moments too, is as before it; only the step is counted.
+TEST(Optimizer, ASkippedStepChangesNoState) {
+  const ModelProgram program = step_of(with(Adam{}));
+  std::vector<Literal> arguments = arguments_of(program, {doubles({kRows, kColumns}, inputs()[0])});
+  std::vector<Literal> results = results_of(program, arguments);
+  EXPECT_EQ(named(program, results, "skipped")[0], 0);
+  carry_over(program, results, arguments);
+  const auto x = std::ranges::find(program.parameters, "x", &Parameter::name) - program.parameters.begin();
+  arguments[static_cast<size_t>(x)].mutable_values<double>()[3] = HUGE_VAL;
+  const std::vector<Literal> after = results_of(program, arguments);
+  EXPECT_EQ(named(program, after, "skipped")[0], 1);
+  EXPECT_EQ(named(program, after, "step")[0], 2);
+  for (const char* kept : {"w", "optimizer/m/w", "optimizer/v/w"}) {
+    EXPECT_EQ(named(program, after, kept), named(program, results, kept)) << kept;
+  }
+}
+
 TEST(Optimizer, ExpertsAreToldApart) {
   Model model("m");
   const Tensor w = model.scope().parameter("w", {256, 128, 64}, Initializer::normal(1), {"expert", "model", "ff"});

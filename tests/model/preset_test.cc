@@ -115,6 +115,9 @@ TEST(Preset, NothingLargeIsHeldWholeOn2048Devices) {
       for (const char* table : {"[64000,1024]", "[32000,1024]"}) EXPECT_EQ(what.find(table), what.npos) << what;
     }
     if (layout.devices() != 2048) continue;
+    // The sum over the vocabulary of the gradient of what it was multiplied with goes to where it is wanted.
+    EXPECT_EQ(sent.count("all-reduce f32[256,512,512]"), 0);
+    EXPECT_EQ(sent.at("reduce-scatter f32[256,512,512]"), 1);
     for (const auto& [what, count] : expected_on_2048()) {
       const bool is_of_tables = what.find("000,1024]") != what.npos || what == "all-reduce f32[]";
       if (is_of_tables) continue;

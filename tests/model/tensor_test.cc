@@ -46,6 +46,8 @@ TEST(Tensor, LargestElementsComeInOrderAndTiesByPlace) {
   EXPECT_THAT(on({kMatrix}, [](Values x) { return argmax(x[0], 0); }), ElementsAre(1, 0, 1));
   EXPECT_THAT(on({kMatrix}, [](Values x) { return top_k(x[0], 3).values; }), ElementsAre(5, 2, 1, 6, 6, 3));
   EXPECT_THAT(on({kMatrix}, [](Values x) { return top_k(x[0], 3).indices; }), ElementsAre(1, 2, 0, 0, 2, 1));
+  EXPECT_THAT(on({integers({4}, {3, -7, INT32_MIN, 3})}, [](Values x) { return top_k(x[0], 4).indices; }),
+              ElementsAre(0, 3, 1, 2));
   const Literal low = doubles({3}, {-HUGE_VAL, -HUGE_VAL, 1});
   EXPECT_THAT(on({low}, [](Values x) { return top_k(x[0], 3).indices; }), ElementsAre(2, 0, 1));
 }

@@ -49,6 +49,20 @@ TEST(TrainStep, EqualOnAnyDevices) {
   }
 }
 
+// After the first step the momentum of a weight is its gradient.
+TEST(TrainStep, EveryGradientIsEqualOnAnyDevices) {
+  const OptimizerOptions momentum{.rule = Sgd{0.9}, .schedule = Schedule::constant(0.1)};
+  const std::vector<Literal> whole = run_whole(step_on({}, momentum), translation_inputs());
+  for (const MeshLayout& layout :
+       {MeshLayout::data(2), MeshLayout::experts(4), MeshLayout::tensor(2), MeshLayout::mixed(4, 2)}) {
+    const ModelProgram program = step_on(layout, momentum);
+    const auto gradients = std::ranges::count_if(
+        program.results, [](const std::string& name) { return name.starts_with("optimizer/momentum/"); });
+    EXPECT_EQ(gradients, std::ranges::count(program.parameters, Role::weight, &Parameter::role));
+    expect_equal_results(program, run_partitioned(program, translation_inputs()), whole);
+  }
+}
+
 TEST(TrainStep, EqualWithRowsDispatchedAndStateCutFurther) {
   TransformerOptions options = small_model();
   options.moe.dispatch = Dispatch::scatter;

@@ -173,9 +173,9 @@ TEST(Transformer, StepByStepIsTheSameAsAllAtOnce) {
   options.moe.group_size = kRows * kTexts;
   const DecoderStep made = decode_step(one.scope(), input, caches, options);
   std::vector<NamedTensor> results = {{"logits", made.logits}};
-  for (const AttentionCache& after : made.written) {
-    results.push_back({"keys", after.keys});
-    results.push_back({"values", after.values});
+  for (size_t i = 0; i < made.written.size(); ++i) {
+    results.push_back({"keys" + std::to_string(i), made.written[i].keys});
+    results.push_back({"values" + std::to_string(i), made.written[i].values});
   }
   const ModelProgram step_program = std::move(one).finish(results);
 

@@ -78,6 +78,31 @@ TEST(Split, ManualRegions) {
   expect_same(manual, meaning);
 }
 
+// Inside of the region columns are exchanged along one axis, and the product is cut along the other.
+TEST(Split, ManualRegionsAlongSomeAxes) {
+  const Mesh mesh({{"a", 2}, {"b", 2}});
+  const ManualRegion along_a(mesh, {"a"});
+  Module manual("manual");
+  define_entry(manual, "main", {f32({4, 6}), f32({6, 8})}, [&](Computation&, Values p) {
+    const Value mine = auto_to_manual(p[0], along_a, {"a", ""});
+    EXPECT_EQ(mine.shape(), f32({2, 6}));
+    CollectivePermuteAttrs attrs;
+    attrs.channel_id = 1;
+    attrs.source_target_pairs = {{{0, 2}, {2, 0}, {1, 3}, {3, 1}}};
+    const Value other = collective_permute({mine}, attrs);
+    const Value w = auto_to_manual(p[1], along_a, {"", "b"});
+    EXPECT_EQ(w.shape(), f32({6, 8}));
+    return manual_to_auto(einsum("ij,jk->ik", other, w), f32({4, 8}), along_a, {"a", "b"});
+  });
+  Module meaning("meaning");
+  define_entry(meaning, "main", {f32({4, 6}), f32({6, 8})}, [&](Computation&, Values p) {
+    const Value turned = concatenate({slice_in_dim(p[0], 2, 4, 0), slice_in_dim(p[0], 0, 2, 0)}, 0);
+    return einsum("ij,jk->ik", turned, p[1]);
+  });
+  const Partitioned program = expect_same(manual, meaning);
+  EXPECT_NE(print(*program.module).find("f32[2,4]{1,0} dot("), std::string::npos) << print(*program.module);
+}
+
 TEST(Split, WhatDoesNotFitNamesTheLine) {
   Module module("m");
   const Mesh mesh({{"a", 2}, {"b", 4}});
@@ -86,6 +111,7 @@ TEST(Split, WhatDoesNotFitNamesTheLine) {
     EXPECT_THROW(mesh_split(p[0], mesh, {"a"}), Error);
     EXPECT_THROW(mesh_split(p[0], mesh, {"a", "a"}), Error);
     EXPECT_THROW(mesh_split(p[0], mesh, {"c", ""}), Error);
+    EXPECT_THROW(auto_to_manual(p[0], {mesh, {"c"}}, {"a", ""}), Error);
     EXPECT_THROW(shard(p[0], TileAssignment{{2}, {2}, {}, {}}), Error);
     const Value x = split(p[0], 0, 4);
     EXPECT_THROW(mesh_split(x, mesh, {"a", ""}), Error);  // 8 devices, the module has 4
