@@ -38,15 +38,14 @@ bool matches(std::string_view pattern, std::string_view text) {
 class Annotator {
  public:
   Annotator(const Module& module, const ValueTable& values, const PartitionOptions& options)
-      : module_(module), values_(values), options_(options), choice_(module, options), reader_(choice_) {}
+      : module_(module),
+        values_(values),
+        options_(options),
+        choice_(module, options),
+        reader_(choice_),
+        result_{choice_.mesh(), ShardingTable(values), {}, {}, {}, {}, {}} {}
 
   Annotated run() && {
-    result_.mesh = choice_.mesh();
-    result_.classes.reserve(values_.class_count());
-    for (size_t value = 0; value < values_.class_count(); ++value) {
-      const size_t rank = values_.shape_of(static_cast<ValueClass>(value)).rank();
-      result_.classes.push_back({Sharding::replicated(rank), SmallVector<bool, 8>(rank, true)});
-    }
     fixed_.resize(values_.class_count());
     fixed_by_.resize(values_.class_count());
     result_.results.resize(values_.leaf_count(*module_.entry()->root()));
@@ -113,13 +112,14 @@ class Annotator {
 
   // What came first holds.
   void fix(const Instruction& instruction, size_t leaf, const Spec& spec) {
-    const auto value = static_cast<size_t>(values_.class_of(instruction, leaf));
-    if (fixed_[value]) return;
-    fixed_[value] = true;
-    result_.classes[value] = {spec.sharding, spec.open};
+    const ValueClass value = values_.class_of(instruction, leaf);
+    if (fixed_[static_cast<size_t>(value)]) return;
+    fixed_[static_cast<size_t>(value)] = true;
+    PartialSharding sharding{spec.sharding, spec.open};
     // What is annotated as partial stays so only where the op makes it so: it is a wish, not a fact.
-    result_.classes[value].sharding.partial = 0;
-    result_.classes[value].sharding.reducer = Reducer::none;
+    sharding.sharding.partial = 0;
+    sharding.sharding.reducer = Reducer::none;
+    result_.shardings.set(value, sharding);
   }
 
   bool comes_before(const Instruction& a, const Instruction& b) {
@@ -195,8 +195,11 @@ class Annotator {
     for (const auto& [call, outside] : result_.manual_edges) {
       if (!is_to_manual_call(*call)) continue;
       for (size_t leaf = 0; leaf < outside.size(); ++leaf) {
-        const auto value = static_cast<size_t>(values_.class_of(*call->operand(leaf)));
-        if (!fixed_[value]) result_.classes[value].sharding.dims = outside[leaf].dims;
+        const ValueClass value = values_.class_of(*call->operand(leaf));
+        if (fixed_[static_cast<size_t>(value)]) continue;
+        Sharding suggested = result_.shardings[value];
+        suggested.dims = outside[leaf].dims;
+        result_.shardings.set(value, suggested);
       }
     }
   }
@@ -253,8 +256,9 @@ class Annotator {
     const Instruction& root = *module_.entry()->root();
     for (size_t leaf = 0; leaf < result_.results.size(); ++leaf) {
       if (result_.results[leaf] || !is_forbidden(header.allow_spmd_sharding_propagation_to_output, leaf)) continue;
-      const auto value = static_cast<size_t>(values_.class_of(root, leaf));
-      result_.results[leaf] = fixed_[value] ? result_.classes[value].sharding : whole(root, leaf).sharding;
+      const ValueClass value = values_.class_of(root, leaf);
+      result_.results[leaf] =
+          fixed_[static_cast<size_t>(value)] ? result_.shardings[value] : whole(root, leaf).sharding;
     }
   }
 

@@ -12,7 +12,7 @@
 
 #include "shard/machine.h"
 #include "shard/placement.h"
-#include "shard/propagate.h"
+#include "shard/sharding_table.h"
 
 namespace gshard {
 
@@ -43,7 +43,7 @@ struct PartitionOptions {
 
 struct Annotated {
   Mesh mesh;
-  std::vector<PartialSharding> classes;
+  ShardingTable shardings;
   // Of the leaves of the entry's result, where the root itself is annotated.
   std::vector<std::optional<Sharding>> results;
   // Leaves of the entry's parameters and result that lie otherwise than in the order of the mesh.

@@ -31,6 +31,9 @@ uint64_t hash_of(const Loops& loops) {
       for (const FactorId factor : factors) hash_combine(hash, static_cast<uint64_t>(factor));
     }
   }
+  for (const Dims& sizes : loops.sizes) {
+    for (const int64_t size : sizes) hash_combine(hash, static_cast<uint64_t>(size));
+  }
   return hash;
 }
 
@@ -38,7 +41,8 @@ bool are_equal(const Loops& a, const Loops& b) {
   const auto same = [](const Factor& x, const Factor& y) {
     return x.kind == y.kind && x.size == y.size && x.reducer == y.reducer;
   };
-  return std::equal(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(), same) && a.dims == b.dims;
+  return std::equal(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(), same) && a.dims == b.dims &&
+         a.sizes == b.sizes;
 }
 
 // Keeps one of those that are equal.
@@ -56,24 +60,32 @@ class LoopsTable {
   std::unordered_map<uint64_t, std::vector<std::shared_ptr<const Loops>>> known_;
 };
 
-// A constraint, and the position in the module of its instruction.
-struct Found {
-  Constraint constraint;
-  size_t position = 0;
+// What decides when a constraint is visited.
+struct Key {
+  int level = 0;
+  int64_t bytes = 0;    // of the largest tensor
+  uint64_t number = 0;  // canonical, of the instruction
+  uint32_t place = 0;   // in Constraints::all
 };
 
 class Collector {
  public:
-  Collector(const Module& module, const ValueTable& values) : module_(module), values_(values) {}
+  Collector(const Module& module, const ValueTable& values)
+      : module_(module), values_(values), numbers_(canonical_numbers(module, values)) {}
 
-  std::vector<Found> collect() && {
-    found_.reserve(values_.instruction_count());
+  Constraints collect() && {
+    // Most ops have one constraint, contractions two.
+    found_.all.reserve(2 * values_.instruction_count());
+    keys_.reserve(2 * values_.instruction_count());
     for (const auto& computation : module_.computations()) {
       for (const auto& instruction : computation->instructions()) {
         add(*instruction);
         ++position_;
       }
     }
+    sort_keys();
+    found_.order.reserve(keys_.size());
+    for (const Key& key : keys_) found_.order.push_back(key.place);
     return std::move(found_);
   }
 
@@ -92,20 +104,33 @@ class Collector {
     constraint.level = level_of(instruction);
     Loops loops;
     loops.factors = std::move(rule.factors);
+    loops.dims.reserve(instruction.operand_count() + rule.results.size());
+    loops.sizes.reserve(instruction.operand_count() + rule.results.size());
     for (size_t i = 0; i < instruction.operand_count(); ++i) {
       if (!instruction.operand(i)->shape().is_array()) continue;
-      constraint.tensors.push_back(values_.class_of(*instruction.operand(i)));
-      loops.dims.push_back(std::move(rule.operands[i]));
+      add_tensor(constraint, loops, values_.class_of(*instruction.operand(i)), std::move(rule.operands[i]));
     }
     constraint.operand_count = static_cast<uint32_t>(constraint.tensors.size());
     for (size_t leaf = 0; leaf < rule.results.size(); ++leaf) {
-      constraint.tensors.push_back(values_.class_of(instruction, leaf));
-      loops.dims.push_back(std::move(rule.results[leaf]));
+      add_tensor(constraint, loops, values_.class_of(instruction, leaf), std::move(rule.results[leaf]));
     }
     if (constraint.tensors.size() < 2) return;
     constraint.loops = loops_.one_of(std::move(loops));
     if (constraint.level == 1) add_reductions(constraint);
-    found_.push_back({std::move(constraint), position_});
+    add_constraint(std::move(constraint));
+  }
+
+  void add_tensor(Constraint& constraint, Loops& loops, ValueClass value, TensorFactors factors) const {
+    constraint.tensors.push_back(value);
+    loops.dims.push_back(std::move(factors));
+    loops.sizes.push_back(values_.shape_of(value).dims());
+  }
+
+  void add_constraint(Constraint constraint) {
+    int64_t bytes = 0;
+    for (const ValueClass value : constraint.tensors) bytes = std::max(bytes, values_.shape_of(value).byte_size());
+    keys_.push_back({constraint.level, bytes, numbers_[position_], static_cast<uint32_t>(found_.all.size())});
+    found_.all.push_back(std::move(constraint));
   }
 
   // What costs a collective waits until the rest has settled.
@@ -115,9 +140,9 @@ class Collector {
       const FactorKind kind = loops.factors[f].kind;
       const bool ties = kind == FactorKind::reduce || (kind == FactorKind::whole && is_shared(loops, f));
       if (!ties) continue;
-      found_.push_back({constraint, position_});
-      found_.back().constraint.level = 2;
-      return;
+      Constraint later = constraint;
+      later.level = 2;
+      return add_constraint(std::move(later));
     }
   }
 
@@ -132,7 +157,7 @@ class Collector {
 
   void add_identity(const Instruction& at, ValueClass from, ValueClass to) {
     if (from == to) return;
-    found_.push_back({identity_between(at, values_.shape_of(to), from, to), position_});
+    add_constraint(identity_between(at, values_.shape_of(to), from, to));
   }
 
   void add_identities(const Instruction& at, const Instruction& from, const Instruction& to) {
@@ -161,9 +186,20 @@ class Collector {
     add_identities(call, *callee.root(), call);
   }
 
+  void sort_keys() {
+    std::sort(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) {
+      if (a.level != b.level) return a.level < b.level;
+      if (a.bytes != b.bytes) return a.bytes > b.bytes;
+      if (a.number != b.number) return a.number < b.number;
+      return a.place < b.place;
+    });
+  }
+
   const Module& module_;
   const ValueTable& values_;
-  std::vector<Found> found_;
+  Constraints found_;
+  const std::vector<uint64_t> numbers_;  // of all instructions
+  std::vector<Key> keys_;
   LoopsTable loops_;
   size_t position_ = 0;
 };
@@ -178,39 +214,19 @@ Constraint identity_between(const Instruction& instruction, const Shape& shape, 
     loops.factors.push_back({FactorKind::parallel, shape.dim(d), Reducer::none});
   }
   loops.dims = {dims, dims};
+  loops.sizes = {shape.dims(), shape.dims()};
   return {&instruction, std::make_shared<const Loops>(std::move(loops)), {from, to}, 1, 0};
 }
 
-std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values) {
-  std::vector<Found> found = Collector(module, values).collect();
-  std::vector<int64_t> bytes_of(values.class_count());
-  for (size_t value = 0; value < bytes_of.size(); ++value) {
-    bytes_of[value] = values.shape_of(static_cast<ValueClass>(value)).byte_size();
-  }
-  const std::vector<uint64_t> numbers = canonical_numbers(module, values);
-  struct Key {
-    int level;
-    int64_t bytes;
-    uint64_t number;
-    size_t at;
-  };
-  std::vector<Key> keys;
-  keys.reserve(found.size());
-  for (const auto& [constraint, position] : found) {
-    int64_t bytes = 0;
-    for (const ValueClass tensor : constraint.tensors) bytes = std::max(bytes, bytes_of[static_cast<size_t>(tensor)]);
-    keys.push_back({constraint.level, bytes, numbers[position], keys.size()});
-  }
-  std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-    if (a.level != b.level) return a.level < b.level;
-    if (a.bytes != b.bytes) return a.bytes > b.bytes;
-    if (a.number != b.number) return a.number < b.number;
-    return a.at < b.at;
-  });
-  std::vector<Constraint> sorted;
-  sorted.reserve(found.size());
-  for (const Key& key : keys) sorted.push_back(std::move(found[key.at].constraint));
-  return sorted;
+void Constraints::put_first(std::vector<Constraint> constraints) {
+  std::vector<uint32_t> first;
+  for (size_t i = constraints.size(); i-- > 0;) first.push_back(static_cast<uint32_t>(all.size() + i));
+  order.insert(order.begin(), first.begin(), first.end());
+  std::move(constraints.begin(), constraints.end(), std::back_inserter(all));
+}
+
+Constraints constraints_of(const Module& module, const ValueTable& values) {
+  return Collector(module, values).collect();
 }
 
 }  // namespace gshard

@@ -13,10 +13,11 @@
 
 namespace gshard {
 
-// The loops of an op, and of which of them each dimension of its tensors is made.
+// The loops of an op, and for each tensor of which of them its dimensions are made, and their sizes.
 struct Loops {
   std::vector<Factor> factors;
-  std::vector<TensorFactors> dims;  // of each tensor
+  std::vector<TensorFactors> dims;
+  std::vector<Dims> sizes;
 };
 
 struct Constraint {
@@ -33,8 +34,17 @@ struct Constraint {
 // That two values of one shape lie alike, at level 0. `instruction` is where that comes from.
 Constraint identity_between(const Instruction& instruction, const Shape& shape, ValueClass from, ValueClass to);
 
-// All constraints of a module, in an order that does not depend on the order of its text: by level, size of the
-// largest tensor (large first) and structure.
-std::vector<Constraint> constraints_of(const Module& module, const ValueTable& values);
+// All constraints of a module. They stand as their instructions do, so that what is near in the program is near in
+// memory, and are visited in an order that does not depend on that of the text.
+struct Constraints {
+  std::vector<Constraint> all;
+  // Places in `all`, each once: by level, size of the largest tensor (large first) and structure.
+  std::vector<uint32_t> order;
+
+  // Adds constraints of level 0 that come before all others, the last of them first.
+  void put_first(std::vector<Constraint> constraints);
+};
+
+Constraints constraints_of(const Module& module, const ValueTable& values);
 
 }  // namespace gshard

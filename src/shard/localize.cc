@@ -14,7 +14,7 @@ constexpr int64_t kLargestCombined = 1 << 20;
 }  // namespace
 
 const Sharding& Decision::sharding_of(const Instruction& instruction, size_t leaf) const {
-  return shardings[static_cast<size_t>(values.class_of(instruction, leaf))];
+  return shardings[values.class_of(instruction, leaf)];
 }
 
 const Shape& Decision::shape_of(const Instruction& instruction, size_t leaf) const {

@@ -21,8 +21,8 @@ struct Decision {
   const Module& module;
   const ValueTable& values;
   const Mesh& mesh;
-  const std::vector<Sharding>& shardings;  // of every class of values
-  const std::vector<Sharding>& results;    // of the leaves of the entry's result
+  const ShardingTable& shardings;
+  const std::vector<Sharding>& results;  // of the leaves of the entry's result
   const Machine& machine;
   ReshardTimes& times;         // on that machine
   const Annotated& annotated;  // manual edges, and what lies otherwise at the boundary

@@ -8,9 +8,9 @@ namespace {
 // From operands to results, until nothing changes.
 class Flow {
  public:
-  Flow(const std::vector<Constraint>& constraints, std::vector<PartialSharding>& shardings)
-      : constraints_(constraints), shardings_(shardings), readers_(shardings.size()) {
-    for (const Constraint& constraint : constraints) {
+  Flow(const Constraints& constraints, ShardingTable& shardings)
+      : shardings_(shardings), readers_(static_cast<size_t>(shardings.value_count())) {
+    for (const Constraint& constraint : constraints.all) {
       if (is_to_manual_call(*constraint.instruction) || is_to_automatic_call(*constraint.instruction)) continue;
       for (size_t t = 0; t < constraint.operand_count; ++t) {
         readers_[static_cast<size_t>(constraint.tensors[t])].push_back(&constraint);
@@ -18,33 +18,29 @@ class Flow {
     }
   }
 
-  void run() {
-    for (size_t value = 0; value < shardings_.size(); ++value) {
-      if (shardings_[value].sharding.manual != 0) open_.push_back(value);
-    }
+  void run(std::vector<ValueClass> marked) {
+    open_ = std::move(marked);
     while (!open_.empty()) {
-      const size_t value = open_.back();
+      const ValueClass value = open_.back();
       open_.pop_back();
-      for (const Constraint* constraint : readers_[value]) {
+      for (const Constraint* constraint : readers_[static_cast<size_t>(value)]) {
         for (size_t t = constraint->operand_count; t < constraint->tensors.size(); ++t) {
-          mark(static_cast<size_t>(constraint->tensors[t]), shardings_[value].sharding.manual);
+          mark(constraint->tensors[t], shardings_[value].manual);
         }
       }
     }
   }
 
-  void mark(size_t value, DigitSet manual) {
-    Sharding& sharding = shardings_[value].sharding;
-    if ((sharding.manual | manual) == sharding.manual) return;
-    sharding = inside_manual(sharding, manual);
+  void mark(ValueClass value, DigitSet manual) {
+    if ((shardings_[value].manual | manual) == shardings_[value].manual) return;
+    shardings_.set(value, inside_manual(shardings_[value], manual));
     open_.push_back(value);
   }
 
  private:
-  const std::vector<Constraint>& constraints_;
-  std::vector<PartialSharding>& shardings_;
+  ShardingTable& shardings_;
   std::vector<std::vector<const Constraint*>> readers_;
-  std::vector<size_t> open_;
+  std::vector<ValueClass> open_;
 };
 
 }  // namespace
@@ -75,18 +71,20 @@ Sharding around_manual(const Sharding& sharding, DigitSet manual) {
   return around;
 }
 
-void mark_manual(const Module& module, const ValueTable& values, const Mesh& mesh,
-                 const std::vector<Constraint>& constraints, std::vector<PartialSharding>& shardings) {
-  bool is_any = false;
+void mark_manual(const Module& module, const ValueTable& values, const Mesh& mesh, const Constraints& constraints,
+                 ShardingTable& shardings) {
   for (const auto& computation : module.computations()) {
     for (const auto& instruction : computation->instructions()) {
       if (instruction->op() != Op::partition_id) continue;
-      Sharding& id = shardings[static_cast<size_t>(values.class_of(*instruction))].sharding;
-      id = inside_manual(id, mesh.all_digits());
+      const ValueClass id = values.class_of(*instruction);
+      shardings.set(id, inside_manual(shardings[id], mesh.all_digits()));
     }
   }
-  for (const PartialSharding& value : shardings) is_any = is_any || value.sharding.manual != 0;
-  if (is_any) Flow(constraints, shardings).run();
+  std::vector<ValueClass> marked;
+  for (ValueClass value = 0; value < shardings.value_count(); ++value) {
+    if (shardings[value].manual != 0) marked.push_back(value);
+  }
+  if (!marked.empty()) Flow(constraints, shardings).run(std::move(marked));
 }
 
 }  // namespace gshard

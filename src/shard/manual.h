@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "shard/constraints.h"
-#include "shard/propagate.h"
+#include "shard/sharding_table.h"
 
 namespace gshard {
 
@@ -21,7 +21,7 @@ Sharding inside_manual(const Sharding& sharding, DigitSet manual);
 Sharding around_manual(const Sharding& sharding, DigitSet manual);
 
 // Marks all values of manual regions. What enters one is marked already; partition-id is each device's own by nature.
-void mark_manual(const Module& module, const ValueTable& values, const Mesh& mesh,
-                 const std::vector<Constraint>& constraints, std::vector<PartialSharding>& shardings);
+void mark_manual(const Module& module, const ValueTable& values, const Mesh& mesh, const Constraints& constraints,
+                 ShardingTable& shardings);
 
 }  // namespace gshard

@@ -42,19 +42,17 @@ class Completion {
       : module_(module),
         values_(module),
         annotated_(annotate(module, values_, options)),
+        shardings_(std::move(annotated_.shardings)),
         machine_(options.machine.for_devices(annotated_.mesh.device_count())),
         times_(annotated_.mesh, machine_) {
-    std::vector<Constraint> constraints = constraints_of(module, values_);
-    mark_manual(module, values_, annotated_.mesh, constraints, annotated_.classes);
+    Constraints constraints = constraints_of(module, values_);
+    mark_manual(module, values_, annotated_.mesh, constraints, shardings_);
     if (options.shardings == PartitionOptions::Shardings::replicated) {
       forget_shardings();
     } else {
       add_ties(constraints);
-      spreads_ = propagate(constraints, values_, annotated_.mesh, annotated_.classes);
+      spreads_ = propagate(constraints, annotated_.mesh, shardings_);
     }
-    shardings_.reserve(annotated_.classes.size());
-    for (PartialSharding& value : annotated_.classes) shardings_.push_back(std::move(value.sharding));
-    annotated_.classes = {};
     complete_results();
     complete_aliases();
   }
@@ -72,14 +70,16 @@ class Completion {
 
  private:
   void forget_shardings() {
-    for (PartialSharding& value : annotated_.classes) {
-      for (Digits& digits : value.sharding.dims) digits.clear();
+    for (ValueClass value = 0; value < shardings_.value_count(); ++value) {
+      Sharding whole = shardings_[value];
+      for (Digits& digits : whole.dims) digits.clear();
+      shardings_.set(value, whole);
     }
     for (auto& result : annotated_.results) result.reset();
   }
 
   // Values that are to lie alike although no op ties them: groups, and aliased parameters and results.
-  void add_ties(std::vector<Constraint>& constraints) const {
+  void add_ties(Constraints& constraints) const {
     const Instruction& root = *module_.entry()->root();
     std::vector<Constraint> ties;
     const auto tie = [&](ValueClass a, ValueClass b) {
@@ -93,14 +93,13 @@ class Completion {
     for (const AliasedLeaves& pair : aliased_leaves(module_)) {
       tie(values_.class_of(*pair.parameter, pair.parameter_leaf), values_.class_of(root, pair.result_leaf));
     }
-    constraints.insert(constraints.begin(), std::make_move_iterator(ties.rbegin()),
-                       std::make_move_iterator(ties.rend()));
+    constraints.put_first(std::move(ties));
   }
 
   void complete_results() {
     const Instruction& root = *module_.entry()->root();
     for (size_t leaf = 0; leaf < annotated_.results.size(); ++leaf) {
-      const Sharding& own = shardings_[static_cast<size_t>(values_.class_of(root, leaf))];
+      const Sharding& own = shardings_[values_.class_of(root, leaf)];
       if (own.manual != 0) {
         throw at_header(module_, "result " + std::to_string(leaf) +
                                      " of the module is of a manual region; it must leave "
@@ -116,7 +115,7 @@ class Completion {
   // an error.
   void complete_aliases() {
     for (const AliasedLeaves& pair : aliased_leaves(module_)) {
-      const Sharding& wanted = shardings_[static_cast<size_t>(values_.class_of(*pair.parameter, pair.parameter_leaf))];
+      const Sharding& wanted = shardings_[values_.class_of(*pair.parameter, pair.parameter_leaf)];
       Sharding& result = results_[pair.result_leaf];
       if (!annotated_.results[pair.result_leaf]) result = wanted;
       if (result == wanted) {
@@ -135,10 +134,10 @@ class Completion {
   const Module& module_;
   ValueTable values_;
   Annotated annotated_;
+  ShardingTable shardings_;  // as annotated, then of all values
   Machine machine_;
   ReshardTimes times_;
   std::vector<Spread> spreads_;
-  std::vector<Sharding> shardings_;
   std::vector<Sharding> results_;
   std::vector<InputOutputAlias> aliases_;
   std::vector<std::string> warnings_;
@@ -175,7 +174,7 @@ Partitioned partition(const Module& module, const PartitionOptions& options) {
       const ValueClass value = decision.values.class_of(*parameter, leaf);
       const auto placed = decision.annotated.parameter_placements.find({parameter, leaf});
       leaves.push_back(
-          boundary_value(decision.values.shape_of(value), decision.shardings[static_cast<size_t>(value)],
+          boundary_value(decision.values.shape_of(value), decision.shardings[value],
                          placed == decision.annotated.parameter_placements.end() ? nullptr : &placed->second));
     }
   }

@@ -14,6 +14,7 @@
 #include "ops/cost.h"
 #include "shard/annotate.h"
 #include "shard/estimate.h"
+#include "shard/propagate.h"
 #include "shard/report.h"
 
 namespace gshard {
@@ -57,9 +58,9 @@ struct Partitioned : Boundary {
 struct Propagated {
   Mesh mesh;
   ValueTable values;
-  std::vector<Sharding> shardings;  // by class of values
-  std::vector<Sharding> results;    // of the leaves of the entry's result
-  std::vector<Spread> spreads;      // how the shardings came about
+  ShardingTable shardings;
+  std::vector<Sharding> results;  // of the leaves of the entry's result
+  std::vector<Spread> spreads;    // how the shardings came about
 };
 
 // Completes the shardings of a module. Throws as annotate() does, and where aliased values must lie differently.

@@ -3,34 +3,40 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <numeric>
 #include <span>
 
 namespace gshard {
 namespace {
 
-// The constraints of each value, in one list for all values: [first[v], first[v + 1]) are those of value v.
-class ConstraintsOfValues {
+// When each value's constraints are visited: places in the order of visits, in one list for all values, of which
+// [first[v], first[v + 1]) are those of value v.
+class TurnsOfValues {
  public:
-  ConstraintsOfValues(const std::vector<Constraint>& constraints, size_t values) : first_(values + 1) {
-    for (const Constraint& constraint : constraints) {
+  TurnsOfValues(const Constraints& constraints, size_t values) : first_(values + 1) {
+    for (const Constraint& constraint : constraints.all) {
       for (const ValueClass tensor : constraint.tensors) ++first_[static_cast<size_t>(tensor) + 1];
     }
     for (size_t v = 0; v < values; ++v) first_[v + 1] += first_[v];
-    all_.resize(first_[values]);
+    turns_.resize(first_[values]);
+    std::vector<uint32_t> turn_of(constraints.order.size());
+    for (uint32_t turn = 0; turn < turn_of.size(); ++turn) turn_of[constraints.order[turn]] = turn;
     std::vector<uint32_t> next(first_.begin(), first_.end() - 1);
-    for (uint32_t c = 0; c < constraints.size(); ++c) {
-      for (const ValueClass tensor : constraints[c].tensors) all_[next[static_cast<size_t>(tensor)]++] = c;
+    for (size_t c = 0; c < constraints.all.size(); ++c) {
+      for (const ValueClass tensor : constraints.all[c].tensors) {
+        turns_[next[static_cast<size_t>(tensor)]++] = turn_of[c];
+      }
     }
   }
 
   std::span<const uint32_t> of(ValueClass value) const {
     const auto v = static_cast<size_t>(value);
-    return std::span(all_).subspan(first_[v], first_[v + 1] - first_[v]);
+    return std::span(turns_).subspan(first_[v], first_[v + 1] - first_[v]);
   }
 
  private:
   std::vector<uint32_t> first_;
-  std::vector<uint32_t> all_;
+  std::vector<uint32_t> turns_;
 };
 
 // Numbers below a limit, of which the lowest is found at once. One bit each, and above 64 of them one that tells
@@ -78,73 +84,30 @@ class LowestFirst {
   std::vector<std::vector<uint64_t>> levels_;
 };
 
-// How all values lie, in one list of dimensions: of a program of any size little is read that is not needed.
-class ValueCuts {
- public:
-  struct Dim {
-    Digits digits;
-    int64_t size = 1;
-    bool open = false;
-  };
-
-  ValueCuts(const std::vector<PartialSharding>& shardings, const ValueTable& values) {
-    rows_.reserve(shardings.size());
-    for (size_t value = 0; value < shardings.size(); ++value) {
-      const auto& [sharding, open] = shardings[value];
-      rows_.push_back({dims_.size(), sharding.cut(), sharding.partial | sharding.manual});
-      const Shape& shape = values.shape_of(static_cast<ValueClass>(value));
-      for (size_t d = 0; d < sharding.dims.size(); ++d) dims_.push_back({sharding.dims[d], shape.dim(d), open[d]});
-    }
-  }
-
-  bool is_cut(ValueClass value) const { return row(value).cut != 0; }
-  const Dim& dim(ValueClass value, size_t d) const { return dims_[row(value).first + d]; }
-  bool uses_any(ValueClass value, DigitSet digits) const { return ((row(value).cut | row(value).other) & digits) != 0; }
-  void append(ValueClass value, size_t d, const Digits& digits) {
-    dims_[row(value).first + d].digits.append(digits);
-    rows_[static_cast<size_t>(value)].cut |= set_of(digits);
-  }
-
-  void write_to(std::vector<PartialSharding>& shardings) const {
-    for (size_t value = 0; value < shardings.size(); ++value) {
-      auto& dims = shardings[value].sharding.dims;
-      for (size_t d = 0; d < dims.size(); ++d) dims[d] = dims_[rows_[value].first + d].digits;
-    }
-  }
-
- private:
-  struct Row {
-    size_t first = 0;
-    DigitSet cut = 0;
-    DigitSet other = 0;  // partial or manual
-  };
-  const Row& row(ValueClass value) const { return rows_[static_cast<size_t>(value)]; }
-
-  std::vector<Row> rows_;
-  std::vector<Dim> dims_;
-};
-
 class Propagation {
  public:
-  Propagation(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
-              const std::vector<PartialSharding>& shardings)
+  Propagation(const Constraints& constraints, const Mesh& mesh, ShardingTable& shardings)
       : constraints_(constraints),
         mesh_(mesh),
-        values_(shardings, values),
-        users_(constraints, values.class_count()),
-        queue_(constraints.size()) {}
+        shardings_(shardings),
+        turns_(constraints, static_cast<size_t>(shardings.value_count())),
+        queue_(constraints.order.size()) {
+    for (const Constraint& constraint : constraints.all) ++level_end_[static_cast<size_t>(constraint.level)];
+    std::partial_sum(level_end_.begin(), level_end_.end(), level_end_.begin());
+  }
 
-  std::vector<Spread> run(std::vector<PartialSharding>& shardings) && {
-    for (size_t value = 0; value < shardings.size(); ++value) {
-      if (values_.is_cut(static_cast<ValueClass>(value))) queue_constraints_of(static_cast<ValueClass>(value));
+  std::vector<Spread> run() && {
+    for (ValueClass value = 0; value < shardings_.value_count(); ++value) {
+      if (shardings_[value].cut() != 0) queue_constraints_of(value);
     }
     settle(kLastLevel);
-    values_.write_to(shardings);
     return std::move(spreads_);
   }
 
  private:
   static constexpr int kLastLevel = 3;
+  // The constraints of a wave lie anywhere in memory: they are asked for so many visits before they are read.
+  static constexpr size_t kAhead = 6;
 
   // Visits what waits up to a level until nothing does, lower levels whenever something of them waits. A level goes in
   // waves: what waits is visited before what is queued on its account, so that where two cuts of a value are possible,
@@ -154,18 +117,22 @@ class Propagation {
       settle(level - 1);
       std::vector<size_t>& wave = waves_[static_cast<size_t>(level)];
       for (wave.clear(); is_waiting(level); queue_.remove(wave.back())) wave.push_back(queue_.lowest());
-      for (const size_t constraint : wave) {
-        visit(constraints_[constraint]);
+      for (size_t i = 0; i < wave.size(); ++i) {
+        if (i + kAhead < wave.size()) __builtin_prefetch(&constraint_at(wave[i + kAhead]));
+        visit(constraint_at(wave[i]));
         settle(level - 1);
       }
     }
   }
 
-  // They are in the order of their levels.
-  bool is_waiting(int level) const { return !queue_.empty() && constraints_[queue_.lowest()].level <= level; }
+  const Constraint& constraint_at(size_t turn) const { return constraints_.all[constraints_.order[turn]]; }
+
+  bool is_waiting(int level) const {
+    return !queue_.empty() && queue_.lowest() < level_end_[static_cast<size_t>(level)];
+  }
 
   void queue_constraints_of(ValueClass value) {
-    for (const uint32_t constraint : users_.of(value)) queue_.add(constraint);
+    for (const uint32_t turn : turns_.of(value)) queue_.add(turn);
   }
 
   void visit(const Constraint& constraint) {
@@ -187,8 +154,12 @@ class Propagation {
     size_t source = 0;
     while (!has_all(source)) ++source;
     for (size_t t = 0; t < constraint.tensors.size(); ++t) {
-      if (has_all(t) || !extend(constraint, t, f, agreed)) continue;
-      spreads_.back().from = constraint.tensors[source];
+      if (has_all(t)) continue;
+      const Digits fresh = extend(constraint, t, f, agreed);
+      if (fresh.empty()) continue;
+      const ValueClass tensor = constraint.tensors[t];
+      spreads_.push_back({tensor, constraint.tensors[source], set_of(fresh), constraint.instruction});
+      queue_constraints_of(tensor);
       project(constraint, t);
     }
   }
@@ -208,10 +179,11 @@ class Propagation {
   void project(const Constraint& constraint, size_t t) {
     const Loops& loops = *constraint.loops;
     for (size_t f = 0; f < loops.factors.size(); ++f) cut_of(constraint, t, static_cast<FactorId>(f)).clear();
-    if (!values_.is_cut(constraint.tensors[t])) return;
+    const Sharding& sharding = shardings_[constraint.tensors[t]];
     for (size_t d = 0; d < loops.dims[t].size(); ++d) {
       const DimFactors& factors = loops.dims[t][d];
-      const Digits& digits = values_.dim(constraint.tensors[t], d).digits;
+      const Digits& digits = sharding.dims[d];
+      if (digits.empty()) continue;
       if (factors.size() == 1) {
         Digits& cut = cut_of(constraint, t, factors[0]);
         if (cut.empty()) {
@@ -258,27 +230,28 @@ class Propagation {
     return agreed;
   }
 
-  // Gives tensor t's dimension with factor f the digits that it lacks; whether anything changed.
-  bool extend(const Constraint& constraint, size_t t, FactorId f, const Digits& agreed) {
+  // Cuts tensor t's dimension with factor f by the digits that it lacks; returns those that it has got.
+  Digits extend(const Constraint& constraint, size_t t, FactorId f, const Digits& agreed) {
     const ValueClass tensor = constraint.tensors[t];
     const TensorFactors& dims = constraint.loops->dims[t];
     for (size_t d = 0; d < dims.size(); ++d) {
       const auto* at = std::find(dims[d].begin(), dims[d].end(), f);
-      if (at == dims[d].end() || !values_.dim(tensor, d).open) continue;
-      const Digits fresh = append_from(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
+      if (at == dims[d].end() || !shardings_.partial(tensor).open[d]) continue;
+      const Digits fresh = lacking(constraint, t, d, static_cast<size_t>(at - dims[d].begin()), agreed);
       if (fresh.empty()) continue;
-      spreads_.push_back({tensor, tensor, static_cast<uint32_t>(d), fresh, constraint.instruction});
-      queue_constraints_of(tensor);
-      return true;
+      Sharding extended = shardings_[tensor];
+      extended.dims[d].append(fresh);
+      shardings_.set(tensor, extended);
+      return fresh;
     }
-    return false;
+    return {};
   }
 
-  // Of the digits that dimension d of tensor t lacks along its factor at `at`, appends and returns those that fit.
-  Digits append_from(const Constraint& constraint, size_t t, size_t d, size_t at, const Digits& agreed) {
+  // The digits that dimension d of tensor t lacks along its factor at `at`, as many as fit.
+  Digits lacking(const Constraint& constraint, size_t t, size_t d, size_t at, const Digits& agreed) const {
     const DimFactors& factors = constraint.loops->dims[t][d];
     const auto size_of = [&](size_t i) { return constraint.loops->factors[static_cast<size_t>(factors[i])].size; };
-    const Digits& digits = values_.dim(constraint.tensors[t], d).digits;
+    const Digits& digits = shardings_[constraint.tensors[t]].dims[d];
     // What stands before the factor in its dimension must be cut completely before the factor itself can be.
     int64_t before = 1;
     for (size_t i = 0; i < at; ++i) before *= size_of(i);
@@ -287,41 +260,39 @@ class Propagation {
     while (skip < digits.size() && covered < before) covered *= mesh_.digits()[digits[skip++]].size;
     const size_t present = digits.size() - skip;
     if (covered != before || present >= agreed.size()) return {};
-    const auto* const lacking = agreed.begin() + present;
-    if (!std::equal(agreed.begin(), lacking, digits.begin() + skip)) return {};
+    const auto* const first = agreed.begin() + present;
+    if (!std::equal(agreed.begin(), first, digits.begin() + skip)) return {};
 
     int64_t parts_of = 0;
-    if (factors.size() > 1) parts_of = size_of(at) / mesh_.size_of(Digits(agreed.begin(), lacking));
-    Digits fresh(lacking, agreed.end());
-    while (!fresh.empty() && !fits(constraint.tensors[t], d, fresh, parts_of)) fresh.resize(fresh.size() - 1);
-    values_.append(constraint.tensors[t], d, fresh);
+    if (factors.size() > 1) parts_of = size_of(at) / mesh_.size_of(Digits(agreed.begin(), first));
+    Digits fresh(first, agreed.end());
+    while (!fresh.empty() && !fits(constraint, t, d, fresh, parts_of)) fresh.resize(fresh.size() - 1);
     return fresh;
   }
 
   // Whether a dimension can be cut further. Unless it is 0, what is cut is `parts_of` long and each part alike.
-  bool fits(ValueClass tensor, size_t d, const Digits& fresh, int64_t parts_of) const {
-    const ValueCuts::Dim& dim = values_.dim(tensor, d);
+  bool fits(const Constraint& constraint, size_t t, size_t d, const Digits& fresh, int64_t parts_of) const {
+    const Sharding& sharding = shardings_[constraint.tensors[t]];
     const int64_t pieces = mesh_.size_of(fresh);
-    return !values_.uses_any(tensor, set_of(fresh)) && parts_of % pieces == 0 &&
-           mesh_.size_of(dim.digits) * pieces <= dim.size;
+    return (sharding.used() & set_of(fresh)) == 0 && parts_of % pieces == 0 &&
+           sharding.pieces(d, mesh_) * pieces <= constraint.loops->sizes[t][d];
   }
 
-  const std::vector<Constraint>& constraints_;
+  const Constraints& constraints_;
   const Mesh& mesh_;
-  ValueCuts values_;
-  const ConstraintsOfValues users_;
+  ShardingTable& shardings_;
+  const TurnsOfValues turns_;
+  std::array<size_t, kLastLevel + 1> level_end_ = {};  // in the order of visits
   std::vector<Digits> cuts_;  // of the factors of each tensor of the constraint that is visited
   std::vector<Spread> spreads_;
-  LowestFirst queue_;
+  LowestFirst queue_;  // of turns
   std::array<std::vector<size_t>, kLastLevel + 1> waves_;
 };
 
 }  // namespace
 
-std::vector<Spread> propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
-                              std::vector<PartialSharding>& shardings) {
-  GSHARD_CHECK(shardings.size() == values.class_count());
-  return Propagation(constraints, values, mesh, shardings).run(shardings);
+std::vector<Spread> propagate(const Constraints& constraints, const Mesh& mesh, ShardingTable& shardings) {
+  return Propagation(constraints, mesh, shardings).run();
 }
 
 }  // namespace gshard

@@ -1,38 +1,45 @@
 // Completing the shardings: from a few annotated values to all of them.
 //
-// Propagation asks, for every factor of every constraint, which mesh digits all tensors that have the factor agree on,
-// and gives them to those that lack them, to a fixed point; pass-through ops first, contractions next, broadcasts last.
+//   x = f32[64,32] parameter(0), sharding={devices=[4,1]<=[4]}
+//   w = f32[32,16] parameter(1)
+//   y = f32[64,16] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+//   z = f32[64,16] tanh(y)
+//
+// A visit of a constraint asks, for every factor of its op, which mesh digits all tensors that have the factor agree
+// on, and gives them to those that lack them. The dot's rows are cut in x, so y is cut by rows as well, and then z; w
+// does not have that factor and stays whole. Whatever is cut has its constraints queued, to a fixed point.
+//
+// Constraints of a lower level (constraints.h) are visited first: pass-through ops, then contractions, then broadcasts.
+// A level goes in waves outward from what is cut already: all constraints that wait are visited, in canonical order,
+// before any that is queued on their account. So a value that could be cut in two ways has the cut that comes from
+// nearer by:
+//
+//   near = dot(a, a)    once = dot(b, w)    twice = dot(once, v)    sum = add(near, transpose(twice))
+//
+// where a and b are cut by rows: the first wave of dots cuts near and once. What follows from near at a lower level
+// comes next (sum is cut by rows, twice by columns), before the second wave would cut twice by rows.
 #pragma once
 
 #include <vector>
 
 #include "ir/mesh.h"
-#include "ir/sharding.h"
 #include "shard/constraints.h"
+#include "shard/sharding_table.h"
 
 namespace gshard {
 
-// What is known of a class of values while shardings are chosen.
-struct PartialSharding {
-  Sharding sharding;
-  // Dimensions that propagation may still cut; an annotation closes those that it specifies.
-  SmallVector<bool, 8> open;
-};
-
-// One step of propagation: a dimension of a value was cut by some more digits because another value is, whose dimension
-// shares a factor of an op with it.
+// One step of propagation: a value was cut by some more digits because another value is, which shares a factor of an op
+// with it.
 struct Spread {
   ValueClass to = 0;
   ValueClass from = 0;
-  uint32_t dim = 0;
-  Digits digits;
+  DigitSet digits = 0;
   const Instruction* through = nullptr;  // the op, or the loop or call whose edge they are the ends of
 };
 
-// Completes `shardings` (one per class of values) in place. Closed dimensions are never changed; open ones only gain
-// digits at their minor end. The result does not depend on the order of the module's text. Returns where the digits
-// came from, in the order in which they were given.
-std::vector<Spread> propagate(const std::vector<Constraint>& constraints, const ValueTable& values, const Mesh& mesh,
-                              std::vector<PartialSharding>& shardings);
+// Completes the shardings in place. Closed dimensions are never changed; open ones only gain digits at their minor end.
+// The result does not depend on the order of the module's text. Returns where the digits came from, in the order in
+// which they were given.
+std::vector<Spread> propagate(const Constraints& constraints, const Mesh& mesh, ShardingTable& shardings);
 
 }  // namespace gshard

@@ -87,7 +87,7 @@ std::vector<Leaf> leaves_of(const Instruction& instruction, const Propagated& pr
     const ValueClass value = propagated.values.class_of(instruction, n);
     const Shape& shape = propagated.values.shape_of(value);
     if (!shape.is_array()) continue;
-    leaves.push_back({&instruction, n, shape, value, propagated.shardings[static_cast<size_t>(value)]});
+    leaves.push_back({&instruction, n, shape, value, propagated.shardings[value]});
   }
   return leaves;
 }

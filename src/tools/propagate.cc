@@ -37,7 +37,7 @@ std::vector<Sharding> shardings_of(const Instruction& instruction, const Propaga
   if (is_root) return propagated.results;
   std::vector<Sharding> leaves;
   for (size_t leaf = 0; leaf < propagated.values.leaf_count(instruction); ++leaf) {
-    leaves.push_back(propagated.shardings[static_cast<size_t>(propagated.values.class_of(instruction, leaf))]);
+    leaves.push_back(propagated.shardings[propagated.values.class_of(instruction, leaf)]);
   }
   return leaves;
 }

@@ -111,7 +111,9 @@ ENTRY e {
   ROOT t = (f32[8,4]) tuple(b), sharding={{replicated}}
 }
 )"));
-  for (const Sharding& sharding : shardings.shardings) EXPECT_EQ(sharding.to_string(shardings.mesh), "[x, -]");
+  for (ValueClass value = 0; value < shardings.shardings.value_count(); ++value) {
+    EXPECT_EQ(shardings.shardings[value].to_string(shardings.mesh), "[x, -]");
+  }
   EXPECT_EQ(shardings.results[0].to_string(shardings.mesh), "[-, -]");
 }
 

@@ -24,17 +24,23 @@ std::unique_ptr<Module> random_annotated_program(uint64_t seed) {
   return module;
 }
 
+std::vector<ValueClass> all_of(const ValueTable& values) {
+  std::vector<ValueClass> all(values.class_count());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 TEST(Propagation, EndsAtAFixedPoint) {
   for (uint64_t seed = 0; seed < trials(100); ++seed) {
     const auto module = random_annotated_program(seed);
     const ValueTable values(*module);
-    Annotated annotated = annotate(*module, values, {});
+    const Annotated annotated = annotate(*module, values, {});
     const auto constraints = constraints_of(*module, values);
-    std::vector<PartialSharding> once = annotated.classes;
-    propagate(constraints, values, annotated.mesh, once);
-    std::vector<PartialSharding> twice = once;
-    EXPECT_TRUE(propagate(constraints, values, annotated.mesh, twice).empty()) << "seed " << seed;
-    for (size_t value = 0; value < once.size(); ++value) EXPECT_EQ(once[value].sharding, twice[value].sharding);
+    ShardingTable once = annotated.shardings;
+    propagate(constraints, annotated.mesh, once);
+    ShardingTable twice = once;
+    EXPECT_TRUE(propagate(constraints, annotated.mesh, twice).empty()) << "seed " << seed;
+    for (const ValueClass value : all_of(values)) EXPECT_EQ(once[value], twice[value]);
   }
 }
 
@@ -43,12 +49,12 @@ TEST(Propagation, KeepsAnnotationsExactlyAndOpenDimensionsAtTheirMajorEnd) {
     const auto module = random_annotated_program(seed);
     const ValueTable values(*module);
     const Annotated annotated = annotate(*module, values, {});
-    std::vector<PartialSharding> completed = annotated.classes;
-    propagate(constraints_of(*module, values), values, annotated.mesh, completed);
-    for (size_t value = 0; value < completed.size(); ++value) {
-      const PartialSharding& before = annotated.classes[value];
+    ShardingTable completed = annotated.shardings;
+    propagate(constraints_of(*module, values), annotated.mesh, completed);
+    for (const ValueClass value : all_of(values)) {
+      const PartialSharding& before = annotated.shardings.partial(value);
       for (size_t d = 0; d < before.open.size(); ++d) {
-        Digits kept = completed[value].sharding.dims[d];
+        Digits kept = completed[value].dims[d];
         if (before.open[d]) kept.resize(std::min(kept.size(), before.sharding.dims[d].size()));
         EXPECT_EQ(kept, before.sharding.dims[d]) << "seed " << seed;
       }
@@ -72,7 +78,7 @@ ENTRY e {
   ROOT sum = f32[8,8] add(near, far)
 })");
   const Propagated propagated = propagate_shardings(*module);
-  const auto value = static_cast<size_t>(propagated.values.class_of(*module->entry()->root()));
+  const ValueClass value = propagated.values.class_of(*module->entry()->root());
   EXPECT_EQ(propagated.shardings[value].to_string(propagated.mesh), "[x, -]");
 }
 
@@ -114,7 +120,7 @@ std::map<std::string, std::string> shardings_by_name(const Module& module) {
       for (size_t leaf = 0; leaf < propagated.values.leaf_count(*instruction); ++leaf) {
         const ValueClass value = propagated.values.class_of(*instruction, leaf);
         all[computation->name() + " " + instruction->name() + " " + std::to_string(leaf)] =
-            propagated.shardings[static_cast<size_t>(value)].to_string(propagated.mesh);
+            propagated.shardings[value].to_string(propagated.mesh);
       }
     }
   }
