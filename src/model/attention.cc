@@ -15,11 +15,8 @@ constexpr double kNever = -1e9;
 double root(int64_t x) { return std::sqrt(static_cast<double>(x)); }
 
 Tensor inward_weight(const Scope& scope, const char* name, int64_t size, const AttentionOptions& options) {
-  // Logits are not divided by the root of key_size: queries are smaller for it.
-  const bool is_query = name[0] == 'q';
-  const Initializer initializer = Initializer::normal(1 / root(is_query ? size * options.key_size : size));
   const Dims sizes = {size, options.heads, options.key_size};
-  return scope.activation(scope.parameter(name, sizes, initializer, {"model", "heads"}));
+  return scope.activation(scope.parameter(name, sizes, Initializer::normal(1 / root(size)), {"model", "heads"}));
 }
 
 Tensor outward_weight(const Scope& scope, int64_t size, const AttentionOptions& options) {
@@ -62,7 +59,8 @@ Tensor attend(const Scope& scope, Tensor x, const AttentionCache& cache, Tensor 
               Here here) {
   check(x, options, here);
   const Tensor queries = heads_of(scope, scope.activation(x), inward_weight(scope, "q", x.dim(2), options));
-  const Tensor logits = einsum("BQHD,BKHD->BHQK", queries, cache.keys, scope.numerics().exact);
+  const Tensor products = einsum("BQHD,BKHD->BHQK", queries, cache.keys, scope.numerics().exact);
+  const Tensor logits = products * (1 / root(options.key_size));
   const Tensor shares = scope.activation(softmax(where(expand_dims(seen, 1), logits, kNever), -1));
   const Tensor result = einsum("BHQK,BKHD->BQHD", scope.dropout(shares, options.dropout), cache.values);
   return scope.annotate(einsum("BQHD,HDM->BQM", result, outward_weight(scope, x.dim(2), options)), {"batch"});

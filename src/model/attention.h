@@ -3,8 +3,8 @@
 //   Tensor y = attention(scope / "self", x, x_places, x, x_places, {.heads = 16, .key_size = 128});
 //
 // Several sequences may share a row of a batch: `segments` numbers them from 1 (0 is padding), and nobody looks into
-// another segment. Logits are not divided by sqrt(key_size): the initial queries are smaller for it, as in the
-// authors' implementation.
+// another segment. Logits are divided by sqrt(key_size). (The authors begin with smaller queries instead: for
+// Adafactor, whose steps are relative to the weights, that is the same; for Adam it is not.)
 #pragma once
 
 #include "model/model.h"

@@ -93,8 +93,12 @@ Tensor sinusoids(Tensor positions, int64_t size, DType type) {
 const Axes kLookedUp = {"vocab", "model.table"};
 const Axes kMultiplied = {"vocab.logits", "model.logits"};
 
+double root_of_size(const TransformerOptions& options) { return std::sqrt(static_cast<double>(options.size)); }
+
+// Rows of length 1 at first: layers get them times the root of their size, logits as they are. So Adam, whose steps are
+// as large for all weights, teaches them as fast as the layers.
 Tensor embedding_table(const Scope& scope, int64_t rows, const TransformerOptions& options) {
-  return scope.parameter("embedding", {rows, options.size}, Initializer::normal(1), kLookedUp);
+  return scope.parameter("embedding", {rows, options.size}, Initializer::normal(1 / root_of_size(options)), kLookedUp);
 }
 
 // The decoder's, which may be the encoder's.
@@ -119,11 +123,14 @@ Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& plac
   const Tensor found = take(table_as(scope, table, kLookedUp), tokens);
   Tensor x = scope.annotate(found, {"batch.table", "", "model.table"});
   x = scope.annotate(x, {"batch"});
+  if (options.positions == PositionEncoding::learned) {
+    const Initializer initializer = Initializer::normal(1 / root_of_size(options));
+    x = x + take(scope.parameter("positions", {options.longest, options.size}, initializer, {"", "model"}),
+                 places.positions);
+  }
+  x = x * root_of_size(options);
   if (options.positions == PositionEncoding::sinusoidal) {
     x = x + convert(sinusoids(places.positions, options.size, scope.numerics().exact), table.type());
-  } else {
-    const Dims sizes = {options.longest, options.size};
-    x = x + take(scope.parameter("positions", sizes, Initializer::normal(1), {"", "model"}), places.positions);
   }
   const Tensor is_token = expand_dims(places.is_token(), -1);
   const Tensor kept = (scope / "input").dropout(scope.activation(x), options.dropout);
@@ -131,12 +138,11 @@ Tensor embed(const Scope& scope, Tensor table, Tensor tokens, const Places& plac
 }
 
 // x [B,L,M], the result of the last layer.
-Tensor logits_of(const Scope& scope, Tensor x, Tensor table, const TransformerOptions& options) {
+Tensor logits_of(const Scope& scope, Tensor x, Tensor table) {
   // As the layers have it, and then as the product does.
-  const Tensor scaled = scope.annotate(x, {"batch"}) * (1 / std::sqrt(static_cast<double>(options.size)));
+  const Tensor result = scope.annotate(scope.annotate(x, {"batch"}), {"batch.logits", "", "model.logits"});
   const Tensor rows = table_as(scope, scope.activation(table), kMultiplied);
-  const Tensor logits =
-      einsum("BLM,VM->BLV", scope.annotate(scaled, {"batch.logits", "", "model.logits"}), rows, scope.numerics().exact);
+  const Tensor logits = einsum("BLM,VM->BLV", result, rows, scope.numerics().exact);
   return scope.annotate(logits, {"batch.vocab", "", "vocab.logits"});
 }
 
@@ -173,7 +179,7 @@ Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Enc
   }
   const Tensor x = embed(decoder, table, tokens, places, options);
   const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, options);
-  return logits_of(decoder, y, table, options);
+  return logits_of(decoder, y, table);
 }
 
 // ---- one token at a time --------------------------------------------------------------------------------------------
@@ -212,7 +218,7 @@ DecoderStep decode_step(const Scope& scope, const StepInput& input, const Decode
   TransformerOptions kept = options;
   kept.checkpoint_layers = false;  // the caches are made by the layers, and nothing goes backward
   const Tensor y = stack(decoder, x, places.is_token(), options.decoder_layers, looks, kept);
-  result.logits = logits_of(decoder, y, table, options);
+  result.logits = logits_of(decoder, y, table);
   return result;
 }
 
