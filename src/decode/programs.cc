@@ -73,11 +73,11 @@ std::vector<NamedTensor> counts_of_choices(const Model& model) {
   Tensor layer_kept;
   for (const NamedTensor& metric : model.metrics()) {
     if (metric.name.ends_with("/tokens_per_expert")) layer_kept = sum(metric.value);
-    if (!metric.name.ends_with("/dropped") || layer_kept.instruction() == nullptr) continue;
+    if (!metric.name.ends_with("/dropped") || !is_set(layer_kept)) continue;
     kept = plus(kept, layer_kept);
     sent = plus(sent, layer_kept / maximum(1 - metric.value, 1e-6));
   }
-  if (kept.instruction() == nullptr) return {};
+  if (!is_set(kept)) return {};
   return {{"choices_kept", kept}, {"choices_sent", sent}};
 }
 

@@ -11,8 +11,6 @@
 namespace gshard {
 namespace {
 
-bool is_set(Tensor x) { return x.instruction() != nullptr; }
-
 Tensor last(Tensor x) { return expand_dims(x, -1); }
 
 // Choices while they are made. Masks [G,S,E] are of the exact type: 1 at the expert, 0 where there is no token.

@@ -210,7 +210,7 @@ Tensor moe(const Scope& scope, Tensor x, Tensor is_token, const MoeOptions& opti
   const int64_t groups = groups_of(scope, x, options, here);
   const int64_t size = x.dim(2);
   const Tensor tokens = scope.annotate(reshape(scope.activation(x), {groups, options.group_size, size}), {"group"});
-  if (is_token.instruction() != nullptr) is_token = reshape(is_token, {groups, options.group_size});
+  if (is_set(is_token)) is_token = reshape(is_token, {groups, options.group_size});
   const Tensor gate = scope.parameter("gate", {size, options.gating.experts}, Initializer::fan_in(size));
   const Tensor logits = einsum("GSM,ME->GSE", scope.exact(tokens), scope.exact(gate));
   const Routing routing = route(scope, logits, is_token, options.gating, here);

@@ -41,7 +41,7 @@ class Slots {
   // The next value, or where the step is not applied the one before.
   Tensor chosen(Tensor before, Tensor after) const {
     // One number for all: repeated to their sizes it would tie weights of one size to each other.
-    return applied_.instruction() == nullptr ? after : select(applied_, after, before);
+    return is_set(applied_) ? select(applied_, after, before) : after;
   }
 
  private:
@@ -194,7 +194,7 @@ void optimize(Model& model, Tensor loss, Tensor step, const OptimizerOptions& op
   if (options.non_finite == NonFinite::skip) {
     const Tensor finite = is_finite(norm);
     root.add_metric("skipped", convert(!finite, norm.type()));
-    applied = applied.instruction() == nullptr ? finite : applied & finite;
+    applied = is_set(applied) ? applied & finite : finite;
   }
   if (options.clip_norm > 0) {
     const Tensor factor = minimum(options.clip_norm / norm, 1);

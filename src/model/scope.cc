@@ -51,7 +51,7 @@ Tensor Scope::uniform(const Dims& sizes, Here here) const {
     return constant(in, std::move(literal), here);
   };
   Tensor stream = number(key);
-  if (model_.step_seed_.instruction() != nullptr) {
+  if (is_set(model_.step_seed_)) {
     stream = xor_(stream, reshape(model_.step_seed_, {1}, here), here);
   }
   const Tensor state = concatenate({stream, number(0)}, 0, here);

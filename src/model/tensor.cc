@@ -20,7 +20,7 @@ std::pair<Tensor, Tensor> meet(const OperandHere& a, const OperandHere& b, std::
   const Tensor x = as_tensor(a, b);
   const Tensor y = as_tensor(b, a);
   for (const Tensor& t : {x, y}) {
-    if (t.instruction() == nullptr) throw error_here(fmt::format("{}: a tensor of nothing", what), a.here());
+    if (!is_set(t)) throw error_here(fmt::format("{}: a tensor of nothing", what), a.here());
   }
   if (x.type() != y.type()) {
     throw error_here(fmt::format("{}: {} and {} are of two types; convert() one of them", what, x.shape(), y.shape()),
@@ -72,7 +72,7 @@ Tensor reduced(const Reduction& reduction, Tensor x, const Dims& dims, Keep keep
 // s32: where along a dimension the first largest stands, of those elements that are allowed (of all where the mask is
 // of nothing); the last place where nothing equals the largest since a NaN is there.
 Tensor first_largest(Tensor x, int64_t dim, Tensor allowed, const Here& here) {
-  const bool all = allowed.instruction() == nullptr;
+  const bool all = !is_set(allowed);
   const Tensor among = all ? x : select(allowed, x, full(x.computation(), x.shape(), -HUGE_VAL, here), here);
   const Tensor largest = broadcast_to(max(among, {dim}, Keep::dims, here), x.dims(), here);
   Tensor found = compare(among, largest, Direction::EQ, ComparisonType::automatic, here);
@@ -107,9 +107,7 @@ GSHARD_OPERATOR(&, and_)
 GSHARD_OPERATOR(|, or_)
 #undef GSHARD_OPERATOR
 
-Tensor plus(Tensor a, Tensor b, Here here) {
-  return a.instruction() == nullptr ? b : OperandHere(a, here) + OperandHere(b, here);
-}
+Tensor plus(Tensor a, Tensor b, Here here) { return is_set(a) ? OperandHere(a, here) + OperandHere(b, here) : b; }
 
 #define GSHARD_COMPARISON(name, direction)                                           \
   Tensor name(OperandHere a, OperandHere b) {                                        \

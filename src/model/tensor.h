@@ -39,6 +39,9 @@ Tensor operator*(OperandHere a, OperandHere b);
 Tensor operator/(OperandHere a, OperandHere b);
 Tensor operator-(OperandHere x);
 
+// Whether it is a tensor, and not what an argument that may be left out is then: of nothing.
+inline bool is_set(Tensor x) { return x.instruction() != nullptr; }
+
 // a + b, or b where a is of nothing: how terms are added up that begin with none.
 Tensor plus(Tensor a, Tensor b, Here here = Here::current());
 

@@ -10,8 +10,6 @@
 namespace gshard {
 namespace {
 
-bool is_set(Tensor x) { return x.instruction() != nullptr; }
-
 Tensor norm(const Scope& scope, Tensor x) {
   const Tensor scale = scope.parameter("scale", {x.dim(x.rank() - 1)}, Initializer::constant(1));
   return scope.activation(rms_norm(scope.exact(x), scope.exact(scale)));
@@ -146,6 +144,13 @@ Tensor logits_of(const Scope& scope, Tensor x, Tensor table) {
   return scope.annotate(logits, {"batch.vocab", "", "vocab.logits"});
 }
 
+void check_rows(int64_t length, const TransformerOptions& options, const Here& here) {
+  if (options.positions == PositionEncoding::sinusoidal || length <= options.longest) return;
+  throw error_here(fmt::format("transformer: rows of {} tokens, and {} positions to learn; make `longest` larger",
+                               length, options.longest),
+                   here);
+}
+
 void check(Tensor tokens, const Places& places, const Here& here) {
   for (const Tensor& part : {tokens, places.segments, places.positions}) {
     if (part.rank() == 2 && part.dims() == tokens.dims() && is_integer(part.type())) continue;
@@ -159,6 +164,7 @@ void check(Tensor tokens, const Places& places, const Here& here) {
 
 Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const TransformerOptions& options, Here here) {
   check(tokens, places, here);
+  check_rows(tokens.dim(1), options, here);
   const Scope encoder = scope / "encoder";
   const Tensor table = embedding_table(encoder, options.source_vocabulary, options);
   const Tensor x = embed(encoder, table, tokens, places, options);
@@ -169,6 +175,7 @@ Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const Tr
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,
               const TransformerOptions& options, Here here) {
   check(tokens, places, here);
+  check_rows(tokens.dim(1), options, here);
   const Scope decoder = scope / "decoder";
   const Tensor table = target_table(scope, encoded, options);
   Looks looks{look_at_self(places, Sight::past, options)};

@@ -37,6 +37,20 @@ TEST(Transformer, TranslationIsEqualOnAnyDevices) {
   }
 }
 
+TEST(Transformer, RowsAreNoLongerThanPositionsThatAreLearned) {
+  TransformerOptions options = small_model();
+  options.positions = PositionEncoding::learned;
+  options.longest = kLength;
+  EXPECT_NO_THROW(translation(options, {}));
+  options.longest = kLength - 1;
+  try {
+    translation(options, {});
+    FAIL() << "rows longer than `longest` were taken";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("make `longest` larger"));
+  }
+}
+
 TEST(Transformer, LossOfAnUntrainedModelIsThatOfGuessing) {
   TransformerOptions options = small_model();
   options.loss = {};
