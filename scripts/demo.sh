@@ -94,7 +94,7 @@ translator() {
 programs
 translator
 if [ "$mode" = full ]; then
-  say "Six minutes of training are worth a BLEU of about 2 to 5, less than looking up the nearest training sentence."
+  say "Six minutes of training are worth a BLEU of about 3 to 5, less than looking up the nearest training sentence."
   [ ! -f docs/results.md ] || echo "What two hours with the larger config give is in docs/results.md."
 fi
 say "Done. The page of the run: $dir/run/report.html"
