@@ -29,7 +29,7 @@ trained() {
   local name=$1 minutes=$2
   shift 2
   say "$name: $minutes minutes"
-  try "gshard train $config corpus=$dir/corpus output=$dir/$name stop.minutes=$minutes $*"
+  once "train-$name" "gshard train $config corpus=$dir/corpus output=$dir/$name stop.minutes=$minutes $*"
   once "scores-$name" "gshard evaluate --model $dir/$name/model --out $dir/$name/scores"
   try "gshard report $dir/$name"
 }
