@@ -22,6 +22,8 @@ import statistics
 import subprocess
 import sys
 
+from line_chart import line_chart
+
 MODELS = ('moe', 'dense')
 NAMES = {'moe': 'mixture of experts', 'dense': 'dense twin'}
 BUDGETS = {'tokens': 'an equal number of steps', 'minutes': 'equal time'}
@@ -127,47 +129,20 @@ def results_of(runs, args):
 
 # ---------------------------------------------------------------- picture
 
-STYLE = '''text { font: 12px system-ui, sans-serif; fill: #1d2329 } .grid { stroke: #e2e4e4 } .moe { stroke: #1f6fb2; fill: #1f6fb2 }
-.dense { stroke: #d1661a; fill: #d1661a } polyline { fill: none !important; stroke-width: 2 } polygon { opacity: .2; stroke: none }
-@media (prefers-color-scheme: dark) { text { fill: #e4e7ea } .grid { stroke: #2c333a } }'''
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 360, 56, 34
-
-
 def picture_of(runs):
     """Lines of the mean over seeds, on bands from the lowest to the highest."""
-    curves = {model: mean_curve([run.curve() for run in runs if run.model == model and run.budget == 'tokens']) for model in MODELS}
-    points = [point for curve in curves.values() for point in curve]
-    if not points:
-        return None
-    most, low, high = max(p[0] for p in points), min(p[2] for p in points), max(p[3] for p in points)
-    high = high if high > low else low + 1
-
-    def at(tokens, loss):
-        x = LEFT + (WIDTH - LEFT - 16) * tokens / most
-        return f'{x:.1f},{16 + (HEIGHT - BOTTOM - 16) * (high - loss) / (high - low):.1f}'
-    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">', f'<style>{STYLE}</style>']
-    for i in range(5):
-        value = low + (high - low) * i / 4
-        y = at(0, value).split(',')[1]
-        svg += [f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 16}" y1="{y}" y2="{y}"/>',
-                f'<text x="{LEFT - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.2f}</text>']
-        svg.append(f'<text x="{at(most * i / 4, low).split(",")[0]}" y="{HEIGHT - 12}" text-anchor="middle">{most * i / 4e6:.1f} M</text>')
-    for i, (model, curve) in enumerate(curves.items()):
-        band = [at(p[0], p[3]) for p in curve] + [at(p[0], p[2]) for p in reversed(curve)]
-        svg += [f'<polygon class="{model}" points="{" ".join(band)}"/>',
-                f'<polyline class="{model}" points="{" ".join(at(p[0], p[1]) for p in curve)}"/>',
-                f'<rect class="{model}" x="{WIDTH - 190}" y="{24 + 20 * i}" width="16" height="4"/>',
-                f'<text x="{WIDTH - 166}" y="{30 + 20 * i}">{NAMES[model]}</text>']
-    return '\n'.join(svg + ['</svg>']) + '\n'
+    curves = {NAMES[model]: mean_curve([run.curve() for run in runs if run.model == model and run.budget == 'tokens'])
+              for model in MODELS}
+    return line_chart('Dev loss in nats a token, by millions of target tokens', curves, x_text='{:.1f}', y_text='{:.2f}')
 
 
 def mean_curve(curves):
-    """[(tokens, mean, lowest, highest)] over the evaluations that all of the curves have."""
+    """[(millions of tokens, mean, lowest, highest)] over the evaluations that all of the curves have."""
     found = []
     for points in zip(*[curve for curve in curves if curve]):
         losses = [loss for _, loss in points if math.isfinite(loss)]
         if losses:
-            found.append((statistics.mean(p[0] for p in points), statistics.mean(losses), min(losses), max(losses)))
+            found.append((statistics.mean(p[0] for p in points) / 1e6, statistics.mean(losses), min(losses), max(losses)))
     return found
 
 

@@ -8,7 +8,8 @@
 #   GSHARD_SHORT_MINUTES=N  of each of the shorter ones [20]
 #   GSHARD_SOURCES=A,B      where text is from; "example" needs no network
 #
-# The comparison of experts with their dense twin is scripts/compare_runs.py.
+# scripts/long_results.py makes tables of what came out. The comparison of experts with their dense twin is
+# scripts/compare_runs.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/build:$PATH"

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "ir/dims.h"
 #include "ops/infer.h"
 #include "raw_product.h"
 
@@ -17,12 +18,6 @@ namespace gshard::bench {
 namespace {
 
 constexpr int kRuns = 5;
-
-int64_t size_of(const Shape& shape, const Dims& dims) {
-  int64_t size = 1;
-  for (const int64_t d : dims) size *= shape.dim(static_cast<size_t>(d));
-  return size;
-}
 
 // Processor time of this thread.
 double now() {
@@ -58,8 +53,8 @@ Product product_of(const Instruction& dot) {
   const Shape& lhs = dot.operand(0)->shape();
   const Shape& rhs = dot.operand(1)->shape();
   Product product{lhs.type()};
-  product.batch = size_of(lhs, attrs.lhs_batch_dims);
-  product.sums = size_of(lhs, attrs.lhs_contracting_dims);
+  product.batch = product_of(sizes_of(lhs, attrs.lhs_batch_dims));
+  product.sums = product_of(sizes_of(lhs, attrs.lhs_contracting_dims));
   product.rows = lhs.element_count() / (product.batch * product.sums);
   product.columns = rhs.element_count() / (product.batch * product.sums);
   return product;

@@ -91,19 +91,13 @@ struct Edge {
     for (Digit digit = 0; digit < mesh.digits().size(); ++digit) {
       if ((manual & ~lies.cut() & digit_bit(digit)) != 0) copies.push_back(digit);
     }
-    inside = says_region(part.notes().sharding) ? part.notes().sharding : within(std::move(lies), manual);
+    inside = says_region(part.notes().sharding) ? part.notes().sharding : without_cuts(std::move(lies), manual);
   }
 
  private:
   // What lies outside like this, without what the region cuts.
-  SharedSharding within(Sharding lies, DigitSet manual) const {
-    for (Digits& digits : lies.dims) {
-      Digits rest;
-      for (const Digit digit : digits) {
-        if ((manual & digit_bit(digit)) == 0) rest.push_back(digit);
-      }
-      digits = rest;
-    }
+  SharedSharding without_cuts(Sharding lies, DigitSet manual) const {
+    for (Digits& digits : lies.dims) digits = within(digits, ~manual);
     lies.manual = manual;
     return std::make_shared<const HloSharding>(to_hlo(lies, mesh));
   }

@@ -100,6 +100,12 @@ void TokenFile::read_directions() {
   }
 }
 
+int64_t TokenFile::pairs_of(const std::string& direction) const {
+  const auto has_name = [&](const DirectionRange& range) { return range.direction.name() == direction; };
+  const auto found = std::ranges::find_if(directions_, has_name);
+  return found == directions_.end() ? 0 : found->count;
+}
+
 void TokenFile::check_blocks(int64_t begin, int64_t end) const {
   for (int64_t block = (begin - sections_.tokens_at) / kTokenBlockBytes; sections_.block_begin(block) < end; ++block) {
     std::atomic<bool>& checked = checked_[static_cast<size_t>(block)];

@@ -129,6 +129,8 @@ class TokenFile {
   int64_t pairs() const { return static_cast<int64_t>(header().pairs); }
   int64_t tokens() const { return static_cast<int64_t>(header().tokens); }
   const std::vector<DirectionRange>& directions() const { return directions_; }
+  // Of the direction with this name, as "de-en"; 0 where it has none.
+  int64_t pairs_of(const std::string& direction) const;
   int32_t source_vocabulary() const { return header().source_vocabulary; }
   int32_t target_vocabulary() const { return header().target_vocabulary; }
   std::string vocabulary_sha256() const { return to_hex(header().vocabulary); }

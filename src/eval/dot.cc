@@ -10,12 +10,6 @@
 namespace gshard {
 namespace {
 
-int64_t product_of(const Shape& shape, const Dims& dims) {
-  int64_t product = 1;
-  for (int64_t d : dims) product *= shape.dim(static_cast<size_t>(d));
-  return product;
-}
-
 // Each dimension of the operand falls into as many blocks as the scale has elements along it, and each block has one
 // scale. A scalar is one scale for all.
 Literal scaled(const Literal& operand, const Literal& scale, DType type) {
@@ -60,9 +54,9 @@ MatrixOperand::MatrixOperand(const Literal& operand, const Dims& batch, const Di
     const auto dim = static_cast<int64_t>(d);
     if (!is_among(dim, batch) && !is_among(dim, contracted)) free_dims_.push_back(dim);
   }
-  batch_count_ = product_of(shape, batch);
-  free_count_ = product_of(shape, free_dims_);
-  contracted_count_ = product_of(shape, contracted);
+  batch_count_ = product_of(sizes_of(shape, batch));
+  free_count_ = product_of(sizes_of(shape, free_dims_));
+  contracted_count_ = product_of(sizes_of(shape, contracted));
   // An operand that lies as [batch, contracted, free] is used so; every other order is brought to contracted last.
   const Dims contracted_first = joined(batch, contracted, free_dims_);
   contracted_first_ = std::is_sorted(contracted_first.begin(), contracted_first.end());

@@ -28,6 +28,13 @@ inline Dims taken(const Dims& dims, const Dims& places) {
   return some;
 }
 
+// 1 of none. The caller knows that it fits: sizes of arrays that are there do.
+inline int64_t product_of(const Dims& sizes) {
+  int64_t product = 1;
+  for (const int64_t size : sizes) product *= size;
+  return product;
+}
+
 inline Dims sizes_of(const Shape& shape, const Dims& dims) { return taken(shape.dims(), dims); }
 
 }  // namespace gshard

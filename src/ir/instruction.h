@@ -88,11 +88,7 @@ class Instruction {
     GSHARD_CHECK(found != nullptr, name_);
     return *found;
   }
-  void set_attributes(Attributes attributes) {
-    attributes_ = std::holds_alternative<NoAttrs>(attributes)
-                      ? no_attributes()
-                      : std::make_shared<const Attributes>(std::move(attributes));
-  }
+  void set_attributes(Attributes attributes);
   const std::shared_ptr<const Attributes>& shared_attributes() const { return attributes_; }
   void set_attributes(std::shared_ptr<const Attributes> attributes) { attributes_ = std::move(attributes); }
 

@@ -63,6 +63,14 @@ DigitSet set_of(const Digits& digits) {
   return set;
 }
 
+Digits within(const Digits& digits, DigitSet set) {
+  Digits kept;
+  for (const Digit digit : digits) {
+    if ((set & digit_bit(digit)) != 0) kept.push_back(digit);
+  }
+  return kept;
+}
+
 Mesh::Mesh(std::vector<MeshAxis> axes, std::vector<int64_t> device_order)
     : axes_(std::move(axes)), device_order_(std::move(device_order)) {
   for (size_t a = 0; a < axes_.size(); ++a) {

@@ -90,6 +90,8 @@ using DigitSet = uint64_t;
 
 inline constexpr DigitSet digit_bit(Digit digit) { return DigitSet{1} << digit; }
 DigitSet set_of(const Digits& digits);
+// Those of the set, in their order.
+Digits within(const Digits& digits, DigitSet set);
 
 class Mesh {
  public:

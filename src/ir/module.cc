@@ -11,6 +11,12 @@ const std::shared_ptr<const Attributes>& Instruction::no_attributes() {
   return *kNone;
 }
 
+void Instruction::set_attributes(Attributes attributes) {
+  attributes_ = std::holds_alternative<NoAttrs>(attributes)
+                    ? no_attributes()
+                    : std::make_shared<const Attributes>(std::move(attributes));
+}
+
 // ---- Computation ------------------------------------------------------------------------------------------------
 
 Instruction* Computation::append(std::unique_ptr<Instruction> instruction) {

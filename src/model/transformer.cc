@@ -274,15 +274,19 @@ Tensor language_model(Model& model, const BatchSize& size, const TransformerOpti
   return sequence_loss(scope, logits, labels, places.is_token(), options.loss, here);
 }
 
-Tensor translation_model(Model& model, const BatchSize& size, const TransformerOptions& options, Here here) {
+Predictions translation_predictions(Model& model, const BatchSize& size, const TransformerOptions& options, Here here) {
   const auto [source, source_places] = sequence_inputs(model, "source", "source_", size, here);
   const BatchSize targets{size.batch, size.target_length > 0 ? size.target_length : size.length};
   const auto [target, target_places] = sequence_inputs(model, "target", "target_", targets, here);
   const Tensor labels = token_input(model, "labels", targets, here);
   const Scope scope = model.scope();
   const Encoded encoded = encode(scope, source, source_places, options, here);
-  const Tensor logits = decode(scope, target, target_places, encoded, options, here);
-  return sequence_loss(scope, logits, labels, target_places.is_token(), options.loss, here);
+  return {decode(scope, target, target_places, encoded, options, here), labels, target_places.is_token()};
+}
+
+Tensor translation_model(Model& model, const BatchSize& size, const TransformerOptions& options, Here here) {
+  const Predictions predictions = translation_predictions(model, size, options, here);
+  return sequence_loss(model.scope(), predictions.logits, predictions.labels, predictions.is_token, options.loss, here);
 }
 
 }  // namespace gshard

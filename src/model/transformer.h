@@ -99,4 +99,13 @@ Tensor language_model(Model& model, const BatchSize& size, const TransformerOpti
 Tensor translation_model(Model& model, const BatchSize& size, const TransformerOptions& options,
                          Here here = Here::current());
 
+// A translation model with the same inputs, before its loss.
+struct Predictions {
+  Tensor logits;    // [batch,length,vocabulary]
+  Tensor labels;    // s32 [batch,length]
+  Tensor is_token;  // pred [batch,length]: which of them are no padding
+};
+Predictions translation_predictions(Model& model, const BatchSize& size, const TransformerOptions& options,
+                                    Here here = Here::current());
+
 }  // namespace gshard

@@ -21,7 +21,7 @@ struct fmt::formatter<gshard::Shape> : fmt::formatter<std::string> {
   auto format(const gshard::Shape& shape, fmt::format_context& context) const {
     constexpr size_t kLongest = 200;
     std::string text = shape.to_string();
-    if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+    if (text.size() > kLongest) text.replace(kLongest, std::string::npos, "...");
     return fmt::formatter<std::string>::format(text, context);
   }
 };

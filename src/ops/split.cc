@@ -92,9 +92,8 @@ Edge edge_of(const Dims& sizes, const ManualRegion& region, const std::vector<st
   Edge edge{outside, Sharding::replicated(sizes.size()), {}};
   Sharding cut = edge.inside;
   for (size_t d = 0; d < sizes.size(); ++d) {
-    for (const Digit digit : outside.dims[d]) {
-      ((manual & digit_bit(digit)) != 0 ? cut : edge.inside).dims[d].push_back(digit);
-    }
+    cut.dims[d] = within(outside.dims[d], manual);
+    edge.inside.dims[d] = within(outside.dims[d], ~manual);
   }
   edge.inside.manual = manual;
   edge.part = shard_sizes(sizes, cut, region.mesh);

@@ -127,14 +127,12 @@ void CompiledModel::save(const std::string& path) const {
   ArrayWriter(path).write(entries, [&](size_t i) { return value(entries[i].name); });
 }
 
-void CompiledModel::load(const std::string& path) {
-  read_arrays(path, entries_of({Role::weight, Role::state}),
-              [&](const std::string& name, const Literal& value) { set_value(name, value); });
-}
+void CompiledModel::load(const std::string& path) { load(path, {Role::weight, Role::state}); }
 
-void CompiledModel::load_weights(const std::string& path) {
-  read_arrays(path, entries_of({Role::weight}),
-              [&](const std::string& name, const Literal& value) { set_value(name, value); });
+void CompiledModel::load_weights(const std::string& path) { load(path, {Role::weight}); }
+
+void CompiledModel::load(const std::string& path, std::initializer_list<Role> roles) {
+  read_arrays(path, entries_of(roles), [&](const std::string& name, const Literal& value) { set_value(name, value); });
 }
 
 NamedArrays CompiledModel::read_inputs(const std::string& path) const {

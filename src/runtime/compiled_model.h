@@ -70,6 +70,7 @@ class CompiledModel {
  private:
   size_t find(const std::string& name) const;
   std::vector<ArrayEntry> entries_of(std::initializer_list<Role> roles) const;
+  void load(const std::string& path, std::initializer_list<Role> roles);
   DeviceArray put(size_t parameter, const Literal& value) const;
   std::vector<DeviceArray> take_arguments(const NamedArrays& inputs);
   void check_inputs(const NamedArrays& inputs) const;

@@ -35,7 +35,7 @@ std::string_view table_of(std::string_view key) {
   return dot == std::string_view::npos ? "" : key.substr(0, dot);
 }
 
-std::string_view name_of(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+std::string_view last_part_of(std::string_view key) { return key.substr(key.rfind('.') + 1); }
 
 }  // namespace
 
@@ -86,7 +86,7 @@ class SettingsReader {
   std::string unknown(const std::string& path) const {
     std::vector<std::string> keys;
     for (const Setting& setting : settings_.list_) {
-      if (gshard::name_of(setting.key) == gshard::name_of(path)) {
+      if (last_part_of(setting.key) == last_part_of(path)) {
         return fmt::format("unknown key '{}'; did you mean '{}'?", path, setting.key);
       }
       keys.push_back(setting.key);
@@ -292,7 +292,7 @@ std::string Settings::text() const {
       table = table_of(setting.key);
       text += fmt::format("\n[{}]\n", table);
     }
-    const std::string line = fmt::format("{} = {}", name_of(setting.key), std::visit(ValueText(), setting.target));
+    const std::string line = fmt::format("{} = {}", last_part_of(setting.key), std::visit(ValueText(), setting.target));
     text += setting.help.empty() ? line + "\n" : fmt::format("{:<32}  # {}\n", line, setting.help);
   }
   return text;

@@ -22,9 +22,9 @@ Dims shard_index(int64_t position, const Sharding& sharding, const Mesh& mesh) {
 }
 
 // The real part of one shard inside of the whole, row by row of the last dimension.
-class Window {
+class Block {
  public:
-  Window(const Dims& whole, const Dims& local, const Dims& index) : whole_(whole), local_(local) {
+  Block(const Dims& whole, const Dims& local, const Dims& index) : whole_(whole), local_(local) {
     for (size_t d = 0; d < whole.size(); ++d) {
       const int64_t start = std::min(index[d] * local[d], whole[d]);
       starts_.push_back(start);
@@ -80,7 +80,7 @@ std::vector<Literal> scatter(const Literal& whole, const Sharding& sharding, con
   for (int64_t position = 0; position < mesh.device_count(); ++position) {
     Literal shard{whole.shape().with_dims(local)};
     std::byte* to = shard.mutable_bytes();
-    Window(whole.shape().dims(), local, shard_index(position, sharding, mesh))
+    Block(whole.shape().dims(), local, shard_index(position, sharding, mesh))
         .each_row([&](int64_t in_whole, int64_t in_local, int64_t count) {
           std::memcpy(to + static_cast<size_t>(in_local) * width, whole.bytes() + static_cast<size_t>(in_whole) * width,
                       static_cast<size_t>(count) * width);
@@ -104,7 +104,7 @@ Literal gather(std::span<const Literal> shards, const Shape& shape, const Shardi
       if ((copies >> d & 1) != 0 && position / row.stride % row.size != 0) first = false;
     }
     const Literal& shard = shards[static_cast<size_t>(device_at(position, mesh))];
-    Window(shape.dims(), local, shard_index(position, sharding, mesh))
+    Block(shape.dims(), local, shard_index(position, sharding, mesh))
         .each_row([&](int64_t in_whole, int64_t in_local, int64_t count) {
           const std::byte* from = shard.bytes() + static_cast<size_t>(in_local) * width;
           std::byte* into = to + static_cast<size_t>(in_whole) * width;

@@ -47,26 +47,17 @@ class Flow {
 
 Sharding inside_manual(const Sharding& sharding, DigitSet manual) {
   Sharding inside = sharding;
-  for (size_t d = 0; d < sharding.dims.size(); ++d) {
-    inside.dims[d].clear();
-    for (const Digit digit : sharding.dims[d]) {
-      if ((manual & digit_bit(digit)) == 0) inside.dims[d].push_back(digit);
-    }
-  }
+  for (Digits& digits : inside.dims) digits = within(digits, ~manual);
   inside.manual |= manual;
   return inside;
 }
 
 Sharding around_manual(const Sharding& sharding, DigitSet manual) {
   Sharding around = sharding;
-  for (size_t d = 0; d < sharding.dims.size(); ++d) {
-    around.dims[d].clear();
-    for (const Digit digit : sharding.dims[d]) {
-      if ((manual & digit_bit(digit)) != 0) around.dims[d].push_back(digit);
-    }
-    for (const Digit digit : sharding.dims[d]) {
-      if ((manual & digit_bit(digit)) == 0) around.dims[d].push_back(digit);
-    }
+  for (Digits& digits : around.dims) {
+    const Digits rest = within(digits, ~manual);
+    digits = within(digits, manual);
+    for (const Digit digit : rest) digits.push_back(digit);
   }
   return around;
 }

@@ -30,8 +30,8 @@ constexpr const char* kNotes =
     "and little training text are compared on the sentences that most of them have.\n"
     "\n"
     "With --out the translations and references are written as plain text, one sentence a line, with the\n"
-    "sacrebleu command that reproduces each figure. With --json the scores are one object, ends of intervals\n"
-    "included, and what --out has to say goes to standard error.\n"
+    "sacrebleu command that reproduces each figure, and the scores as scores.json. With --json the scores\n"
+    "are one object, ends of intervals included, and what --out has to say goes to standard error.\n"
     "\n"
     "Examples:\n"
     "  gshard evaluate --model run/model\n"
@@ -120,13 +120,17 @@ std::string written(const Evaluation& evaluation, const RowGroup& group, const G
       group.name, scores.bleu[0].score, GSHARD_VERSION, sha256_of(evaluation, group), stem, stem);
 }
 
-// The files of all groups, and how to reproduce their figures.
-std::string all_written(const Evaluation& evaluation, const std::vector<GroupScores>& scores,
-                        const std::string& folder) {
-  std::vector<RowGroup> groups = evaluation.directions();
-  for (RowGroup& origin : evaluation.origins()) groups.push_back(std::move(origin));
+// Writes the scores, and the files of all groups; says how to reproduce their figures.
+std::string all_written(const Evaluation& evaluation, const EvaluationScores& scores, const std::string& folder) {
+  OutputFile file(folder + "/scores.json");
+  file.write(json_of(scores).dump(1) + "\n");
+  file.finish();
   std::string text;
-  for (size_t i = 0; i < groups.size(); ++i) text += written(evaluation, groups[i], scores[i], folder);
+  const auto add = [&](const std::vector<RowGroup>& groups, const std::vector<GroupScores>& of_groups) {
+    for (size_t i = 0; i < groups.size(); ++i) text += written(evaluation, groups[i], of_groups[i], folder);
+  };
+  add(evaluation.directions(), scores.directions);
+  add(evaluation.origins(), scores.origins);
   return text;
 }
 
@@ -153,7 +157,7 @@ int evaluate(EvaluationOptions options) {
   const EvaluationScores scores = scores_of(evaluation, options.part, training);
   put(options.json ? json_of(scores).dump(1) + "\n" : text_of(scores));
   if (!options.out.empty()) {
-    const std::string files = all_written(evaluation, scores.groups, options.out);
+    const std::string files = all_written(evaluation, scores, options.out);
     if (options.json) {
       put_progress(files);
     } else {
@@ -175,7 +179,7 @@ Command add_evaluate(CLI::App& root) {
   app->add_option("--part", options->part, "dev or test [test]")->type_name("PART");
   add_count_option(*app, "--most", options->most, "Rows of each direction at most, the first ones; all without it");
   add_search_options(*app, options->model);
-  app->add_option("--out", options->out, "Write translations and references here")->type_name("DIR");
+  app->add_option("--out", options->out, "Write translations, references and scores here")->type_name("DIR");
   app->add_flag("--json", options->json, "Write the scores as JSON");
   return {app, [options] { return evaluate(*options); }};
 }

@@ -80,10 +80,9 @@ Json json_of(const Thirds& thirds) {
 
 EvaluationScores scores_of(const Evaluation& evaluation, const std::string& part,
                            const std::map<std::string, int64_t>& training) {
-  EvaluationScores scores{.part = part};
-  for (const auto& groups : {evaluation.directions(), evaluation.origins()}) {
-    for (const RowGroup& group : groups) scores.groups.push_back(evaluation.score(group));
-  }
+  EvaluationScores scores{.part = part, .training = training};
+  for (const RowGroup& group : evaluation.directions()) scores.directions.push_back(evaluation.score(group));
+  for (const RowGroup& group : evaluation.origins()) scores.origins.push_back(evaluation.score(group));
   scores.mean = evaluation.average("mean of languages", evaluation.directions());
   scores.thirds = evaluation.thirds(training);
   return scores;
@@ -91,14 +90,22 @@ EvaluationScores scores_of(const Evaluation& evaluation, const std::string& part
 
 std::string text_of(const EvaluationScores& scores) {
   Table table = table_of(scores.part);
-  for (const GroupScores& group : scores.groups) add_row(table, group);
+  for (const auto* groups : {&scores.directions, &scores.origins}) {
+    for (const GroupScores& group : *groups) add_row(table, group);
+  }
   add_row(table, scores.mean);
   return table.text() + kCaveat + text_of(scores.thirds);
 }
 
 Json json_of(const EvaluationScores& scores) {
-  Json json = {{"part", scores.part}, {"groups", Json::array()}, {"mean", json_of(scores.mean)}};
-  for (const GroupScores& group : scores.groups) json["groups"].push_back(json_of(group));
+  Json json = {{"part", scores.part}, {"directions", Json::array()}, {"origins", Json::array()}};
+  for (const GroupScores& group : scores.directions) {
+    Json& direction = json["directions"].emplace_back(json_of(group));
+    const auto pairs = scores.training.find(group.name);
+    direction["training_pairs"] = pairs == scores.training.end() ? 0 : pairs->second;
+  }
+  for (const GroupScores& group : scores.origins) json["origins"].push_back(json_of(group));
+  json["mean"] = json_of(scores.mean);
   json["thirds"] = scores.thirds ? json_of(*scores.thirds) : Json();
   return json;
 }

@@ -59,9 +59,8 @@ struct Scores {
 
 DevTranslations::DevTranslations(const TrainConfig& config, const Vocabularies& vocabularies, const TokenFile& train,
                                  const Progress& notice)
-    : config_(config), vocabularies_(vocabularies), notice_(notice) {
+    : config_(config), vocabularies_(vocabularies), train_(train), notice_(notice) {
   rows_ = in_turn(rows_by_direction(part_path(config.corpus, Part::dev)), static_cast<size_t>(config.bleu_sentences));
-  for (const auto& range : train.directions()) training_pairs_[range.direction.name()] = range.count;
 }
 
 size_t DevTranslations::affordable(double seconds) const {
@@ -119,9 +118,8 @@ void DevTranslations::add_scores(const std::vector<std::string>& texts, Evaluati
 LanguageRecord& DevTranslations::language_of(const std::string& direction, EvaluationRecord& record) const {
   const auto found = std::ranges::find(record.languages, direction, &LanguageRecord::direction);
   if (found != record.languages.end()) return *found;
-  const auto pairs = training_pairs_.find(direction);
-  const int64_t count = pairs == training_pairs_.end() ? 0 : pairs->second;
-  return record.languages.emplace_back(LanguageRecord{.direction = direction, .training_pairs = count});
+  return record.languages.emplace_back(
+      LanguageRecord{.direction = direction, .training_pairs = train_.pairs_of(direction)});
 }
 
 void DevTranslations::tell(int64_t step, size_t count) {

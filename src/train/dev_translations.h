@@ -7,7 +7,6 @@
 // none where that would be few. How long they take is not known before: the first few are translated in any case.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +21,8 @@ namespace gshard {
 
 class DevTranslations {
  public:
-  // Reads dev. Throws Error(program) where it cannot be read. The config must outlive it; `train` says how large the
-  // data of each language is, and the notice is told once where not all sentences can be translated in time.
+  // Reads dev. Throws Error(program) where it cannot be read. Config and `train`, which says how large the data of each
+  // language is, must outlive it; the notice is told once where not all sentences can be translated in time.
   DevTranslations(const TrainConfig& config, const Vocabularies& vocabularies, const TokenFile& train,
                   const Progress& notice);
 
@@ -42,13 +41,13 @@ class DevTranslations {
 
   const TrainConfig& config_;
   const Vocabularies vocabularies_;
+  const TokenFile& train_;
   const Progress notice_;
-  std::map<std::string, int64_t> training_pairs_;  // by direction
-  std::vector<TextPair> rows_;                     // of all directions in turn
-  std::optional<TextTranslator> translator_;       // made when it is first needed
-  int64_t times_ = 0;                              // that it translated
-  double spent_ = 0;                               // seconds, on all of them
-  double each_ = 0;                                // seconds for a sentence, the last time
+  std::vector<TextPair> rows_;                // of all directions in turn
+  std::optional<TextTranslator> translator_;  // made when it is first needed
+  int64_t times_ = 0;                         // that it translated
+  double spent_ = 0;                          // seconds, on all of them
+  double each_ = 0;                           // seconds for a sentence, the last time
   bool told_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "shard/partition.h"
 
 namespace gshard {
+
 void check_memory(const TrainConfig& config, const ModelProgram& step) {
   const double each = estimate(*prepare(*step.module), {}).peak_bytes;
   const double all = each * static_cast<double>(config.devices);

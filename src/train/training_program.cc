@@ -88,19 +88,7 @@ ModelProgram likelihoods_on_dev(const TrainConfig& config, const TransformerOpti
   ModelOptions how = options_of(config, numerics);
   how.mode = Mode::evaluate;
   Model model("dev", std::move(how));
-  const BatchSize size = size_of(config);
-  const auto input = [&](const std::string& name, int64_t length) {
-    return model.input(name, Shape(DType::s32, {size.batch, length}), {"batch"});
-  };
-  const Tensor source = input("source", size.length);
-  const Tensor source_segments = input("source_segments", size.length);
-  const Tensor source_positions = input("source_positions", size.length);
-  const Tensor target = input("target", size.target_length);
-  const Tensor target_segments = input("target_segments", size.target_length);
-  const Tensor target_positions = input("target_positions", size.target_length);
-  const Tensor labels = input("labels", size.target_length);
-  const Encoded encoded = encode(model.scope(), source, {source_segments, source_positions}, own);
-  const Tensor logits = decode(model.scope(), target, {target_segments, target_positions}, encoded, own);
+  const auto [logits, labels, is_token] = translation_predictions(model, size_of(config), own);
   const Tensor likelihood = convert(cross_entropy(logits, labels).log_likelihood, DType::f32);
   return std::move(model).finish({{"log_likelihood", likelihood}, {"is_right", equal(argmax(logits, -1), labels)}});
 }

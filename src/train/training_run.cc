@@ -232,12 +232,6 @@ RunRecord TrainingRun::about() const {
 
 // ---- evaluations ----------------------------------------------------------------------------------------------------
 
-int64_t TrainingRun::training_pairs(const std::string& direction) const {
-  const auto has_name = [&](const auto& range) { return range.direction.name() == direction; };
-  const auto found = std::ranges::find_if(train_.directions(), has_name);
-  return found == train_.directions().end() ? 0 : found->count;
-}
-
 EvaluationRecord TrainingRun::validate() {
   const auto begin = Clock::now();
   const HeldOutLoss held_out = trainer_.loss_of(dev_, config_.evaluate_pairs);
@@ -247,7 +241,7 @@ EvaluationRecord TrainingRun::validate() {
   record.loss = held_out.loss;
   record.accuracy = held_out.accuracy;
   for (const auto& [direction, loss] : held_out.directions) {
-    record.languages.push_back({.direction = direction, .training_pairs = training_pairs(direction), .loss = loss});
+    record.languages.push_back({.direction = direction, .training_pairs = train_.pairs_of(direction), .loss = loss});
   }
   record.took_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return record;

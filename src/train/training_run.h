@@ -58,7 +58,6 @@ class TrainingRun {
   void report(const StepRecord& record);
   void start_log();
   void evaluate();
-  int64_t training_pairs(const std::string& direction) const;
   void save();
   void write_model() const;
   StepRates rates(const Batch& batch) const;

@@ -111,6 +111,8 @@ TEST_F(TranslateCommand, EvaluatesBesideBaselines) {
   EXPECT_THAT(o.err, HasSubstr("of the choices of experts found no place"));
   EXPECT_EQ(folder_->shell("cat scores/fr-en.hypothesis.txt | wc -l").out,
             folder_->shell("cat scores/fr-en.reference.txt | wc -l").out);
+  const auto scores = nlohmann::json::parse(folder_->shell("cat scores/scores.json").out);
+  EXPECT_EQ(scores.at("directions").at(1).at("name"), "fr-en");
 }
 
 TEST_F(TranslateCommand, EvaluatesAsJson) {
@@ -118,9 +120,11 @@ TEST_F(TranslateCommand, EvaluatesAsJson) {
   ASSERT_EQ(o.exit_code, 0) << o.err;
   const auto json = nlohmann::json::parse(o.out);
   EXPECT_EQ(json.at("part"), "test");
-  const auto& first = json.at("groups").at(0);
+  const auto& first = json.at("directions").at(0);
   EXPECT_EQ(first.at("name"), "de-en");
   EXPECT_EQ(first.at("rows"), 4);
+  EXPECT_GT(first.at("training_pairs"), 0);
+  EXPECT_FALSE(json.at("origins").empty());
   const auto& chrf = first.at("model").at("chrf");
   EXPECT_LE(chrf.at("low"), chrf.at("score"));
   EXPECT_LE(chrf.at("score"), chrf.at("high"));

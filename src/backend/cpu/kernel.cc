@@ -75,11 +75,13 @@ int64_t Kernel::work() const {
   return work;
 }
 
-bool Kernel::is_transposed(const Node& node) const {
-  if (tile < 0 || node.kind != Node::Kind::load || node.guard >= 0 || !node.index.terms.empty()) return false;
-  const int64_t step = node.index.factor(static_cast<size_t>(outer_lane));
-  return step != 0 && step != 1 && node.index.factor(static_cast<size_t>(tile)) == 1;
+bool Kernel::runs_across(const Node& node, int along, int lane) {
+  if (node.kind != Node::Kind::load || node.guard >= 0 || !node.index.terms.empty()) return false;
+  const int64_t step = node.index.factor(static_cast<size_t>(lane));
+  return step != 0 && step != 1 && node.index.factor(static_cast<size_t>(along)) == 1;
 }
+
+bool Kernel::is_transposed(const Node& node) const { return tile >= 0 && runs_across(node, tile, outer_lane); }
 
 namespace {
 

@@ -147,6 +147,9 @@ struct Kernel {
   // Rows that always run together, those of the innermost outer loops: so many divide every range of rows.
   int64_t row_block() const;
   int64_t work() const;  // iterations of the innermost bodies, all stages
+  // Whether a load, in every iteration at a place known by the loops alone, runs through memory along one loop, and not
+  // along another that is to be the lanes.
+  static bool runs_across(const Node& node, int along, int lane);
   // Whether a load is one of those that `tile` speaks of.
   bool is_transposed(const Node& node) const;
 };

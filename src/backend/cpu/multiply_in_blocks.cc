@@ -1,6 +1,7 @@
 #include "backend/cpu/multiply_in_blocks.h"
 
 #include "eval/matmul.h"
+#include "eval/strided.h"
 
 namespace gshard::cpu {
 namespace {
@@ -10,15 +11,6 @@ int64_t offset_of(const MatrixLayout& layout, const Dims& batch) {
   int64_t offset = 0;
   for (size_t d = 0; d < batch.size(); ++d) offset += layout.dims[d] == 1 ? 0 : batch[d] * layout.strides[d];
   return offset;
-}
-
-// To the next matrix of a batch; false behind the last.
-bool advance(Dims& batch, const Dims& sizes) {
-  for (size_t d = batch.size(); d-- > 0;) {
-    if (++batch[d] < sizes[d]) return true;
-    batch[d] = 0;
-  }
-  return false;
 }
 
 template <class T>
@@ -38,6 +30,7 @@ template <class T>
 void multiply(const MatmulSpec& spec, const Matmul::Arrays& arrays) {
   const Dims& sizes = spec.result.dims;
   const size_t rank = sizes.size();
+  const Dims batches(sizes.begin(), sizes.end() - 2);
   const MatmulSize size{sizes[rank - 2], sizes[rank - 1], spec.lhs.dims[rank - 1]};
   Dims batch(rank - 2, 0);
   do {
@@ -45,7 +38,7 @@ void multiply(const MatmulSpec& spec, const Matmul::Arrays& arrays) {
     clear(result, size);
     matmul_add<T>(size, matrix_at(reinterpret_cast<const T*>(arrays.lhs), spec.lhs, batch),
                   matrix_at(reinterpret_cast<const T*>(arrays.rhs), spec.rhs, batch), result);
-  } while (advance(batch, sizes));
+  } while (next_index(batch, batches));
 }
 
 }  // namespace

@@ -27,12 +27,6 @@ OperandDims dims_of(const Shape& shape, const Dims& batch, const Dims& contracti
   return dims;
 }
 
-int64_t size_of(const Shape& shape, const Dims& dims) {
-  int64_t size = 1;
-  for (int64_t d : dims) size *= shape.dim(static_cast<size_t>(d));
-  return size;
-}
-
 Value in_order(Value x, const Dims& order) {
   return std::is_sorted(order.begin(), order.end()) ? x : transpose(x, order);
 }
@@ -96,8 +90,10 @@ class DotPreparer {
     return std::all_of(shapes.begin(), shapes.end(),
                        [](auto* shape) { return is_loop_number(shape->type()) && shape->element_count() > 0; });
   }
-  bool has_no_sums() const { return size_of(lhs(), lhs_.contracting) == 1; }
-  bool has_no_others() const { return size_of(lhs(), lhs_.others) == 1 && size_of(rhs(), rhs_.others) == 1; }
+  bool has_no_sums() const { return product_of(sizes_of(lhs(), lhs_.contracting)) == 1; }
+  bool has_no_others() const {
+    return product_of(sizes_of(lhs(), lhs_.others)) == 1 && product_of(sizes_of(rhs(), rhs_.others)) == 1;
+  }
   DType sum_type() const {
     return is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
   }

@@ -1,7 +1,6 @@
 #include "backend/cpu/prepare_one_hot.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "backend/cpu/one_hot.h"
 #include "backend/cpu/replace.h"
@@ -15,10 +14,6 @@ namespace {
 
 // Rows are worth it where the product would read at least so many numbers for each that counts.
 constexpr int64_t kLeastZeros = 8;
-
-int64_t product_of(const Dims& sizes) {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
-}
 
 Dims other_dims(const Shape& shape, const Dims& batch, const Dims& contracting) {
   Dims others;

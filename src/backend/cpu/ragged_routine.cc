@@ -10,6 +10,7 @@
 #include "base/ceil_div.h"
 #include "eval/dispatch.h"
 #include "eval/elements.h"
+#include "eval/strided.h"
 
 namespace gshard::cpu {
 namespace {
@@ -330,8 +331,7 @@ std::optional<std::vector<Repeat>> repeats_of(const Instruction& x, const Ragged
     repeats.push_back({lhs.dim(d), lhs_steps[d], rhs_steps[static_cast<size_t>(attrs.rhs_batch_dims[i])]});
   }
   for (int64_t d = 0; d < static_cast<int64_t>(lhs.rank()); ++d) {
-    const auto is_d = [d](int64_t other) { return other == d; };
-    if (std::ranges::any_of(attrs.lhs_batch_dims, is_d) || d == attrs.lhs_contracting_dims[0]) continue;
+    if (is_among(d, attrs.lhs_batch_dims) || d == attrs.lhs_contracting_dims[0]) continue;
     if (d > attrs.lhs_ragged_dims[0]) return std::nullopt;
     if (d < attrs.lhs_ragged_dims[0])
       repeats.push_back({lhs.dim(static_cast<size_t>(d)), lhs_steps[static_cast<size_t>(d)], 0});

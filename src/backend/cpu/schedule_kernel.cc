@@ -167,12 +167,9 @@ double access_cost(int64_t factor, int lanes) {
 
 // The loop along which a load runs through memory that would be transposed where `lane` are the lanes; -1 for none.
 int tile_of(const Kernel& kernel, const Node& node, int lane) {
-  if (node.kind != Node::Kind::load || node.guard >= 0 || !node.index.terms.empty()) return -1;
-  if (!kernel.reductions.empty() || kernel.in_order) return -1;
-  const int64_t step = node.index.factor(static_cast<size_t>(lane));
-  if (step == 0 || step == 1 || extent(kernel, lane) < kLeastTile) return -1;
+  if (!kernel.reductions.empty() || kernel.in_order || extent(kernel, lane) < kLeastTile) return -1;
   for (int l : members(node.index.loops())) {
-    if (node.index.factor(static_cast<size_t>(l)) == 1 && extent(kernel, l) >= kLeastTile) return l;
+    if (Kernel::runs_across(node, l, lane) && extent(kernel, l) >= kLeastTile) return l;
   }
   return -1;
 }

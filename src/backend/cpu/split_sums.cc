@@ -4,6 +4,7 @@
 
 #include "backend/cpu/loop_ops.h"
 #include "backend/cpu/replace.h"
+#include "ir/dims.h"
 #include "ops/build.h"
 #include "ops/constants.h"
 #include "ops/reducer.h"
@@ -35,8 +36,7 @@ bool fits(int64_t parts, const Dims& dims) {
 
 // Into how many parts the rows are cut; 1 for none.
 int64_t parts_of(const Dims& rows) {
-  int64_t count = 1;
-  for (int64_t d : rows) count *= d;
+  const int64_t count = product_of(rows);
   for (int64_t parts = std::min(kMostParts, count / kLeastRowsOfPart); parts >= kLeastParts; --parts) {
     if (count % parts == 0 && fits(parts, rows)) return parts;
   }
