@@ -93,7 +93,7 @@ void fill_row(Batch& batch, int64_t row, const PackedRow& pairs, const TokenFile
 }
 
 SamplerOptions sampler_options(const BatchOptions& options) {
-  return {options.seed, options.temperature, room_of(options), options.long_pairs};
+  return {options.seed, options.temperature, room_of(options), options.long_pairs, options.directions};
 }
 
 }  // namespace
@@ -230,15 +230,25 @@ PassReader::PassReader(const TokenFile& tokens, const BatchOptions& options, int
     : tokens_(tokens),
       options_(checked(options)),
       packer_(room_of(options)),
-      pairs_(std::min(tokens.pairs(), std::max<int64_t>(most_pairs, 0))) {
+      wanted_(pairs_of(tokens, options.directions)),
+      pairs_(std::min(wanted_, std::max<int64_t>(most_pairs, 0))) {
   options_.ranks = 1;
+}
+
+int64_t PassReader::pair_at(int64_t number) const {
+  for (const auto& range : tokens_.directions()) {
+    if (!is_wanted(range.direction, options_.directions)) continue;
+    if (number < range.count) return range.first + number;
+    number -= range.count;
+  }
+  GSHARD_CHECK(false, "a number behind the last pair");
 }
 
 std::optional<Batch> PassReader::next() {
   Batch batch = empty_batch(options_);
   for (int64_t row = 0; row < batch.rows; ++row) {
     while (packer_.waiting() < kWaiting && at_ < pairs_) {
-      const auto pair = static_cast<int64_t>(static_cast<__int128>(at_++) * tokens_.pairs() / pairs_);
+      const int64_t pair = pair_at(static_cast<int64_t>(static_cast<__int128>(at_++) * wanted_ / pairs_));
       const TokenFile::Lengths lengths = tokens_.lengths(pair);
       packer_.add(
           {pair, {std::min(lengths.source, options_.source_length), std::min(lengths.target, options_.target_length)}});

@@ -58,6 +58,7 @@ struct BatchOptions {
   uint64_t seed = 0;
   double temperature = 5;
   LongPairs long_pairs = LongPairs::drop;
+  std::vector<LanguagePair> directions = {};  // whose pairs are read; all where it is empty
   int64_t rank = 0;
   int64_t ranks = 1;  // divides rows
   int64_t ahead = 4;  // batches prepared before they are asked for
@@ -98,7 +99,7 @@ class BatchReader {
   void restore(const ReaderState& state);
 
   PaddingShares padding() const;
-  // Pairs of the file that are longer than a row: dropped or cut.
+  // Pairs of these directions that are longer than a row: dropped or cut.
   int64_t long_pairs() const { return long_pairs_; }
 
  private:
@@ -134,8 +135,9 @@ class BatchReader {
   std::thread thread_;
 };
 
-// All pairs of a file once, in its order, as dev and test are read; the last batch may have empty rows. Pairs longer
-// than a row are cut. `most_pairs` takes every so many-th pair, so that each direction keeps its part.
+// All pairs of a file once, or of some of its directions, in its order, as dev and test are read; the last batch may
+// have empty rows. Pairs longer than a row are cut. `most_pairs` takes every so many-th pair, so that each direction
+// keeps its part.
 class PassReader {
  public:
   PassReader(const TokenFile& tokens, const BatchOptions& options, int64_t most_pairs);
@@ -143,10 +145,14 @@ class PassReader {
   std::optional<Batch> next();
 
  private:
+  // The pair with this number among those of the wanted directions.
+  int64_t pair_at(int64_t number) const;
+
   const TokenFile& tokens_;
   BatchOptions options_;
   Packer packer_;
-  int64_t pairs_;  // that are read
+  int64_t wanted_;  // pairs of the wanted directions
+  int64_t pairs_;   // of those, that are read
   int64_t at_ = 0;
 };
 

@@ -171,6 +171,8 @@ std::optional<Drop> Cleaner::clean(TextPair& pair) {
   if (find_invalid_utf8(pair.source) || find_invalid_utf8(pair.target)) return Drop::encoding;
   pair.source = tidy_text(pair.source);
   pair.target = tidy_text(pair.target);
+  pair.origin = tidy_text(valid_utf8(pair.origin));
+  pair.document = valid_utf8(pair.document);
   if (pair.source.empty() || pair.target.empty()) return Drop::empty;
   if (const auto why = judge(pair)) return why;
   const bool keeps_duplicates = off_[static_cast<size_t>(Drop::duplicate)];

@@ -76,8 +76,8 @@ class Cleaner {
  public:
   explicit Cleaner(CleaningLimits limits);
 
-  // Brings both sides to the form of tidy_text() (unicode.h). Then nothing where the pair is to be kept, else the first
-  // rule of the order of Drop that drops it.
+  // Brings both sides and the origin to the form of tidy_text() (unicode.h), and the document to UTF-8. Then nothing
+  // where the pair is to be kept, else the first rule of the order of Drop that drops it.
   std::optional<Drop> clean(TextPair& pair);
 
  private:

@@ -10,9 +10,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "runtime/output_file.h"
 #include "corpus/sha256.h"
 #include "runtime/file.h"
+#include "runtime/output_file.h"
 
 namespace gshard {
 namespace {
@@ -94,6 +94,14 @@ std::string CorpusSummary::sha256_of_all() const {
   Sha256 hash;
   for (const std::string& part : sha256) hash.add(part);
   return to_hex(hash.digest());
+}
+
+std::optional<LanguagePair> parse_direction(std::string_view setting) {
+  const size_t colon = setting.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const LanguagePair direction{std::string(setting.substr(0, colon)), std::string(setting.substr(colon + 1))};
+  if (!is_language_name(direction.source) || !is_language_name(direction.target)) return std::nullopt;
+  return direction;
 }
 
 std::vector<DirectionCounts> directions_of(const CorpusSummary& summary) {

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "corpus/clean.h"
@@ -50,9 +52,13 @@ struct LanguagePair {
   std::string target;
 
   std::string name() const { return source + "-" + target; }
+  // "de:en", which can be taken apart again: names of languages may have a '-'.
+  std::string setting() const { return source + ":" + target; }
   auto operator<=>(const LanguagePair&) const = default;
 };
 inline LanguagePair direction_of(const TextPair& pair) { return {pair.source_language, pair.target_language}; }
+// Of the text of setting(); nothing where it is not two names of languages.
+std::optional<LanguagePair> parse_direction(std::string_view setting);
 
 struct DirectionCounts {
   LanguagePair direction;

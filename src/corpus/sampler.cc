@@ -44,22 +44,37 @@ uint64_t Permutation::operator()(uint64_t place) const {
   return place;
 }
 
+bool is_wanted(const LanguagePair& direction, const std::vector<LanguagePair>& wanted) {
+  return wanted.empty() || std::ranges::find(wanted, direction) != wanted.end();
+}
+
+int64_t pairs_of(const TokenFile& tokens, const std::vector<LanguagePair>& wanted) {
+  int64_t pairs = 0;
+  for (const auto& range : tokens.directions()) pairs += is_wanted(range.direction, wanted) ? range.count : 0;
+  return pairs;
+}
+
+// A direction that is not wanted keeps its place, with the bound of the one before: no draw falls between the two.
 Sampler::Sampler(const TokenFile& tokens, const SamplerOptions& options) : tokens_(tokens), options_(options) {
   double total = 0;
   for (const auto& range : tokens.directions()) {
-    int64_t usable = 0;
-    for (int64_t pair = range.first; pair < range.first + range.count; ++pair) usable += fits(pair) ? 1 : 0;
-    long_pairs_ += range.count - usable;
-    if (options.long_pairs == LongPairs::cut) usable = range.count;
+    const int64_t usable = is_wanted(range.direction, options.directions) ? count_usable(range) : 0;
     if (usable > 0) total += std::pow(static_cast<double>(usable), 1 / options.temperature);
     bounds_.push_back(total);
   }
   if (total == 0) {
-    throw Error::program(
-        fmt::format("{}: none of its {} pairs has at most {} source and {} target tokens; allow longer rows",
-                    tokens.path(), tokens.pairs(), options.longest.source, options.longest.target));
+    throw Error::program(fmt::format(
+        "{}: none of its {} pairs has at most {} source and {} target tokens; allow longer rows", tokens.path(),
+        pairs_of(tokens, options.directions), options.longest.source, options.longest.target));
   }
   position_.taken.resize(bounds_.size());
+}
+
+int64_t Sampler::count_usable(const TokenFile::DirectionRange& range) {
+  int64_t fitting = 0;
+  for (int64_t pair = range.first; pair < range.first + range.count; ++pair) fitting += fits(pair) ? 1 : 0;
+  long_pairs_ += range.count - fitting;
+  return options_.long_pairs == LongPairs::cut ? range.count : fitting;
 }
 
 bool Sampler::fits(int64_t pair) const {

@@ -29,23 +29,29 @@ class Permutation {
 // What becomes of pairs with a side longer than a row.
 enum class LongPairs { drop, cut };
 
+// Whether a list of directions names this one; an empty list stands for all that there are.
+bool is_wanted(const LanguagePair& direction, const std::vector<LanguagePair>& wanted);
+// How many pairs the file has of the wanted directions.
+int64_t pairs_of(const TokenFile& tokens, const std::vector<LanguagePair>& wanted);
+
 struct SamplerOptions {
   uint64_t seed = 0;
   double temperature = 5;
   TokenFile::Lengths longest{96, 64};
   LongPairs long_pairs = LongPairs::drop;
+  std::vector<LanguagePair> directions = {};  // that are drawn; all where it is empty
 };
 
 class Sampler {
  public:
   struct Position {
     uint64_t draws = 0;
-    std::vector<uint64_t> taken;  // by direction
+    std::vector<uint64_t> taken;  // by direction of the file, also of those that are not drawn
 
     bool operator==(const Position&) const = default;
   };
 
-  // Reads the index once. Throws Error(program) where no pair is short enough.
+  // Reads the index of the wanted directions once. Throws Error(program) where none of their pairs is short enough.
   Sampler(const TokenFile& tokens, const SamplerOptions& options);
 
   int64_t next();
@@ -56,10 +62,12 @@ class Sampler {
   // A position of a sampler of the same file.
   void go_to(const Position& position);
 
-  // Pairs with a side longer than a row: dropped or cut, as the options say.
+  // Pairs of the wanted directions with a side longer than a row: dropped or cut, as the options say.
   int64_t long_pairs() const { return long_pairs_; }
 
  private:
+  // Of a direction, those that may be drawn; counts the long ones.
+  int64_t count_usable(const TokenFile::DirectionRange& range);
   bool fits(int64_t pair) const;
 
   const TokenFile& tokens_;

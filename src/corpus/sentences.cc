@@ -2,6 +2,7 @@
 
 #include <unicode/brkiter.h>
 #include <unicode/utext.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <memory>
@@ -12,16 +13,17 @@
 namespace gshard {
 namespace {
 
+using Pieces = std::vector<std::string_view>;
+
 // The pieces between the boundaries of one of ICU's iterators.
-std::vector<std::string_view> pieces_of(std::string_view text,
-                                        icu::BreakIterator* (*create)(const icu::Locale&, UErrorCode&)) {
+Pieces pieces_of(std::string_view text, icu::BreakIterator* (*create)(const icu::Locale&, UErrorCode&)) {
   UErrorCode error = U_ZERO_ERROR;
   const std::unique_ptr<icu::BreakIterator> boundaries(create(icu::Locale::getRoot(), error));
   UText* opened = utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &error);
   GSHARD_CHECK(U_SUCCESS(error));
   boundaries->setText(opened, error);
   GSHARD_CHECK(U_SUCCESS(error));
-  std::vector<std::string_view> pieces;
+  Pieces pieces;
   for (int32_t begin = boundaries->first(), end = boundaries->next(); end != icu::BreakIterator::DONE;
        begin = end, end = boundaries->next()) {
     pieces.push_back(text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
@@ -30,8 +32,23 @@ std::vector<std::string_view> pieces_of(std::string_view text,
   return pieces;
 }
 
+Pieces words(std::string_view text) { return pieces_of(text, icu::BreakIterator::createWordInstance); }
+
+Pieces characters(std::string_view text) { return pieces_of(text, icu::BreakIterator::createCharacterInstance); }
+
+// What the user takes for one character may be a letter with any number of marks.
+Pieces code_points(std::string_view text) {
+  Pieces pieces;
+  const auto size = static_cast<int32_t>(text.size());
+  for (int32_t begin = 0, end = 0; begin < size; begin = end) {
+    U8_FWD_1(text.data(), end, size);
+    pieces.push_back(text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
+  }
+  return pieces;
+}
+
 // Pieces that follow each other in one text, as one.
-std::string_view joined(const std::vector<std::string_view>& pieces, size_t first, size_t end) {
+std::string_view joined(const Pieces& pieces, size_t first, size_t end) {
   const char* begin = pieces[first].data();
   return {begin, static_cast<size_t>(pieces[end - 1].data() + pieces[end - 1].size() - begin)};
 }
@@ -40,16 +57,16 @@ class Cutter {
  public:
   explicit Cutter(const std::function<bool(std::string_view)>& fits) : fits_(fits) {}
 
-  // `depth` is the kind of the pieces: sentences, words, characters.
+  // `depth` is the kind of the pieces.
   void cut(std::string_view text, size_t depth) {
-    const std::vector<std::string_view> pieces = pieces_of(text, kKinds[depth]);
+    const Pieces pieces = kKinds[depth](text);
     for (size_t first = 0; first < pieces.size();) {
       const size_t end = longest(pieces, first);
       if (end > first + 1 || fits_(pieces[first]) || depth + 1 == std::size(kKinds)) {
         add(joined(pieces, first, end));
       } else {
         cut_.inside_sentences = true;
-        cut(pieces[first], depth + 1);
+        cut(tidy_text(pieces[first]), depth + 1);  // in NFC, for a code point in another form may become several
       }
       first = end;
     }
@@ -59,7 +76,7 @@ class Cutter {
 
  private:
   // The end of the longest run of pieces that fits, one at least: by doubling, then by halves.
-  size_t longest(const std::vector<std::string_view>& pieces, size_t first) const {
+  size_t longest(const Pieces& pieces, size_t first) const {
     size_t good = first + 1;
     size_t step = 1;
     while (good + step <= pieces.size() && fits_(joined(pieces, first, good + step))) {
@@ -77,9 +94,7 @@ class Cutter {
     if (!tidy.empty()) cut_.parts.push_back(std::move(tidy));
   }
 
-  static constexpr icu::BreakIterator* (*kKinds[])(const icu::Locale&, UErrorCode&) = {
-      icu::BreakIterator::createSentenceInstance, icu::BreakIterator::createWordInstance,
-      icu::BreakIterator::createCharacterInstance};
+  static constexpr Pieces (*kKinds[])(std::string_view) = {sentences_of, words, characters, code_points};
 
   const std::function<bool(std::string_view)>& fits_;
   CutText cut_;

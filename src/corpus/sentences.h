@@ -16,11 +16,11 @@ std::vector<std::string_view> sentences_of(std::string_view text);
 
 struct CutText {
   std::vector<std::string> parts;  // without spaces around them; none where the text has nothing else
-  bool inside_sentences = false;   // a sentence alone does not fit: it was cut between words, or within a long one
+  bool inside_sentences = false;   // a sentence alone does not fit: it was cut between words, or within one
 };
 
-// Parts as long as fit, of whole sentences where possible. `fits` must hold for parts of what it holds for; a single
-// character is a part whether it fits or not.
+// Parts as long as fit: of whole sentences where possible, else of words, of characters, of code points. The text must
+// be UTF-8. `fits` must hold for parts of what it holds for; a single code point is a part whether it fits or not.
 CutText cut_text(std::string_view text, const std::function<bool(std::string_view)>& fits);
 
 }  // namespace gshard

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "runtime/output_file.h"
 #include "corpus/sha256.h"
 #include "corpus/unicode.h"
 #include "runtime/file.h"
+#include "runtime/output_file.h"
 
 namespace gshard {
 namespace {
@@ -129,7 +129,9 @@ Vocabularies Vocabularies::load(const std::string& folder) {
   }
   try {
     const Json json = Json::parse(read_text(path));
-    if (json.at("format") != kFormat) throw Error::program("its format is not '" + std::string(kFormat) + "'");
+    if (json.at("format") != kFormat) {
+      throw Error::program(fmt::format("{}: its format is not '{}'; make the vocabulary again", path, kFormat));
+    }
     const bool shared = json.at("shared");
     const Vocabulary source = Vocabulary::load(shared ? shared_model_path(folder) : source_model_path(folder));
     const Vocabulary target = shared ? source : Vocabulary::load(target_model_path(folder));

@@ -51,11 +51,13 @@ std::vector<BeamSearch::Candidate> BeamSearch::candidates(std::span<const NextTo
   return all;
 }
 
-void BeamSearch::end(const Candidate& candidate) {
+void BeamSearch::end(const Candidate& candidate, const NextTokens& next) {
   const std::vector<int32_t>& tokens = texts_[candidate.text].tokens;
-  const auto length = static_cast<int64_t>(tokens.size()) + 1;
-  done_.push_back(
-      {tokens, candidate.log_probability, normalized_score(candidate.log_probability, length, options_.alpha)});
+  const auto length = static_cast<int64_t>(tokens.size());
+  const bool wants_more = !next.log_probabilities.empty() && next.log_probabilities[0] > next.end;
+  done_.push_back({tokens, candidate.log_probability,
+                   normalized_score(candidate.log_probability, length + 1, options_.alpha),
+                   length == longest_ && wants_more});
 }
 
 BeamSearch::Text BeamSearch::lengthened(const Candidate& candidate) const {
@@ -73,7 +75,7 @@ void BeamSearch::advance(std::span<const NextTokens> next) {
   size_t rank = 0;
   for (const Candidate& candidate : candidates(next)) {
     if (candidate.token == kEnd) {
-      if (rank < beam) end(candidate);
+      if (rank < beam) end(candidate, next[candidate.text]);
     } else if (longer.size() < beam) {
       longer.push_back(lengthened(candidate));
     }

@@ -2,7 +2,7 @@
 //
 //   BeamSearch search({.beam = 4}, 60);
 //   while (!search.is_done()) {
-//     run a step with search.tokens(), which sees what search.mark_seen() says
+//     run a step with the tokens of search.put_tokens(), each of which sees what search.mark_seen() says
 //     search.advance(what the model says of each text);
 //   }
 //   search.best()[0].tokens;
@@ -32,6 +32,7 @@ struct Hypothesis {
   std::vector<int32_t> tokens;  // without kBegin and kEnd
   double log_probability = 0;   // of the tokens and kEnd
   double score = 0;
+  bool is_cut = false;  // it has the greatest length, and something else was likelier there than its end
 };
 
 double normalized_score(double log_probability, int64_t length, double alpha);
@@ -73,7 +74,7 @@ class BeamSearch {
   };
 
   std::vector<Candidate> candidates(std::span<const NextTokens> next) const;
-  void end(const Candidate& candidate);
+  void end(const Candidate& candidate, const NextTokens& next);
   Text lengthened(const Candidate& candidate) const;
 
   SearchOptions options_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "eval/arguments.h"
@@ -56,26 +58,17 @@ bool is_cache(const Parameter& parameter) {
   return parameter.role == Role::state && parameter.name.starts_with("written_");
 }
 
-// A cache [rows,places,...] with more places, of which those behind are 0.
-Literal lengthened(const Literal& cache, const Shape& shape) {
-  Literal longer(shape);
-  const auto rows = static_cast<size_t>(shape.dims()[0]);
-  const size_t from = static_cast<size_t>(cache.shape().byte_size()) / rows;
-  const size_t to = static_cast<size_t>(shape.byte_size()) / rows;
-  for (size_t row = 0; row < rows; ++row) {
-    std::memcpy(longer.mutable_bytes() + row * to, cache.bytes() + row * from, from);
+// These rows of an array [rows,...], each at the front of one of the first rows of another; all else is 0.
+Literal moved(const Literal& from, std::span<const int64_t> rows, const Shape& shape) {
+  Literal to(shape);
+  const auto from_bytes = static_cast<size_t>(from.shape().byte_size() / from.shape().dims()[0]);
+  const auto to_bytes = static_cast<size_t>(shape.byte_size() / shape.dims()[0]);
+  GSHARD_CHECK(from_bytes <= to_bytes);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    std::memcpy(to.mutable_bytes() + row * to_bytes, from.bytes() + static_cast<size_t>(rows[row]) * from_bytes,
+                from_bytes);
   }
-  return longer;
-}
-
-// Some rows of an array [rows,...], and 0 behind them.
-Literal rows_of(const Literal& whole, std::span<const int64_t> kept, const Shape& shape) {
-  Literal part(shape);
-  const auto bytes = static_cast<size_t>(shape.byte_size() / shape.dims()[0]);
-  for (size_t row = 0; row < kept.size(); ++row) {
-    std::memcpy(part.mutable_bytes() + row * bytes, whole.bytes() + static_cast<size_t>(kept[row]) * bytes, bytes);
-  }
-  return part;
+  return to;
 }
 
 void zero_state(CompiledModel& model) {
@@ -113,14 +106,10 @@ void Decoder::set_weights(NamedArrays weights) {
 }
 
 void Decoder::load_weights(const std::string& path) {
-  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
+  std::vector<ArrayEntry> entries;
+  for (const auto& [name, shape] : weights_) entries.push_back({name, shape});
   NamedArrays weights;
-  for (const auto& [name, shape] : weights_) {
-    if (!archive->names().contains(name)) {
-      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape));
-    }
-    weights.emplace(name, archive->read(name, shape));
-  }
+  read_arrays(path, entries, [&](const std::string& name, Literal value) { weights.emplace(name, std::move(value)); });
   set_weights(std::move(weights));
 }
 
@@ -177,10 +166,10 @@ void Decoder::count_choices(const NamedArrays& results) {
 }
 
 void Decoder::encode(const TokenRows& sources, const DecodingSize& size) {
-  size_ = size;
   CompiledModel& encoder = this->encoder(size);
   count_choices(encoder.run({{"source", literal_of(sources)}}));
   stepper(size).share(encoder, Role::state);
+  size_ = size;
 }
 
 StepResult Decoder::step(std::span<const int32_t> tokens, int64_t step, std::span<const uint8_t> seen) {
@@ -198,25 +187,17 @@ StepResult Decoder::step(std::span<const int32_t> tokens, int64_t step, std::spa
           doubles_of(results.at("end_log"))};
 }
 
-void Decoder::grow(int64_t target_length) {
+void Decoder::go_on(const DecodingSize& size, std::span<const int64_t> rows) {
+  GSHARD_CHECK(std::ssize(rows) <= size.rows && size.target_length >= size_.target_length);
   const CompiledModel& before = stepper(size_);
-  size_.target_length = target_length;
-  CompiledModel& after = stepper(size_);
-  after.share(before, Role::state);
+  CompiledModel& after = stepper(size);
+  const bool all_stay = size.rows == size_.rows && std::ranges::equal(rows, std::views::iota(int64_t{0}, size.rows));
+  if (all_stay) after.share(before, Role::state);
   for (const Parameter& parameter : after.parameters()) {
-    if (is_cache(parameter)) after.set_value(parameter.name, lengthened(before.value(parameter.name), parameter.shape));
+    if (parameter.role != Role::state || (all_stay && !is_cache(parameter))) continue;
+    after.set_value(parameter.name, moved(before.value(parameter.name), rows, parameter.shape));
   }
-}
-
-void Decoder::keep(std::span<const int64_t> kept, int64_t rows) {
-  GSHARD_CHECK(static_cast<int64_t>(kept.size()) <= rows);
-  const CompiledModel& before = stepper(size_);
-  size_.rows = rows;
-  CompiledModel& after = stepper(size_);
-  for (const Parameter& parameter : after.parameters()) {
-    if (parameter.role != Role::state) continue;
-    after.set_value(parameter.name, rows_of(before.value(parameter.name), kept, parameter.shape));
-  }
+  size_ = size;
 }
 
 std::vector<double> Decoder::score(const TokenRows& sources, const TokenRows& targets) {

@@ -1,10 +1,10 @@
 // A model on its devices, for translating: programs of the sizes that are asked for, compiled when they are first
 // needed, which share the weights.
 //
-//   Decoder decoder({.model = config.transformer});
-//   decoder.set_weights(read_arrays("weights.npz", decoder.weights()));
-//   decoder.encode(batch);
-//   const StepResult next = decoder.step(tokens, step, seen);
+//   Decoder decoder({.model = folder.config().transformer});
+//   decoder.load_weights(folder.weights_path());
+//   decoder.encode(sources, {.rows = 8, .source_length = 32, .texts = 4, .target_length = 32});
+//   const StepResult next = decoder.step(tokens, 0, seen);
 #pragma once
 
 #include <map>
@@ -61,8 +61,10 @@ class Decoder {
   const DecoderOptions& options() const { return options_; }
   // The weights that it needs, by name.
   const std::map<std::string, Shape>& weights() const { return weights_; }
+  // Throws Error(program) where one is missing or of another shape.
   void set_weights(NamedArrays weights);
-  // Those of an archive (runtime/array_archive.h).
+  // Those of an archive (runtime/array_archive.h). Throws Error(program) with the path and the array's name where it
+  // lacks one, or one is damaged or of another shape.
   void load_weights(const std::string& path);
   // Those of a model in training: the same memory where they lie on the devices alike. Until drop_weights() a step of
   // training writes its new weights elsewhere.
@@ -73,10 +75,9 @@ class Decoder {
   void encode(const TokenRows& sources, const DecodingSize& size);
   // One more token of each text, kPadding for none: tokens [rows,texts], and what each sees, [rows,texts,room * texts].
   StepResult step(std::span<const int32_t> tokens, int64_t step, std::span<const uint8_t> seen);
-  // The same batch goes on with room for more tokens.
-  void grow(int64_t target_length);
-  // It goes on with these rows of it alone, which become the first of so many.
-  void keep(std::span<const int64_t> kept, int64_t rows);
+  // The batch goes on with these rows of it, which become the first of size.rows, and with room for size.target_length
+  // tokens, no fewer than before. All else of the size stays as it is.
+  void go_on(const DecodingSize& size, std::span<const int64_t> rows);
   const DecodingSize& size() const { return size_; }
 
   // The logarithms of the probabilities of targets, kEnd behind each; NaN where the model makes one.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "corpus/text_pair.h"
+#include <algorithm>
 
 namespace gshard {
 
@@ -18,13 +18,9 @@ ModelConfig::ModelConfig() {
 std::vector<LanguagePair> ModelConfig::parsed_directions() const {
   std::vector<LanguagePair> parsed;
   for (const std::string& name : directions) {
-    const size_t colon = name.find(':');
-    const std::string source = name.substr(0, colon);
-    const std::string target = colon == std::string::npos ? "" : name.substr(colon + 1);
-    if (!is_language_name(source) || !is_language_name(target)) {
-      throw Error::program(fmt::format("'{}' is no direction; one is two languages, as de:en", name));
-    }
-    parsed.push_back({source, target});
+    const auto direction = parse_direction(name);
+    if (!direction) throw Error::program(fmt::format("'{}' is no direction; one is two languages, as de:en", name));
+    parsed.push_back(*direction);
   }
   return parsed;
 }
@@ -46,11 +42,14 @@ std::vector<Setting> settings_of(ModelConfig& config) {
       {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert, or of the layers in their place", positive},
       {"model.choices", &gating.choices, "experts that a token goes to", positive},
       {"model.group_size", &t.moe.group_size, "tokens among which experts are shared out", positive},
-      {"model.capacity_factor", &gating.capacity_factor, "an expert takes factor * group_size / experts", {.low = 0}},
+      {"model.capacity_factor", &gating.capacity_factor, "an expert takes factor * group_size / experts", {.low = 0.01}},
       {"model.later_choices",
        one_of(&gating.later,
               {{"random", LaterChoices::random}, {"all", LaterChoices::all}, {"sampled", LaterChoices::sampled}}),
        "which tokens go to more than their first expert in training"},
+      {"model.unsent_choices",
+       one_of(&gating.unsent, {{"take_slots", UnsentChoices::take_slots}, {"take_none", UnsentChoices::take_none}}),
+       "whether choices that are not sent, by chance, count in their expert's capacity"},
       {"model.dispatch", one_of(&t.moe.dispatch, {{"einsum", Dispatch::einsum}, {"scatter", Dispatch::scatter}}),
        "how tokens get to their experts"},
       {"model.positions",
@@ -61,10 +60,18 @@ std::vector<Setting> settings_of(ModelConfig& config) {
       {"model.dropout", &t.dropout, "of embeddings and of what each layer adds", share},
       {"model.attention_dropout", &t.attention.dropout, "of the weights of attention", share},
       {"model.expert_dropout", &t.moe.dropout, "of the hidden layers of experts", share},
-      {"model.source_length", &config.source_length, "tokens of a row, and the most of a sentence", {.low = 2}},
+      {"model.source_length", &config.source_length, "tokens of a row, and the most of a sentence", {.low = 8}},
       {"model.target_length", &config.target_length, "the same of targets", {.low = 2}},
       {"model.directions", &config.directions, "languages, as [\"de:en\"]; those of the corpus where it is empty"},
   };
+}
+
+TransformerOptions resolved(const ModelConfig& config, const Vocabularies& vocabularies) {
+  TransformerOptions options = config.transformer;
+  options.source_vocabulary = vocabularies.source.size();
+  options.target_vocabulary = vocabularies.target.size();
+  options.longest = std::max(config.source_length, config.target_length);
+  return options;
 }
 
 void check(const ModelConfig& config, const Settings& settings) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "corpus/corpus.h"
+#include "corpus/vocabulary.h"
 #include "model/transformer.h"
 #include "runtime/settings.h"
 
@@ -27,6 +28,10 @@ struct ModelConfig {
   // Throws Error(program) where one is not two names of languages.
   std::vector<LanguagePair> parsed_directions() const;
 };
+
+// The model with what follows from its vocabularies and the lengths of rows: sizes of embeddings, learned positions.
+// Whatever builds it takes this, so that its weights have the same shapes everywhere.
+TransformerOptions resolved(const ModelConfig& config, const Vocabularies& vocabularies);
 
 // Throws Error(usage) where what the keys of [model] say cannot be built.
 void check(const ModelConfig& config, const Settings& settings);

@@ -1,12 +1,9 @@
 #include "decode/model_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include "runtime/file.h"
 #include "runtime/output_file.h"
@@ -20,21 +17,38 @@ std::string config_path(const std::string& folder) { return folder + "/config.to
 
 std::string weights_path(const std::string& folder) { return folder + "/weights.safetensors"; }
 
+std::string vocabulary_path(const std::string& folder) { return folder + "/vocabulary.json"; }
+
 const std::string& checked(const std::string& path) {
-  for (const std::string& file : {config_path(path), weights_path(path)}) {
-    if (fs::exists(file)) continue;
+  for (const std::string& file : {config_path(path), vocabulary_path(path), weights_path(path)}) {
+    std::error_code error;
+    if (fs::exists(file, error)) continue;
+    if (error) throw Error::program(fmt::format("{}: {}", file, error.message()));
     throw Error::program(fmt::format("{} is no model: it has no {}; 'gshard train' writes one", path,
                                      fs::path(file).filename().string()));
   }
   return path;
 }
 
+// What a run is configured by wrongly is wrong usage; what stands in a model's folder is data.
 ModelConfig read_config(const std::string& folder) {
   ModelConfig config;
   Settings settings(settings_of(config));
-  settings.read(config_path(folder), Settings::Others::pass);
-  check(config, settings);
+  try {
+    settings.read(config_path(folder), Settings::Others::pass);
+    check(config, settings);
+  } catch (const Error& error) {
+    Error damaged = Error::program(error.what());
+    if (!error.position()) throw damaged;
+    throw std::move(damaged).at(*error.position());
+  }
   return config;
+}
+
+void write_whole(const std::string& path, const std::string& text) {
+  OutputFile out(path);
+  out.write(text);
+  out.finish();
 }
 
 }  // namespace
@@ -42,21 +56,7 @@ ModelConfig read_config(const std::string& folder) {
 ModelFolder::ModelFolder(std::string path)
     : path_(checked(path)), config_(read_config(path_)), vocabularies_(Vocabularies::load(path_)) {
   directions_ = config_.parsed_directions();
-  config_.transformer.source_vocabulary = vocabularies_.source.size();
-  config_.transformer.target_vocabulary = vocabularies_.target.size();
-}
-
-void replace_folder(const std::string& made, const std::string& path) {
-  const auto fail = [&] {
-    throw Error::program(fmt::format("{}: cannot put the new one in its place: {}", path, std::strerror(errno)));
-  };
-  if (!fs::exists(path)) {
-    if (std::rename(made.c_str(), path.c_str()) != 0) fail();
-    return;
-  }
-  if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) fail();
-  std::error_code ignored;
-  fs::remove_all(made, ignored);
+  config_.transformer = resolved(config_, vocabularies_);
 }
 
 void write_model_folder(const std::string& path, const ModelParts& parts) {
@@ -64,12 +64,14 @@ void write_model_folder(const std::string& path, const ModelParts& parts) {
   std::error_code ignored;
   fs::remove_all(partial, ignored);  // of a run that was killed
   make_folder(partial);
-  write_text(config_path(partial), parts.config);
-  for (const auto& entry : fs::directory_iterator(parts.vocabulary_folder)) {
+  write_whole(config_path(partial), parts.config);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parts.vocabulary_folder, error)) {
     const fs::path& file = entry.path();
     if (file.extension() != ".model" && file.filename() != "vocabulary.json") continue;
-    fs::copy_file(file, fs::path(partial) / file.filename());
+    write_whole((fs::path(partial) / file.filename()).string(), read_text(file.string()));
   }
+  if (error) throw Error::program(fmt::format("{}: {}", parts.vocabulary_folder, error.message()));
   ArrayWriter(weights_path(partial)).write(parts.weights, parts.value);
   replace_folder(partial, path);
 }

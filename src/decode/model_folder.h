@@ -5,8 +5,8 @@
 //   run/model/weights.safetensors      its weights by name
 //
 //   const ModelFolder folder("run/model");
-//   CompiledModel model(evaluation("translate", {}, [&](Model& m) { ...; folder.config().transformer ... }));
-//   model.load_weights(folder.weights_path());
+//   Decoder decoder({.model = folder.config().transformer});
+//   decoder.load_weights(folder.weights_path());
 #pragma once
 
 #include <functional>
@@ -21,11 +21,11 @@ namespace gshard {
 
 class ModelFolder {
  public:
-  // Reads settings and vocabularies. Throws Error(program) where the folder holds no model, or damaged ones.
+  // Reads settings and vocabularies. Throws Error(program) where the folder holds no model, or a damaged one.
   explicit ModelFolder(std::string path);
 
   const std::string& path() const { return path_; }
-  // With the sizes of the vocabularies.
+  // With its model resolved() (model_config.h).
   const ModelConfig& config() const { return config_; }
   const std::vector<LanguagePair>& directions() const { return directions_; }
   const Vocabularies& vocabularies() const { return vocabularies_; }
@@ -48,10 +48,8 @@ struct ModelParts {
   std::function<Literal(size_t)> value;  // of a weight; asked once for each
 };
 
-// Writes the folder under another name first: one that stands there is whole at all times.
+// Writes the folder under another name first: one that stands there is whole at all times (replace_folder()). Throws
+// Error(program) with the path where something cannot be read or written.
 void write_model_folder(const std::string& path, const ModelParts& parts);
-
-// Puts a folder in the place of one that may be there, which is removed.
-void replace_folder(const std::string& made, const std::string& path);
 
 }  // namespace gshard

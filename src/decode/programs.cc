@@ -68,14 +68,12 @@ Tensor token_input(Model& model, const char* name, int64_t rows, int64_t length)
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Choices of experts that were made and that found a place, over all layers: what a limit to experts' capacity costs.
-std::vector<NamedTensor> counts_of_choices(const Model& model) {
+std::vector<NamedTensor> counts_of_choices(const Model& model, const TransformerOptions& options) {
+  if (options.moe.dispatch == Dispatch::sorted) return {};  // all find one
   Tensor kept, sent;
-  Tensor layer_kept;
   for (const NamedTensor& metric : model.metrics()) {
-    if (metric.name.ends_with("/tokens_per_expert")) layer_kept = sum(metric.value);
-    if (!metric.name.ends_with("/dropped") || !is_set(layer_kept)) continue;
-    kept = plus(kept, layer_kept);
-    sent = plus(sent, layer_kept / maximum(1 - metric.value, 1e-6));
+    if (metric.name.ends_with("/tokens_per_expert")) kept = plus(kept, sum(metric.value));
+    if (metric.name.ends_with("/sent")) sent = plus(sent, metric.value);
   }
   if (!is_set(kept)) return {};
   return {{"choices_kept", kept}, {"choices_sent", sent}};
@@ -103,7 +101,7 @@ ModelProgram encode_program(const DecodingSize& size, const TransformerOptions& 
   const Encoded encoded = encode(model.scope(), source, places_of(source), own);
   model.update("is_source", source > 0);
   update_caches(model, "source", source_caches(model.scope(), encoded, own));
-  const std::vector<NamedTensor> counts = counts_of_choices(model);
+  const std::vector<NamedTensor> counts = counts_of_choices(model, options);
   return std::move(model).finish(counts);
 }
 
@@ -121,7 +119,7 @@ ModelProgram step_program(const DecodingSize& size, const TransformerOptions& op
   const DecoderStep step = decode_step(model.scope(), input, caches, own);
   update_caches(model, "written", step.written);
   std::vector<NamedTensor> results = next_tokens(step.logits, size.texts);
-  for (const NamedTensor& count : counts_of_choices(model)) results.push_back(count);
+  for (const NamedTensor& count : counts_of_choices(model, options)) results.push_back(count);
   return std::move(model).finish(results);
 }
 
@@ -141,7 +139,7 @@ ModelProgram score_program(const DecodingSize& size, const TransformerOptions& o
   const Tensor likelihood = cross_entropy(logits, labels).log_likelihood;
   const Tensor total = sum(where(is_label, likelihood, 0), {1});
   std::vector<NamedTensor> results = {{"log_probability", total}};
-  for (const NamedTensor& count : counts_of_choices(model)) results.push_back(count);
+  for (const NamedTensor& count : counts_of_choices(model, options)) results.push_back(count);
   return std::move(model).finish(results);
 }
 

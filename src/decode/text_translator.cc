@@ -17,6 +17,14 @@ std::string TranslatedLine::text() const {
   return text;
 }
 
+std::optional<int64_t> TranslatedLine::cut_at() const {
+  for (const TranslatedPart& part : parts) {
+    const TranslatedText& best = part.n_best.at(0);
+    if (best.is_cut) return best.tokens - 1;
+  }
+  return std::nullopt;
+}
+
 TextTranslator::TextTranslator(Vocabularies vocabularies, const TranslatorOptions& options)
     : vocabularies_(std::move(vocabularies)), translator_(options) {}
 
@@ -27,7 +35,7 @@ Tokens TextTranslator::encode(const TextPair& row, std::string_view source) cons
 TranslatedText TextTranslator::decode(const Hypothesis& hypothesis) const {
   // Pieces of bytes may spell anything: ends of lines too.
   return {tidy_text(valid_utf8(vocabularies_.target.decode(hypothesis.tokens))), hypothesis.log_probability,
-          hypothesis.score, static_cast<int64_t>(hypothesis.tokens.size()) + 1};
+          hypothesis.score, static_cast<int64_t>(hypothesis.tokens.size()) + 1, hypothesis.is_cut};
 }
 
 TranslatedLine TextTranslator::cut(const TextPair& row) const {

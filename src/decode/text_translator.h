@@ -7,6 +7,7 @@
 // A line that is longer than the model's sources is cut at ends of sentences, and its parts are translated one by one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,8 @@ struct TranslatedText {
   std::string text;
   double log_probability = 0;
   double score = 0;
-  int64_t tokens = 0;  // kEnd included
+  int64_t tokens = 0;   // kEnd included
+  bool is_cut = false;  // at the most tokens that are written for its source: its end may be missing
 };
 
 struct TranslatedPart {
@@ -32,10 +34,12 @@ struct TranslatedPart {
 
 struct TranslatedLine {
   std::vector<TranslatedPart> parts;  // one for most lines, none for those without text
-  bool cut_inside_sentences = false;
+  bool cut_inside_sentences = false;  // the line, before it was translated
 
   // The best of each part.
   std::string text() const;
+  // Of the first part whose best is cut, the number of tokens at which it was.
+  std::optional<int64_t> cut_at() const;
 };
 
 class TextTranslator {

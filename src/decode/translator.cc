@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "corpus/vocabulary.h"
 
@@ -35,9 +36,20 @@ NextTokens next_of(const StepResult& result, size_t text) {
           std::span(result.log_probabilities).subspan(text * count, count), result.ends[text]};
 }
 
-void check_finite(const NextTokens& next) {
-  if (!std::isnan(next.end)) return;
+// Weights that are not finite make every probability NaN.
+void check_finite(double log_probability) {
+  if (!std::isnan(log_probability)) return;
   throw Error::program("the model's probabilities are no numbers: its weights are not finite");
+}
+
+// Some of the texts, by their numbers, in the first of so many rows, which have room for the longest.
+TokenRows in_rows(const std::vector<Tokens>& texts, const std::vector<size_t>& numbers, int64_t rows, int64_t least,
+                  int64_t most) {
+  size_t longest = 0;
+  for (const size_t i : numbers) longest = std::max(longest, texts[i].size());
+  TokenRows laid(rows, room_for(static_cast<int64_t>(longest), least, most));
+  for (size_t row = 0; row < numbers.size(); ++row) laid.set(static_cast<int64_t>(row), texts[numbers[row]]);
+  return laid;
 }
 
 // A batch that is being translated. Once few of its sources are left they go on in a batch of `few` rows.
@@ -51,9 +63,7 @@ class Batch {
   void run(int64_t most) {
     for (int64_t step = 0; !is_done(); ++step) {
       leave_out_what_is_done();
-      if (step == decoder_.size().target_length) {
-        decoder_.grow(room_for(step + 1, kLeastTarget, most));
-      }
+      if (step == decoder_.size().target_length) make_room(room_for(step + 1, kLeastTarget, most));
       advance(step);
     }
   }
@@ -75,8 +85,18 @@ class Batch {
       left.push_back(rows_[row]);
     }
     if (static_cast<int64_t>(kept.size()) > few_) return;
-    decoder_.keep(kept, few_);
+    DecodingSize smaller = decoder_.size();
+    smaller.rows = few_;
+    decoder_.go_on(smaller, kept);
     rows_ = std::move(left);
+  }
+
+  void make_room(int64_t target_length) {
+    DecodingSize longer = decoder_.size();
+    longer.target_length = target_length;
+    std::vector<int64_t> all(static_cast<size_t>(longer.rows));
+    std::iota(all.begin(), all.end(), 0);
+    decoder_.go_on(longer, all);
   }
 
   void advance(int64_t step) {
@@ -97,7 +117,7 @@ class Batch {
       std::vector<NextTokens> next;
       for (size_t text = row * texts; text < (row + 1) * texts && tokens[text] != kPadding; ++text) {
         next.push_back(next_of(result, text));
-        check_finite(next.back());
+        check_finite(next.back().end);
       }
       search.advance(next);
     }
@@ -136,31 +156,26 @@ int64_t Translator::few_rows() const {
   return rounded_up(std::min(kFewRows, options_.rows), options_.decoder.layout.parts("batch"));
 }
 
-DecodingSize Translator::size_of(const Numbers& batch, int64_t source_length) const {
-  const auto count = static_cast<int64_t>(batch.size());
-  DecodingSize size;
-  size.rows = count <= few_rows() ? few_rows() : rounded_up(options_.rows, options_.decoder.layout.parts("batch"));
-  size.source_length = room_for(source_length, kLeastSource, options_.source_length);
-  return size;
+int64_t Translator::rows_for(const Numbers& batch) const {
+  if (static_cast<int64_t>(batch.size()) <= few_rows()) return few_rows();
+  return rounded_up(options_.rows, options_.decoder.layout.parts("batch"));
+}
+
+BeamSearch Translator::search_for(const Tokens& source) const {
+  const auto wanted = static_cast<int64_t>(options_.search.length_factor * static_cast<double>(source.size()));
+  const int64_t longest = std::min(wanted + options_.search.length_extra, options_.target_length - 1);
+  return BeamSearch(options_.search, std::max<int64_t>(longest, 1));
 }
 
 void Translator::translate_batch(const std::vector<Tokens>& sources, const Numbers& batch,
                                  std::vector<std::vector<Hypothesis>>& found) {
   std::vector<BeamSearch> searches;
-  int64_t source_length = 0;
-  for (const size_t i : batch) {
-    const auto length = static_cast<int64_t>(sources[i].size());
-    source_length = std::max(source_length, length);
-    const auto wanted = static_cast<int64_t>(options_.search.length_factor * static_cast<double>(length));
-    const int64_t longest = std::min(wanted + options_.search.length_extra, options_.target_length - 1);
-    searches.emplace_back(options_.search, std::max<int64_t>(longest, 1));
-  }
-  DecodingSize size = size_of(batch, source_length);
-  size.texts = options_.search.beam;
-  size.target_length = std::min(kLeastTarget, options_.target_length);
-  TokenRows rows(size.rows, size.source_length);
-  for (size_t row = 0; row < batch.size(); ++row) rows.set(static_cast<int64_t>(row), sources[batch[row]]);
-  decoder_.encode(rows, size);
+  for (const size_t i : batch) searches.push_back(search_for(sources[i]));
+  const TokenRows rows = in_rows(sources, batch, rows_for(batch), kLeastSource, options_.source_length);
+  decoder_.encode(rows, {.rows = rows.rows,
+                         .source_length = rows.length,
+                         .texts = options_.search.beam,
+                         .target_length = std::min(kLeastTarget, options_.target_length)});
   Batch running(decoder_, std::move(searches), few_rows());
   running.run(options_.target_length);
   for (size_t row = 0; row < batch.size(); ++row) found[batch[row]] = running.searches()[row].best();
@@ -187,21 +202,14 @@ std::vector<double> Translator::score(const std::vector<Tokens>& sources, const 
   }
   std::vector<double> scores(sources.size());
   for (const Numbers& batch : batches_of(sources, lengths)) {
-    size_t source_length = 0, target_length = 0;
-    for (const size_t i : batch) {
-      source_length = std::max(source_length, sources[i].size());
-      target_length = std::max(target_length, targets[i].size());
-    }
-    const DecodingSize size = size_of(batch, static_cast<int64_t>(source_length));
-    TokenRows source_rows(size.rows, size.source_length);
-    TokenRows target_rows(size.rows,
-                          room_for(static_cast<int64_t>(target_length), kLeastTarget, options_.target_length));
+    const int64_t rows = rows_for(batch);
+    const std::vector<double> scored =
+        decoder_.score(in_rows(sources, batch, rows, kLeastSource, options_.source_length),
+                       in_rows(targets, batch, rows, kLeastTarget, options_.target_length));
     for (size_t row = 0; row < batch.size(); ++row) {
-      source_rows.set(static_cast<int64_t>(row), sources[batch[row]]);
-      target_rows.set(static_cast<int64_t>(row), targets[batch[row]]);
+      check_finite(scored[row]);
+      scores[batch[row]] = scored[row];
     }
-    const std::vector<double> scored = decoder_.score(source_rows, target_rows);
-    for (size_t row = 0; row < batch.size(); ++row) scores[batch[row]] = scored[row];
   }
   return scores;
 }

@@ -35,7 +35,8 @@ class Translator {
   // Error(program) for a source that is empty or too long, and where the model gives no numbers.
   std::vector<std::vector<Hypothesis>> translate(const std::vector<Tokens>& sources);
 
-  // The logarithm of the probability of each target, both with kEnd behind.
+  // The logarithm of the probability of each target, both with kEnd behind. Throws Error(program) for a side that is
+  // empty or too long, and where the model gives no numbers.
   std::vector<double> score(const std::vector<Tokens>& sources, const std::vector<Tokens>& targets);
 
  private:
@@ -43,9 +44,10 @@ class Translator {
 
   // Sources of about one length, by number.
   std::vector<Numbers> batches_of(const std::vector<Tokens>& sources, const std::vector<int64_t>& lengths) const;
-  // Rows of the smaller batches.
+  // Rows of the smaller batches, and of the one that these sources go into.
   int64_t few_rows() const;
-  DecodingSize size_of(const Numbers& batch, int64_t source_length) const;
+  int64_t rows_for(const Numbers& batch) const;
+  BeamSearch search_for(const Tokens& source) const;
   void translate_batch(const std::vector<Tokens>& sources, const Numbers& batch,
                        std::vector<std::vector<Hypothesis>>& found);
 

@@ -154,6 +154,7 @@ class Router {
     const Tensor normalizer = logsumexp(logits_, -1);
     const Tensor entropy = normalizer - sum(gates_ * logits_, {-1});
     scope_.add_metric("tokens_per_expert", per_expert);
+    scope_.add_metric("sent", sent);
     scope_.add_metric("dropped", (sent - sum(per_expert)) / maximum(sent, 1));
     scope_.add_metric("entropy", mean_of_tokens(entropy));
     scope_.add_metric("balance", balance);

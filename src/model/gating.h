@@ -74,10 +74,10 @@ struct Routing {
 
 // The gating of one layer: softmax(logits) in the exact type. Where `is_token` is not of nothing it is pred, and what
 // is no token (padding) goes nowhere, takes no place and counts in no loss. Adds to the scope's metrics
-// tokens_per_expert [E], dropped (the share of choices that were sent and found no place), entropy (of the gates, in
-// nats) and balance, those of single tokens experts [K,G,S] (-1 where it is not sent or finds no place) and gates
-// [G,S,E] where they are asked for, and the losses of the options. Throws Error(program) where sizes or options do not
-// fit each other.
+// tokens_per_expert [E], sent (the choices that were sent), dropped (the share of them that found no place), entropy
+// (of the gates, in nats) and balance, those of single tokens experts [K,G,S] (-1 where it is not sent or finds no
+// place) and gates [G,S,E] where they are asked for, and the losses of the options. Throws Error(program) where sizes
+// or options do not fit each other.
 Routing route(const Scope& scope, Tensor logits, Tensor is_token, const GatingOptions& options,
               Here here = Here::current());
 

@@ -92,6 +92,23 @@ std::unique_ptr<ArrayArchive> ArrayArchive::open(const std::string& path) {
   return std::make_unique<NumpyArchive>(path);
 }
 
+void read_arrays(const std::string& path, const std::vector<ArrayEntry>& arrays,
+                 const std::function<void(const std::string&, Literal)>& take) {
+  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
+  for (const auto& [name, shape] : arrays) {
+    if (!archive->names().contains(name)) {
+      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
+    }
+  }
+  for (const auto& [name, shape] : arrays) {
+    try {
+      take(name, archive->read(name, shape));
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
+    }
+  }
+}
+
 void ArrayWriter::write(const std::vector<ArrayEntry>& arrays, const std::function<Literal(size_t)>& value,
                         const std::map<std::string, std::string>& metadata) {
   if (file_.path().ends_with(kSafetensors)) {

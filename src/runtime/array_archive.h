@@ -35,6 +35,11 @@ class ArrayArchive {
   std::set<std::string> names_;
 };
 
+// Calls take(name, value) for each of the arrays; others in the archive are passed over. Throws Error(program) before
+// any is read where one is missing, and where one is damaged or does not fit, with the path and its name.
+void read_arrays(const std::string& path, const std::vector<ArrayEntry>& arrays,
+                 const std::function<void(const std::string&, Literal)>& take);
+
 class ArrayWriter {
  public:
   // Throws Error(program) where the file cannot be created.

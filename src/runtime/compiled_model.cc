@@ -22,24 +22,6 @@ void check_shape(const Parameter& wanted, const Literal& value, const ModelProgr
       fmt::format("model {}: '{}' is {}, given {}", program.module->name(), wanted.name, wanted.shape, value.shape()));
 }
 
-// Calls take(name, value) for each array, of those that the archive must have; others are passed over.
-template <class Take>
-void read_arrays(const std::string& path, const std::vector<ArrayEntry>& entries, const Take& take) {
-  const std::unique_ptr<ArrayArchive> archive = ArrayArchive::open(path);
-  for (const auto& [name, shape] : entries) {
-    if (!archive->names().contains(name)) {
-      throw Error::program(fmt::format("{}: no array '{}' of shape {}", path, name, shape.to_string()));
-    }
-  }
-  for (const auto& [name, shape] : entries) {
-    try {
-      take(name, archive->read(name, shape));
-    } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("{}: array '{}': {}", path, name, error.what()));
-    }
-  }
-}
-
 }  // namespace
 
 CompiledModel::CompiledModel(ModelProgram program, const PartitionOptions& options) : program_(std::move(program)) {

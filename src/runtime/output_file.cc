@@ -1,5 +1,6 @@
 #include "runtime/output_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,6 +12,27 @@
 #include "base/error.h"
 
 namespace gshard {
+namespace {
+
+bool renamed(const std::string& from, const std::string& to) { return std::rename(from.c_str(), to.c_str()) == 0; }
+
+// Whether the two have each other's names now.
+bool exchanged(const std::string& one, const std::string& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return false;
+  // The file system, or its kernel, cannot do it at once.
+  const std::string old = other + ".old";
+  std::error_code ignored;
+  std::filesystem::remove_all(old, ignored);  // of a process that was killed
+  if (!renamed(other, old)) return false;
+  if (renamed(one, other)) return renamed(old, one);
+  const int reason = errno;
+  renamed(old, other);
+  errno = reason;
+  return false;
+}
+
+}  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)), partial_(path_) {
   std::error_code ignored;
@@ -65,6 +87,15 @@ void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) throw Error::program(fmt::format("{}: cannot make this folder: {}", path, error.message()));
+}
+
+void replace_folder(const std::string& made, const std::string& path) {
+  std::error_code ignored;
+  const bool is_done = std::filesystem::exists(path, ignored) ? exchanged(made, path) : renamed(made, path);
+  if (!is_done) {
+    throw Error::program(fmt::format("{}: cannot put the new one in its place: {}", path, std::strerror(errno)));
+  }
+  std::filesystem::remove_all(made, ignored);  // what stood there before, where something did
 }
 
 }  // namespace gshard

@@ -44,4 +44,9 @@ class OutputFile {
 // Makes a folder and those above it. Throws Error(program) where that fails or something else has that name.
 void make_folder(const std::string& path);
 
+// Puts a folder in the place of one that may be there, which is removed. One of the two stands under `path` at all
+// times, but for a moment on file systems that cannot exchange names (NFS), where the one before is `path`.old then.
+// Throws Error(program) with the path where that fails; what stood there before stays.
+void replace_folder(const std::string& made, const std::string& path);
+
 }  // namespace gshard

@@ -3,17 +3,16 @@
 // The same English sentence is tested in many languages, so rows are not independent: what is drawn again and again is
 // the distinct target sentence with all its rows.
 //
-//   const Clusters clusters(references);                 // rows with the same reference are one cluster
-//   bleu_with_interval(clusters, counts_of_rows, seed);  // the score, and where 95 % of the resampled scores lie
+//   const Clusters clusters(references);          // rows with the same reference are one cluster
+//   score_with_interval(clusters, seed, score);   // the score, and where 95 % of the resampled scores lie
+//
+// Two systems are compared by a score that is the difference of theirs: both then are resampled together.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "score/bleu.h"
-#include "score/chrf.h"
 
 namespace gshard {
 
@@ -44,13 +43,6 @@ class Clusters {
 Interval bootstrap(const Clusters& clusters, uint64_t seed,
                    const std::function<double(const std::vector<int64_t>&)>& score);
 
-// The counts of the rows of each cluster.
-std::vector<BleuCounts> by_cluster(const Clusters& clusters, const std::vector<BleuCounts>& rows);
-std::vector<ChrfCounts> by_cluster(const Clusters& clusters, const std::vector<ChrfCounts>& rows);
-// The score with each cluster counted so often.
-double weighted_bleu(const std::vector<BleuCounts>& clusters, const std::vector<int64_t>& times);
-double weighted_chrf(const std::vector<ChrfCounts>& clusters, const std::vector<int64_t>& times);
-
 struct ScoredInterval {
   double score = 0;
   Interval interval;
@@ -59,12 +51,5 @@ struct ScoredInterval {
 // `score` with each cluster once, and its interval.
 ScoredInterval score_with_interval(const Clusters& clusters, uint64_t seed,
                                    const std::function<double(const std::vector<int64_t>&)>& score);
-ScoredInterval bleu_with_interval(const Clusters& clusters, const std::vector<BleuCounts>& rows, uint64_t seed);
-ScoredInterval chrf_with_interval(const Clusters& clusters, const std::vector<ChrfCounts>& rows, uint64_t seed);
-// Of two systems on the same rows: first - second, resampled together.
-ScoredInterval bleu_difference(const Clusters& clusters, const std::vector<BleuCounts>& first,
-                               const std::vector<BleuCounts>& second, uint64_t seed);
-ScoredInterval chrf_difference(const Clusters& clusters, const std::vector<ChrfCounts>& first,
-                               const std::vector<ChrfCounts>& second, uint64_t seed);
 
 }  // namespace gshard

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "corpus/sha256.h"
 
 namespace gshard {
 namespace {
@@ -60,6 +61,14 @@ class Sample {
   Clusters clusters_;
 };
 
+std::string sha256_of(const std::vector<EvaluatedRow>& rows, const std::vector<RowGroup>& groups) {
+  Sha256 hash;
+  for (const RowGroup& group : groups) {
+    for (const size_t row : group.rows) hash.add(row_of(rows[row].pair));
+  }
+  return to_hex(hash.digest());
+}
+
 // The rows whose target stands in so many directions at least.
 std::set<size_t> shared_rows(const std::vector<EvaluatedRow>& rows, size_t least) {
   std::map<std::string, std::set<std::string>> directions;
@@ -102,7 +111,12 @@ GroupScores Evaluation::average(const std::string& name, const std::vector<RowGr
     return sample.mean(times, chrf, [&](size_t row) -> const ChrfCounts& { return counts_[row].chrf[system]; });
   };
   const auto scored = [&](const auto& score) { return score_with_interval(sample.clusters(), kSeed, score); };
-  GroupScores scores{name, sample.clusters().rows(), sample.clusters().size(), {}, {}, {}, {}};
+  GroupScores scores{.name = name,
+                     .rows = sample.clusters().rows(),
+                     .sentences = sample.clusters().size(),
+                     .sha256 = sha256_of(rows_, groups),
+                     .bleu_over_nearest = {},
+                     .chrf_over_copy = {}};
   for (size_t system = 0; system < kSystems; ++system) {
     scores.bleu[system] = scored([&](const auto& times) { return bleu_of(system, times); });
     scores.chrf[system] = scored([&](const auto& times) { return chrf_of(system, times); });

@@ -16,7 +16,9 @@
 
 #include "corpus/corpus.h"
 #include "corpus/text_pair.h"
+#include "score/bleu.h"
 #include "score/bootstrap.h"
+#include "score/chrf.h"
 
 namespace gshard {
 
@@ -40,6 +42,7 @@ struct GroupScores {
   std::string name;
   size_t rows = 0;
   size_t sentences = 0;                            // distinct targets
+  std::string sha256;                              // of the rows as they stand in a corpus, in their order
   std::array<ScoredInterval, kSystems> bleu = {};  // by System
   std::array<ScoredInterval, kSystems> chrf = {};
   ScoredInterval bleu_over_nearest;  // the model's - the nearest neighbour's

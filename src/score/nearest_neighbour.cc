@@ -10,12 +10,12 @@ namespace gshard {
 namespace {
 
 constexpr size_t kMostPostings = 3000;
+constexpr std::string_view kUnspaced[] = {"ja", "zh", "ko", "th", "lo", "km", "my"};
 
+// "zh" as well as "zh_TW" and "zh-Hans".
 bool is_unspaced(const std::string& language) {
-  for (const char* name : {"ja", "zh", "ko", "th", "lo", "km", "my"}) {
-    if (language == name || language.starts_with(std::string(name) + "_")) return true;
-  }
-  return false;
+  const std::string name = language.substr(0, language.find_first_of("_-"));
+  return std::ranges::find(kUnspaced, name) != std::end(kUnspaced);
 }
 
 }  // namespace
@@ -46,8 +46,13 @@ float NearestNeighbour::weight_of(uint64_t gram, int32_t count) const {
 }
 
 void NearestNeighbour::finish() {
+  // In the order of grams, so that sums are the same in every build.
+  std::vector<uint64_t> grams;
+  for (const auto& [gram, postings] : postings_) grams.push_back(gram);
+  std::ranges::sort(grams);
   std::vector<float> squares(sentences_, 0);
-  for (auto& [gram, postings] : postings_) {
+  for (const uint64_t gram : grams) {
+    std::vector<Posting>& postings = postings_.at(gram);
     const float rarity = std::log(static_cast<float>(sentences_) / static_cast<float>(1 + postings.size()));
     rarity_[gram] = rarity;
     for (Posting& posting : postings) {
@@ -69,7 +74,7 @@ void NearestNeighbour::finish() {
 
 std::optional<int64_t> NearestNeighbour::find(std::string_view source) const {
   std::unordered_map<uint32_t, double> similarity;
-  // In the order of grams, so that sums are the same in every build.
+  // In the order of grams here too.
   const Grams found = grams_of(source);
   std::vector<std::pair<uint64_t, int32_t>> grams(found.begin(), found.end());
   std::sort(grams.begin(), grams.end());

@@ -41,9 +41,7 @@ struct Options {
 };
 
 LanguagePair direction_of(const std::string& text) {
-  const size_t colon = text.find(':');
-  const LanguagePair direction{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
-  if (is_language_name(direction.source) && is_language_name(direction.target)) return direction;
+  if (const auto direction = parse_direction(text)) return *direction;
   throw Error::usage(fmt::format("--pair: '{}' is no pair of languages; write them as de:en", text));
 }
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 #include <thread>
 
 #include "base/error.h"
@@ -55,10 +57,15 @@ int make(Options options) {
 Command add_corpus_vocab(CLI::App& corpus) {
   auto o = std::make_shared<Options>();
   CLI::App* app = add_subcommand(corpus, "vocab", "Learn the subword vocabulary of a corpus", kNotes);
+  const CLI::Range size(int32_t{1}, std::numeric_limits<int32_t>::max(), "POSITIVE");
   app->add_option("DIR", o->folder, "The folder of the corpus")->required();
-  app->add_option("--size", o->size, "Pieces of a vocabulary for both sides [32000]")->type_name("N");
-  app->add_option("--source-size", o->source_size, "Pieces of the sources' own vocabulary")->type_name("N");
-  app->add_option("--target-size", o->target_size, "Pieces of the targets' own vocabulary")->type_name("N");
+  app->add_option("--size", o->size, "Pieces of a vocabulary for both sides [32000]")->type_name("N")->check(size);
+  app->add_option("--source-size", o->source_size, "Pieces of the sources' own vocabulary")
+      ->type_name("N")
+      ->check(size);
+  app->add_option("--target-size", o->target_size, "Pieces of the targets' own vocabulary")
+      ->type_name("N")
+      ->check(size);
   app->add_option("--temperature", o->plan.temperature, "T of the sampling; 1 takes languages as large as they are [5]")
       ->type_name("T");
   app->add_option("--lines", o->plan.lines, "The most lines to learn from, of each side [750000]")->type_name("N");

@@ -12,6 +12,7 @@
 #include "tools/model_tables.h"
 #include "tools/table.h"
 #include "train/initial_weights.h"
+#include "train/memory_need.h"
 #include "train/training_program.h"
 #include "train/weight_counts.h"
 
@@ -37,8 +38,7 @@ std::string arithmetic(const TrainConfig& config, const ModelProgram& program, c
 
 std::string dry_run(const TrainConfig& config, const std::string& hlo) {
   const TransformerOptions model = transformer_of(config, Vocabularies::load(vocabulary_folder_of(config)));
-  const Numerics numerics = config.precision == NumberPrecision::bf16 ? Numerics::mixed() : Numerics::single();
-  const ModelProgram program = step_of_training(config, model, numerics);
+  const ModelProgram program = step_of_training(config, model, numerics_of(config));
   if (!hlo.empty()) {
     OutputFile out(hlo);
     out.write(print(*program.module));
@@ -57,6 +57,7 @@ std::string dry_run(const TrainConfig& config, const std::string& hlo) {
                                      human_seconds(micro * estimated.time.seconds()),
                                      human_bytes(micro * estimated.time.bytes_sent)));
   text += line("memory", fmt::format("{} on each device", human_bytes(estimated.peak_bytes)));
+  if (const auto lack = lack_of_memory(config, program)) text += line("warning", *lack);
   for (const std::string& warning : parts.warnings) text += line("warning", warning);
   return text + collectives_table(*parts.module) + parameters_table(program, layout);
 }

@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
-#include "corpus/sha256.h"
 #include "runtime/output_file.h"
 #include "runtime/settings.h"
 #include "score/baselines.h"
@@ -17,7 +16,6 @@
 #include "tools/terminal.h"
 #include "tools/translation.h"
 #include "tools/usage.h"
-#include "version.h"
 
 namespace gshard {
 namespace {
@@ -27,7 +25,8 @@ constexpr const char* kNotes =
     "them, by language and by where the text is from. Beside the model stand two answers that need none:\n"
     "the source itself (copy), and the translation of the training sentence whose source is most similar\n"
     "(nearest). Intervals are of 95 %, by bootstrap over distinct target sentences. Languages with much\n"
-    "and little training text are compared on the sentences that most of them have.\n"
+    "and little training text are compared on the sentences that most of them have. Behind the tables\n"
+    "each figure stands with what identifies it: version, signature, and a hash of the rows.\n"
     "\n"
     "With --out the translations and references are written as plain text, one sentence a line, with the\n"
     "sacrebleu command that reproduces each figure, and the scores as scores.json. With --json the scores\n"
@@ -72,7 +71,9 @@ std::vector<BaselineRow> chosen(std::vector<BaselineRow> rows, const ModelFolder
   return kept;
 }
 
-std::vector<EvaluatedRow> translated(std::vector<BaselineRow> rows, TextTranslator& translator) {
+// Adds to the method what became of the rows.
+std::vector<EvaluatedRow> translated(std::vector<BaselineRow> rows, TextTranslator& translator,
+                                     TranslationMethod& method) {
   constexpr size_t kAtOnce = 256;
   std::vector<EvaluatedRow> evaluated;
   for (size_t first = 0; first < rows.size(); first += kAtOnce) {
@@ -81,32 +82,48 @@ std::vector<EvaluatedRow> translated(std::vector<BaselineRow> rows, TextTranslat
     for (size_t i = first; i < end; ++i) pairs.push_back(rows[i].pair);
     const std::vector<TranslatedLine> lines = translator.translate(pairs);
     for (size_t i = first; i < end; ++i) {
-      evaluated.push_back({std::move(rows[i].pair), lines[i - first].text(), std::move(rows[i].nearest)});
+      const TranslatedLine& line = lines[i - first];
+      method.cut_sources += line.cut_inside_sentences ? 1 : 0;
+      method.cut_translations += line.cut_at() ? 1 : 0;
+      evaluated.push_back({std::move(rows[i].pair), line.text(), std::move(rows[i].nearest)});
     }
     put_progress(fmt::format("{} of {} rows translated", end, rows.size()));
   }
   return evaluated;
 }
 
-// ---- files ----------------------------------------------------------------------------------------------------------
-
-std::string sha256_of(const Evaluation& evaluation, const RowGroup& group) {
-  Sha256 hash;
-  for (const size_t row : group.rows) hash.add(row_of(evaluation.rows()[row].pair));
-  return to_hex(hash.digest());
+TranslationMethod method_of(const TranslationArguments& arguments) {
+  return {.beam = arguments.beam, .alpha = arguments.alpha};
 }
+
+// ---- files ----------------------------------------------------------------------------------------------------------
 
 // A group's name in a path: origins are any text.
 std::string file_name(std::string name) {
   std::ranges::replace_if(
       name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '_'; }, '_');
-  return name;
+  return name.empty() ? "_" : name;
 }
 
-// Writes translations and references of a group; the figures with the command that reproduces them.
-std::string written(const Evaluation& evaluation, const RowGroup& group, const GroupScores& scores,
-                    const std::string& folder) {
-  const std::string stem = fmt::format("{}/{}", folder, file_name(group.name));
+// Paths of files of groups, without their endings. Origins may differ in what is no part of a file's name alone, and
+// may be called like a direction.
+class Stems {
+ public:
+  explicit Stems(std::string folder) : folder_(std::move(folder)) {}
+
+  std::string of(const std::string& group) {
+    const std::string name = file_name(group);
+    std::string unique = name;
+    for (int number = 2; !taken_.insert(unique).second; ++number) unique = fmt::format("{}-{}", name, number);
+    return folder_ + "/" + unique;
+  }
+
+ private:
+  std::string folder_;
+  std::set<std::string> taken_;
+};
+
+void write_text_of(const Evaluation& evaluation, const RowGroup& group, const std::string& stem) {
   OutputFile hypotheses(stem + ".hypothesis.txt"), references(stem + ".reference.txt");
   for (const size_t row : group.rows) {
     hypotheses.write(evaluation.rows()[row].hypothesis + "\n");
@@ -114,25 +131,48 @@ std::string written(const Evaluation& evaluation, const RowGroup& group, const G
   }
   hypotheses.finish();
   references.finish();
-  return fmt::format(
-      "{}: BLEU {:.1f} (gshard {}; as sacrebleu nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp), test set sha256:{}\n"
-      "  sacrebleu {}.reference.txt -i {}.hypothesis.txt -m bleu chrf --chrf-word-order 2\n",
-      group.name, scores.bleu[0].score, GSHARD_VERSION, sha256_of(evaluation, group), stem, stem);
 }
 
-// Writes the scores, and the files of all groups; says how to reproduce their figures.
-std::string all_written(const Evaluation& evaluation, const EvaluationScores& scores, const std::string& folder) {
-  OutputFile file(folder + "/scores.json");
-  file.write(json_of(scores).dump(1) + "\n");
-  file.finish();
+// As one word of a shell's command.
+std::string shell_word(const std::string& path) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("/._-+").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::ranges::all_of(path, is_plain)) return path;
+  std::string word = "'";
+  for (const char c : path) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+// Writes the translations and references of a group; returns the command that scores them.
+std::string written(const Evaluation& evaluation, const RowGroup& group, const std::string& stem) {
+  write_text_of(evaluation, group, stem);
+  return fmt::format("  sacrebleu {} -i {} -m bleu chrf --chrf-word-order 2\n", shell_word(stem + ".reference.txt"),
+                     shell_word(stem + ".hypothesis.txt"));
+}
+
+// What identifies each figure and, with a folder, the command that reproduces it of the files that are written there.
+std::string figures(const Evaluation& evaluation, const EvaluationScores& scores, const std::string& folder) {
+  Stems stems(folder);
   std::string text;
   const auto add = [&](const std::vector<RowGroup>& groups, const std::vector<GroupScores>& of_groups) {
-    for (size_t i = 0; i < groups.size(); ++i) text += written(evaluation, groups[i], of_groups[i], folder);
+    for (size_t i = 0; i < groups.size(); ++i) {
+      text += figure_of(of_groups[i]) + "\n";
+      if (!folder.empty()) text += written(evaluation, groups[i], stems.of(groups[i].name));
+    }
   };
   add(evaluation.directions(), scores.directions);
   add(evaluation.origins(), scores.origins);
   return text;
 }
+
+void write_scores(const EvaluationScores& scores, const std::string& folder) {
+  OutputFile file(folder + "/scores.json");
+  file.write(json_text_of(scores));
+  file.finish();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 std::map<std::string, int64_t> training_pairs(const std::string& corpus) {
   std::map<std::string, int64_t> training;
@@ -143,27 +183,23 @@ std::map<std::string, int64_t> training_pairs(const std::string& corpus) {
 }
 
 int evaluate(EvaluationOptions options) {
-  if (options.part != "dev" && options.part != "test") {
-    throw Error::usage(fmt::format("--part: '{}' is none of dev, test", options.part));
-  }
+  const Part part = measured_part(options.part);
   const LoadedModel model = load_model(options.model);
   if (options.corpus.empty()) options.corpus = corpus_of(model.folder);
   const std::map<std::string, int64_t> training = training_pairs(options.corpus);
   if (!options.out.empty()) make_folder(options.out);
-  const Part part = options.part == "dev" ? Part::dev : Part::test;
-  std::vector<BaselineRow> rows = chosen(baselines(options.corpus, part, put_progress), model.folder, options.most);
-  const Evaluation evaluation(translated(std::move(rows), *model.translator));
+  std::vector<BaselineRow> rows = chosen(held_out_rows(options.corpus, part), model.folder, options.most);
+  answer_nearest(rows, options.corpus, put_progress);
+  TranslationMethod method = method_of(options.model);
+  const Evaluation evaluation(translated(std::move(rows), *model.translator, method));
+  method.share_dropped = share_dropped(*model.translator);
   put_progress("scores and their intervals");
-  const EvaluationScores scores = scores_of(evaluation, options.part, training);
-  put(options.json ? json_of(scores).dump(1) + "\n" : text_of(scores));
-  if (!options.out.empty()) {
-    const std::string files = all_written(evaluation, scores, options.out);
-    if (options.json) {
-      put_progress(files);
-    } else {
-      put("\n" + files);
-    }
-  }
+  const EvaluationScores scores = scores_of(evaluation, options.part, method, training);
+  put(options.json ? json_text_of(scores) : text_of(scores));
+  if (!options.out.empty()) write_scores(scores, options.out);
+  const std::string text = figures(evaluation, scores, options.out);
+  if (!options.json) put("\n" + text);
+  if (options.json && !options.out.empty()) put_progress(text);
   report_dropped_choices(*model.translator);
   return 0;
 }

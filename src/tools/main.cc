@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <new>
+#include <system_error>
 
 #include "base/error.h"
 #include "tools/command.h"
@@ -47,14 +48,17 @@ int run(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // terminal.h's put() sees the closed pipe
+  const auto failed = [](const gshard::Error& error) {
+    gshard::put_error(error);
+    return error.exit_code();
+  };
   try {
     return gshard::run(argc, argv);
   } catch (const gshard::Error& error) {
-    gshard::put_error(error);
-    return error.exit_code();
+    return failed(error);
   } catch (const std::bad_alloc&) {
-    const auto error = gshard::Error::memory("not enough memory");
-    gshard::put_error(error);
-    return error.exit_code();
+    return failed(gshard::Error::memory("not enough memory"));
+  } catch (const std::system_error& error) {  // of the standard library: paths, threads
+    return failed(gshard::Error::program(error.what()));
   }
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -53,13 +54,21 @@ class PairReader {
 
  private:
   TextPair parsed(const std::string& line) const {
-    if (auto row = parse_row(line)) return *row;
+    if (auto row = parse_row(line)) {
+      check_direction(direction_of(*row));
+      return *row;
+    }
     const size_t tab = line.find('\t');
     if (tab == std::string::npos || line.find('\t', tab + 1) != std::string::npos) {
       throw Error::program(fmt::format("line {}: it has not two columns, nor four to six", number_));
     }
     const LanguagePair direction = direction_of(folder_, options_.from, options_.to);
     return {direction.source, direction.target, line.substr(0, tab), line.substr(tab + 1), "", ""};
+  }
+  void check_direction(const LanguagePair& direction) const {
+    if (std::ranges::find(folder_.directions(), direction) != folder_.directions().end()) return;
+    throw Error::program(fmt::format("line {}: {} was not trained on {}; it was on {}", number_, folder_.path(),
+                                     direction.name(), names_of(folder_.directions())));
   }
   void check(const char* side, int64_t tokens, int64_t most) const {
     if (tokens <= most) return;

@@ -1,5 +1,6 @@
 #include "tools/terminal.h"
 
+#include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
@@ -75,6 +76,11 @@ void put(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {  // a stream that does not block, and is full
+      pollfd waiting{STDOUT_FILENO, POLLOUT, 0};
+      ::poll(&waiting, 1, -1);
+      continue;
+    }
     if (written < 0 && errno == EPIPE) std::_Exit(0);
     if (written < 0) throw Error::program(std::string("cannot write to standard output: ") + std::strerror(errno));
     text.remove_prefix(static_cast<size_t>(written));

@@ -58,7 +58,15 @@ std::string line_of(RunEnd end, const TrainingRun& run) {
     case RunEnd::interrupted:
       break;
   }
-  return fmt::format("interrupted after {} steps; the same command goes on from there\n", run.steps());
+  const int64_t saved = run.saved_steps();
+  return fmt::format("interrupted after {} steps; the same command goes on from {}\n", run.steps(),
+                     saved == run.steps() ? "there" : fmt::format("step {}", saved));
+}
+
+// A model that the command line names is the one that is meant.
+RunPurpose purpose_of(const Options& options) {
+  if (!options.valid_only) return RunPurpose::train;
+  return options.init_from.empty() ? RunPurpose::validate : RunPurpose::validate_initial;
 }
 
 int train(const Options& options) {
@@ -73,13 +81,13 @@ int train(const Options& options) {
   for (const std::string& argument : options.overrides) settings.override_with(argument);
   if (!options.init_from.empty()) config.init_from = options.init_from;
   check(config, settings);
-  resolve(config);
+  resolve(config, settings);
   if (options.dry_run) {
     put(dry_run(config, options.hlo));
     return 0;
   }
   put_progress("compiling");
-  TrainingRun run(config, settings.text(), terminal_notices());
+  TrainingRun run(config, settings.text(), terminal_notices(), purpose_of(options));
   if (options.valid_only) {
     put(progress_line(run.validate()) + "\n");
     return 0;
@@ -98,7 +106,8 @@ Command add_train(CLI::App& root) {
   app->add_option("CONFIG", options->config, "A TOML file");
   app->add_option("KEY=VALUE", options->overrides, "Settings that differ from the file's");
   app->add_option("--init-from", options->init_from, "Begin with the weights of this model")->type_name("DIR");
-  app->add_flag("--valid-only", options->valid_only, "Compute the loss of dev alone");
+  app->add_flag("--valid-only", options->valid_only,
+                "Compute the loss of dev alone: of the newest checkpoint, or of the model of --init-from");
   CLI::Option* dry_run = app->add_flag("--dry-run", options->dry_run,
                                        "Build and partition a step, and say what it takes: memory, what is sent, time");
   app->add_option("--hlo", options->hlo, "With --dry-run: write the step's program, for gshard bench, stats and others")

@@ -20,7 +20,8 @@ constexpr const char* kNotes =
     "Each line of the input gives one line of the output, in order; an empty line gives an empty line.\n"
     "Lines that are longer than what the model was trained on are cut at ends of sentences, and the\n"
     "translations of the parts joined. A sentence that is too long by itself is cut between words, with\n"
-    "a warning. What a line becomes does not depend on the other lines.\n"
+    "a warning, and so is a translation that gets too long. What a line becomes does not depend on the\n"
+    "other lines.\n"
     "\n"
     "With --json each line is an object: its translation, and of each part that it was cut into the\n"
     "source and the n-best list, with scores, log-probabilities (natural) and numbers of tokens.\n"
@@ -37,9 +38,9 @@ struct TranslateOptions {
   int64_t n_best = 1;
 };
 
-// Lines that are translated together: few at first, so that something is seen soon, then many, so that those of a batch
-// have about one length.
-constexpr size_t kFirstLines = 4;
+// Lines that are translated together: one at first, for whoever writes lines slowly waits for its answer, then many, so
+// that those of a batch have about one length.
+constexpr size_t kFirstLines = 1;
 constexpr size_t kMostLines = 1024;
 
 using Json = nlohmann::ordered_json;
@@ -51,7 +52,8 @@ Json json_of(const TranslatedPart& part, int64_t n_best) {
     list.push_back({{"text", text.text},
                     {"score", text.score},
                     {"log_probability", text.log_probability},
-                    {"tokens", text.tokens}});
+                    {"tokens", text.tokens},
+                    {"cut", text.is_cut}});
   }
   return {{"source", part.source}, {"n_best", list}};
 }
@@ -64,8 +66,14 @@ std::string json_line(const TranslatedLine& line, int64_t n_best) {
 
 void warn_of_cuts(const std::vector<TranslatedLine>& lines, size_t before, int64_t most) {
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (!lines[i].cut_inside_sentences) continue;
-    spdlog::warn("line {}: a sentence of more than {} tokens was cut within", before + i + 1, most);
+    const size_t number = before + i + 1;
+    if (lines[i].cut_inside_sentences) {
+      spdlog::warn("line {}: a sentence of more than {} tokens was cut within", number, most);
+    }
+    if (const auto tokens = lines[i].cut_at()) {
+      spdlog::warn("line {}: its translation reached the most tokens that are written for it ({}) and may lack its end",
+                   number, *tokens);
+    }
   }
 }
 
@@ -104,10 +112,11 @@ Command add_translate(CLI::App& root) {
   app->add_option("--to", options->to, "The language to translate into, where there is more than one")
       ->type_name("LANGUAGE");
   add_search_options(*app, options->model);
-  app->add_flag("--json", options->json, "Write a line of JSON for each line, with scores");
+  CLI::Option* json = app->add_flag("--json", options->json, "Write a line of JSON for each line, with scores");
   app->add_option("--n-best", options->n_best, "Translations of each part in the JSON, no more than the beam [1]")
       ->type_name("N")
-      ->check(CLI::Range(1, 64));
+      ->check(CLI::Range(1, 64))
+      ->needs(json);
   return {app, [options] { return translate(*options); }};
 }
 

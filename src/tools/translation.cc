@@ -10,15 +10,12 @@
 #include "tools/terminal.h"
 
 namespace gshard {
-namespace {
 
 std::string names_of(const std::vector<LanguagePair>& directions) {
   std::vector<std::string> names;
   for (const LanguagePair& direction : directions) names.push_back(direction.name());
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names.empty() ? "nothing: its config.toml names no directions" : fmt::format("{}", fmt::join(names, ", "));
 }
-
-}  // namespace
 
 void add_model_options(CLI::App& app, TranslationArguments& arguments) {
   app.add_option("--model", arguments.model, "The folder of a trained model")->type_name("DIR")->required();
@@ -83,10 +80,14 @@ LanguagePair direction_of(const ModelFolder& folder, const std::string& from, co
   return possible[0];
 }
 
+std::optional<double> share_dropped(TextTranslator& translator) {
+  if (translator.translator().options().decoder.expert_capacity <= 0) return std::nullopt;
+  return translator.translator().decoder().choices().share_dropped();
+}
+
 void report_dropped_choices(TextTranslator& translator) {
-  if (translator.translator().options().decoder.expert_capacity <= 0) return;
-  put_progress(fmt::format("{:.2f} % of the choices of experts found no place",
-                           100 * translator.translator().decoder().choices().share_dropped()));
+  const auto share = share_dropped(translator);
+  if (share) put_warning(fmt::format("{:.2f} % of the choices of experts found no place", 100 * *share));
 }
 
 }  // namespace gshard

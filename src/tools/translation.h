@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "decode/model_folder.h"
@@ -30,11 +31,16 @@ struct LoadedModel {
 };
 LoadedModel load_model(const TranslationArguments& arguments);
 
+// "de-en, fr-en", for messages.
+std::string names_of(const std::vector<LanguagePair>& directions);
+
 // The direction that the languages given name, of those that the model was trained on; "" for one that is not given.
 // Throws Error(usage) where it is none of them, or where several are meant and the model has to be told which.
 LanguagePair direction_of(const ModelFolder& folder, const std::string& from, const std::string& to);
 
-// Warns on stderr of choices of experts that found no place under --expert-capacity, with their share.
+// The share of the choices of experts that found no place under --expert-capacity; nothing without it.
+std::optional<double> share_dropped(TextTranslator& translator);
+// Warns of it on stderr.
 void report_dropped_choices(TextTranslator& translator);
 
 }  // namespace gshard

@@ -32,8 +32,7 @@ std::string collapse(const StepRecord& mean) {
     if (experts < 2 || static_cast<double>(idle) < kIdleExperts * static_cast<double>(experts)) continue;
     return fmt::format(
         "experts collapse: in {} {} of {} get hardly any token; a larger weight of the balance loss or a lower "
-        "learning "
-        "rate may help",
+        "learning rate may help",
         e.layer, idle, experts);
   }
   return "";

@@ -204,6 +204,7 @@ std::string svg_of(std::string_view title, const std::vector<Bar>& bars) {
   Range range;
   range.add(0);
   for (const Bar& bar : bars) range.add(bar.value);
+  if (range.high == 0) range.high = 1;  // all are 0: bars of no length
   const Scale x = scale_of(range, kNames, kWidth - kTexts);
   std::string svg;
   double y = 4;

@@ -18,12 +18,14 @@ namespace {
 // Fewer say nothing.
 constexpr size_t kFewest = 32;
 
-// In an order that mixes documents and is the same in all runs.
-std::map<std::string, std::vector<TextPair>> rows_by_direction(const std::string& path) {
+// Of these directions, in an order that mixes documents and is the same in all runs.
+std::map<std::string, std::vector<TextPair>> rows_by_direction(const std::string& path,
+                                                               const std::vector<LanguagePair>& wanted) {
   std::map<std::string, std::vector<TextPair>> rows;
   TextLines lines(path);
   for (std::string line; lines.next(line);) {
-    if (auto row = parse_row(line)) rows[direction_of(*row).name()].push_back(std::move(*row));
+    auto row = parse_row(line);
+    if (row && is_wanted(direction_of(*row), wanted)) rows[direction_of(*row).name()].push_back(std::move(*row));
   }
   for (auto& [direction, list] : rows) {
     std::ranges::stable_sort(list, {}, [](const TextPair& row) { return fingerprint(row.source); });
@@ -60,7 +62,8 @@ struct Scores {
 DevTranslations::DevTranslations(const TrainConfig& config, const Vocabularies& vocabularies, const TokenFile& train,
                                  const Progress& notice)
     : config_(config), vocabularies_(vocabularies), train_(train), notice_(notice) {
-  rows_ = in_turn(rows_by_direction(part_path(config.corpus, Part::dev)), static_cast<size_t>(config.bleu_sentences));
+  rows_ = in_turn(rows_by_direction(part_path(config.corpus, Part::dev), config.model.parsed_directions()),
+                  static_cast<size_t>(config.bleu_sentences));
 }
 
 size_t DevTranslations::affordable(double seconds) const {
@@ -127,8 +130,7 @@ void DevTranslations::tell(int64_t step, size_t count) {
   told_ = true;
   if (!notice_) return;
   notice_(fmt::format(
-      "dev at step {}: {} of {} sentences translated, for that may take {:g}% of the time "
-      "(evaluate.share)",
+      "dev at step {}: {} of {} sentences translated, for that may take {:g}% of the time (evaluate.share)",
       with_separators(step), count == 0 ? "none" : std::to_string(count), rows_.size(), 100 * config_.evaluate_share));
 }
 

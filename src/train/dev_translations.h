@@ -1,10 +1,12 @@
-// What a model in training makes of dev: greedy translations of some of its sentences, scored by language.
+// What a model in training makes of dev: greedy translations of some of its sentences, of the directions that it is
+// trained on, scored by language.
 //
 //   DevTranslations translations(config, vocabularies, train, notice);
 //   translations.score(trainer.model(), 360, record);      // record.bleu, record.languages
 //
 // Translating takes no more than config.evaluate_share of the time of training: fewer sentences where they take long,
-// none where that would be few. How long they take is not known before: the first few are translated in any case.
+// none where that would be few. How long they take is not known before: the first few are translated in any case. The
+// loss of dev is not in that share.
 #pragma once
 
 #include <optional>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string_view>
+#include <tuple>
 
 namespace gshard {
 namespace {
@@ -55,6 +57,13 @@ double per_second(int64_t tokens, const StepRecord& record) {
 }
 
 }  // namespace
+
+bool comes_before(const ExpertRecord& a, const ExpertRecord& b) {
+  const auto place = [](const ExpertRecord& e) {
+    return std::tuple(!e.layer.starts_with("encoder"), e.layer.size(), std::string_view(e.layer));
+  };
+  return place(a) < place(b);
+}
 
 double StepRecord::source_tokens_per_second() const { return per_second(source_tokens, *this); }
 

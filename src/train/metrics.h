@@ -1,6 +1,7 @@
 // What a training run tells about itself: plain records, and how they are averaged.
 //
-//   RunLog log({.folder = "run", .resumed_at = 0}, about);      // run_log.h: files, terminal and alarms, all at once
+//   RunLog log({.folder = "run", .resumed_at = 0});             // run_log.h: files, terminal and alarms, all at once
+//   log.begin({.name = "demo", ...});
 //   log.step({.step = 1, .loss = 8.9, .target_tokens = 2011, ...});
 //   log.evaluation({.step = 500, .loss = 4.1, ...});
 //   log.finish();
@@ -22,7 +23,7 @@ inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 // What the run is, said once at its start and again at each resumption.
 struct RunRecord {
   int64_t step = 0;               // steps done before
-  std::string name = {};          // "demo"
+  std::string name = {};          // "demo": that of its folder
   std::string config = {};        // the resolved config, as text
   std::string machine = {};       // "avx512_bf16, 2 threads, computing in bf16"
   int64_t parameters = 0;         // numbers in the weights
@@ -38,6 +39,9 @@ struct ExpertRecord {
   double dropped = kUnknown;       // share of the choices that found no room
   double entropy = kUnknown;       // of the gates, the mean over tokens, in nats
 };
+
+// The order of layers, in which a token meets them: those of the encoder first, 9 before 10.
+bool comes_before(const ExpertRecord& a, const ExpertRecord& b);
 
 // One step, or the mean of several (see mean_of).
 struct StepRecord {
@@ -55,7 +59,7 @@ struct StepRecord {
   double learning_rate = kUnknown;
   double gradient_norm = kUnknown;
   int64_t skipped = 0;                     // steps whose gradients were not finite and that changed nothing
-  std::vector<ExpertRecord> experts = {};  // in the order of the layers
+  std::vector<ExpertRecord> experts = {};  // in the order of the layers (comes_before)
 
   double source_tokens_per_second() const;
   double target_tokens_per_second() const;

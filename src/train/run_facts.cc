@@ -4,31 +4,19 @@
 #include <cmath>
 #include <functional>
 #include <span>
-#include <string_view>
-#include <tuple>
 
 namespace gshard {
 namespace {
 
-// In the order in which a token meets the layers: those of the encoder first, 9 before 10.
-bool comes_before(const ExpertRecord& a, const ExpertRecord& b) {
-  const auto place = [](const ExpertRecord& e) {
-    return std::tuple(!e.layer.starts_with("encoder"), e.layer.size(), std::string_view(e.layer));
-  };
-  return place(a) < place(b);
-}
-
 StepRecord late_mean(const std::vector<StepRecord>& steps) {
   const size_t count = std::min(steps.size(), steps.size() / 10 + 1);
-  StepRecord mean = mean_of(std::span(steps).last(count));
-  std::stable_sort(mean.experts.begin(), mean.experts.end(), comes_before);
-  return mean;
+  return mean_of(std::span(steps).last(count));
 }
 
 EvaluationRecord best_of(const std::vector<EvaluationRecord>& evaluations) {
   EvaluationRecord best;
   for (const EvaluationRecord& e : evaluations) {
-    if (best.step == 0 || e.loss < best.loss) best = e;
+    if (std::isfinite(e.loss) && (best.step == 0 || e.loss < best.loss)) best = e;
   }
   return best;
 }

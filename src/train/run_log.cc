@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <limits>
 
+#include "base/error.h"
 #include "train/progress_line.h"
 #include "train/run_report.h"
 
@@ -18,6 +20,23 @@ std::string in_code(const std::string& text) {
   std::string code = "    ";
   for (const char c : text) code += c == '\n' ? "\n    " : std::string(1, c);
   return code;
+}
+
+// The path of metrics that can be gone on with.
+std::string metrics_path(const RunLogOptions& options) {
+  std::string path = options.folder + "/metrics.jsonl";
+  std::error_code none;
+  if (options.resumed_at == 0 || std::filesystem::file_size(path, none) == 0 || none) return path;
+  try {
+    read_metrics(path);
+  } catch (const Error& error) {
+    const std::string aside = path + ".damaged";
+    std::filesystem::rename(path, aside, none);
+    if (options.notices.warning) {
+      options.notices.warning(fmt::format("{}; it is now {}, and a new one begins here", error.what(), aside));
+    }
+  }
+  return path;
 }
 
 void add_events(EventFile& events, const StepRecord& r) {
@@ -55,7 +74,7 @@ void add_events(EventFile& events, const EvaluationRecord& r) {
 
 RunLog::RunLog(RunLogOptions options)
     : options_(std::move(options)),
-      metrics_(options_.folder + "/metrics.jsonl", options_.resumed_at),
+      metrics_(metrics_path(options_), options_.resumed_at),
       events_(options_.folder, options_.resumed_at),
       shown_at_(-std::numeric_limits<double>::infinity()) {}
 

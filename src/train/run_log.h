@@ -7,7 +7,7 @@
 //   log.flush();                            // before a checkpoint is saved, so that a record ends with its step
 //   log.finish();                           // at the end, also when a signal brings it
 //
-// In the folder stands then metrics.jsonl.
+// In the folder stand then metrics.jsonl, a file of events for TensorBoard and, after finish(), report.html.
 #pragma once
 
 #include <string>
@@ -38,7 +38,8 @@ struct RunLogOptions {
 // Not thread-safe.
 class RunLog {
  public:
-  // The folder is there. Throws Error(program) where it cannot be written or its metrics are damaged.
+  // The folder is there. Metrics that are damaged are renamed, with a warning: a log must not stop a training. Throws
+  // Error(program) where the folder cannot be written.
   explicit RunLog(RunLogOptions options);
 
   void begin(const RunRecord& record);

@@ -14,6 +14,7 @@ std::vector<Setting> settings_of(TrainConfig& c) {
   const Bounds positive{.low = 1};
   const Bounds natural{.low = 0};
   const Bounds share{.low = 0, .high = 1};
+  const Bounds forgetting{.low = 0, .high = 0.99999};  // at 1 a mean never begins, and correcting that divides 0 by 0
   std::vector<Setting> list = {
       {"corpus", &c.corpus, "the folder that 'gshard corpus' made"},
       {"output", &c.output, "the folder of the run: its checkpoints, model and metrics"},
@@ -24,7 +25,7 @@ std::vector<Setting> settings_of(TrainConfig& c) {
       {"layout",
        one_of(&c.layout,
               {{"experts", LayoutName::experts}, {"data", LayoutName::data}, {"tensor", LayoutName::tensor}}),
-       "experts and batch (the paper's), the batch alone, or heads and hidden units over the devices of one axis"},
+       "without a mesh: experts and batch (the paper's), the batch alone, or heads and hidden units over the devices"},
       {"precision",
        one_of(&c.precision,
               {{"auto", NumberPrecision::automatic}, {"f32", NumberPrecision::f32}, {"bf16", NumberPrecision::bf16}}),
@@ -43,11 +44,11 @@ std::vector<Setting> settings_of(TrainConfig& c) {
       {"optimizer.decay",
        one_of(&c.decay, {{"linear", Decay::linear}, {"cosine", Decay::cosine}, {"inverse_root", Decay::inverse_root}}),
        "how the rate falls to 0 over the budget; inverse_root: it falls with the steps alone"},
-      {"optimizer.warmup", &c.warmup, "the share of the budget in which the rate rises", share},
+      {"optimizer.warmup", &c.warmup, "the share of the budget in which the rate rises", {.low = 0, .high = 0.99}},
       {"optimizer.least_warmup", &c.least_warmup, "steps in which it rises at least", natural},
       {"optimizer.clip_norm", &c.clip_norm, "the most that the gradient's norm may be; 0 for any", natural},
-      {"optimizer.beta1", &c.beta1, "of adam", share},
-      {"optimizer.beta2", &c.beta2, "of adam", share},
+      {"optimizer.beta1", &c.beta1, "of adam", forgetting},
+      {"optimizer.beta2", &c.beta2, "of adam", forgetting},
       {"optimizer.weight_decay", &c.weight_decay, "of adam", natural},
 
       {"loss.label_smoothing", &c.label_smoothing, "probability that is spread over all tokens", share},
@@ -64,7 +65,7 @@ std::vector<Setting> settings_of(TrainConfig& c) {
       {"evaluate.every", &c.evaluate_every, "steps; 0 for the end alone", natural},
       {"evaluate.pairs", &c.evaluate_pairs, "of dev whose loss is computed", positive},
       {"evaluate.bleu_sentences", &c.bleu_sentences, "of dev that are translated; 0 for none", natural},
-      {"evaluate.share", &c.evaluate_share, "the most of the time that translating them takes", share},
+      {"evaluate.share", &c.evaluate_share, "the most of the time that translating takes; losses are not in it", share},
 
       {"checkpoint.minutes", &c.checkpoint_minutes, "between checkpoints, beside those at evaluations", natural},
       {"checkpoint.keep", &c.keep, "the newest so many, and the best", positive},
@@ -83,8 +84,19 @@ void check_budget(const TrainConfig& c, const Settings& settings) {
   throw settings.error("stop", "the run has no budget; say stop = {minutes = 6}, or steps, or tokens");
 }
 
+void check_patience(const TrainConfig& c, const Settings& settings) {
+  if (c.patience == 0 || c.evaluate_every > 0) return;
+  throw settings.error("stop.patience", fmt::format("stop.patience is {} and evaluate.every is 0: nothing is evaluated "
+                                                    "before the end; say evaluate.every = 250, or another number",
+                                                    c.patience));
+}
+
 void check_mesh(const TrainConfig& c, const Settings& settings) {
   if (c.mesh.empty()) return;
+  // That of "experts" is what a resolved config says beside any mesh.
+  if (c.layout != LayoutName::experts) {
+    throw settings.error("layout", "the names of a mesh's axes say what they cut; leave out layout, or the mesh");
+  }
   int64_t devices = 1;
   for (const auto& [axis, size] : c.mesh) {
     devices *= size;
@@ -153,6 +165,7 @@ MeshLayout layout_of(const TrainConfig& config) {
 void check(const TrainConfig& config, const Settings& settings) {
   check(config.model, settings);
   check_budget(config, settings);
+  check_patience(config, settings);
   check_mesh(config, settings);
   const MeshLayout layout = layout_of(config);
   check_rows(config, layout, settings);

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "train/memory_need.h"
@@ -45,16 +46,21 @@ void make_shares(ExpertRecord& layer) {
   for (double& load : layer.loads) load = total > 0 ? load / total : 0;
 }
 
-ModelProgram fitting_step(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics) {
+using Check = std::function<void(const std::vector<Parameter>&)>;
+
+ModelProgram fitting_step(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics,
+                          const Check& check) {
   ModelProgram step = step_of_training(config, model, numerics);
+  if (check) check(step.parameters);
   check_memory(config, step);
   return step;
 }
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics)
-    : config_(config), model_(model), numerics_(numerics), training_(fitting_step(config, model, numerics)) {}
+Trainer::Trainer(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics,
+                 const Check& check)
+    : config_(config), model_(model), numerics_(numerics), training_(fitting_step(config, model, numerics, check)) {}
 
 StepRecord Trainer::step(const Batch& batch, const StepRates& rates) {
   StepRecord record;
@@ -70,6 +76,7 @@ StepRecord Trainer::step(const Batch& batch, const StepRates& rates) {
     add_part(record, training_.run(inputs_of(part, own)), own.share);
   }
   for (ExpertRecord& layer : record.experts) make_shares(layer);
+  std::ranges::sort(record.experts, comes_before);
   record.source_tokens = batch.source_tokens;
   record.target_tokens = batch.target_tokens;
   record.learning_rate = rates.learning_rate;
@@ -90,7 +97,8 @@ HeldOutLoss Trainer::loss_of(const TokenFile& tokens, int64_t pairs) {
   PassReader reader(tokens,
                     {.rows = config_.rows / config_.micro_batches,
                      .source_length = config_.model.source_length,
-                     .target_length = config_.model.target_length},
+                     .target_length = config_.model.target_length,
+                     .directions = config_.model.parsed_directions()},
                     pairs);
   HeldOutSums sums(tokens);
   while (const auto batch = reader.next()) sums.add(*batch, dev_->run(inputs_of(*batch)));

@@ -64,15 +64,16 @@ std::vector<T> cut(const std::vector<T>& values, int64_t first, int64_t count) {
 }  // namespace
 
 TransformerOptions transformer_of(const TrainConfig& config, const Vocabularies& vocabularies) {
-  TransformerOptions options = config.model.transformer;
-  options.source_vocabulary = vocabularies.source.size();
-  options.target_vocabulary = vocabularies.target.size();
+  TransformerOptions options = resolved(config.model, vocabularies);
   options.loss = {.label_smoothing = config.label_smoothing, .z_loss = config.z_loss};
-  options.longest = std::max(config.model.source_length, config.model.target_length);
   if (options.embeddings == Embeddings::shared && !vocabularies.shared) {
     throw Error::usage("model.embeddings is \"shared\", and the corpus has a vocabulary for each side");
   }
   return options;
+}
+
+Numerics numerics_of(const TrainConfig& config) {
+  return config.precision == NumberPrecision::bf16 ? Numerics::mixed() : Numerics::single();
 }
 
 ModelProgram step_of_training(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics) {

@@ -18,6 +18,9 @@ namespace gshard {
 // The model with the sizes of its vocabularies. Throws Error(usage) where they do not go together.
 TransformerOptions transformer_of(const TrainConfig& config, const Vocabularies& vocabularies);
 
+// Of a resolved config's precision.
+Numerics numerics_of(const TrainConfig& config);
+
 ModelProgram step_of_training(const TrainConfig& config, const TransformerOptions& model, const Numerics& numerics);
 
 // Results: log_likelihood f32 [rows,target_length], of each label in nats, and is_right pred of the same size, whether

@@ -161,6 +161,36 @@ TEST_F(Reading, TheTemperatureDecidesHowOftenALanguageIsDrawn) {
   EXPECT_NEAR(share_of_second(1e9), 0.5, 0.02);
 }
 
+TEST_F(Reading, DirectionsThatAreNotWantedAreNeverDrawn) {
+  ASSERT_EQ(tokens_->directions().size(), 2U);
+  for (const auto& range : tokens_->directions()) {
+    Sampler sampler(*tokens_, {.temperature = 1, .longest = {1000, 1000}, .directions = {range.direction}});
+    for (int64_t i = 0; i < 2 * range.count; ++i) {
+      const int64_t pair = sampler.next();
+      ASSERT_TRUE(pair >= range.first && pair < range.first + range.count) << range.direction.name();
+    }
+    EXPECT_EQ(sampler.position().taken.size(), 2U);
+    PassReader reader(*tokens_, {.rows = 32, .directions = {range.direction}}, tokens_->pairs());
+    std::multiset<int64_t> seen, expected;
+    while (const auto batch = reader.next()) {
+      for (const auto& row : batch->numbers) seen.insert(row.begin(), row.end());
+    }
+    for (int64_t i = 0; i < range.count; ++i) expected.insert(range.first + i);
+    EXPECT_EQ(seen, expected);
+  }
+  EXPECT_THROW(Sampler(*tokens_, {.directions = {{"it", "en"}}}), Error);
+}
+
+TEST_F(Reading, LongPairsOfDirectionsThatAreNotWantedAreNotCounted) {
+  const auto count = [&](const std::vector<LanguagePair>& wanted) {
+    return BatchReader(*tokens_, {.rows = 8, .source_length = 10, .target_length = 10, .directions = wanted})
+        .long_pairs();
+  };
+  const auto& both = tokens_->directions();
+  EXPECT_GT(count({both[0].direction}), 0);
+  EXPECT_EQ(count({both[0].direction}) + count({both[1].direction}), count({}));
+}
+
 TEST_F(Reading, LittleOfARowIsPadding) {
   BatchReader reader(*tokens_, {.rows = 32, .source_length = 160, .target_length = 160, .temperature = 1});
   for (int step = 0; step < 20; ++step) reader.next();

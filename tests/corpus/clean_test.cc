@@ -80,6 +80,16 @@ TEST(Cleaning, TextHasOneForm) {
             "\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae");  // a joiner stays
 }
 
+TEST(Cleaning, OriginsAndDocumentsBecomeUtf8) {
+  Cleaner cleaner({});
+  TextPair pair = german("Guten Morgen.", "Good morning.");
+  pair.origin = " news\xff ";
+  pair.document = "1\xfe";
+  EXPECT_EQ(cleaner.clean(pair), std::nullopt);
+  EXPECT_EQ(pair.origin, "news\xef\xbf\xbd");
+  EXPECT_EQ(pair.document, "1\xef\xbf\xbd");
+}
+
 TEST(Cleaning, RulesHaveNames) {
   for (size_t i = 0; i < kDropCount; ++i) {
     EXPECT_EQ(drop_of_name(name_of(static_cast<Drop>(i))), static_cast<Drop>(i));

@@ -38,5 +38,22 @@ TEST(Sentences, LongOnesAreCutBetweenWordsAndLongWordsWithin) {
   EXPECT_THAT(cut("äöü", 0).parts, ElementsAre("ä", "ö", "ü"));
 }
 
+TEST(Sentences, CharactersWithManyMarksAreCutBetweenCodePoints) {
+  std::string text = "A";
+  for (int i = 0; i < 300; ++i) text += "\u0301";
+  const CutText marks = cut("One. " + text, 8);
+  ASSERT_EQ(marks.parts.size(), 39);  // "One.", and 300 code points, for the first mark becomes one with the letter
+  size_t count = 0;
+  for (const std::string& part : marks.parts) {
+    const size_t length = code_points_of(part).size();
+    EXPECT_LE(length, 8);
+    count += length;
+  }
+  EXPECT_EQ(count, 304);
+  EXPECT_TRUE(marks.inside_sentences);
+  // One code point that NFC spells with three.
+  EXPECT_THAT(cut("\U0001d160", 1).parts, ElementsAre("\U0001d158", "\U0001d165", "\U0001d16e"));
+}
+
 }  // namespace
 }  // namespace gshard

@@ -79,6 +79,20 @@ TEST(BeamSearch, TextsOfTheGreatestLengthEnd) {
   ASSERT_EQ(search.best().size(), 2);
   EXPECT_THAT(search.best()[0].tokens, ElementsAre(8));
   EXPECT_THAT(search.best()[1].tokens, ElementsAre(7));
+  EXPECT_TRUE(search.best()[0].is_cut);
+}
+
+TEST(BeamSearch, ATextIsCutWhereItWouldHaveGoneOn) {
+  BeamSearch search({.beam = 2}, 1);
+  advance(search, {{{7, 8}, {-2, -3}, -1}});  // it ends at once, with room for more
+  advance(search, {{{4, 5}, {-5, -6}, -0.1}, {{4, 5}, {-0.1, -6}, -2}});
+  ASSERT_TRUE(search.is_done());
+  const std::vector<Hypothesis> best = search.best();
+  ASSERT_EQ(best.size(), 2);
+  EXPECT_THAT(best[0].tokens, ElementsAre());
+  EXPECT_FALSE(best[0].is_cut);
+  EXPECT_THAT(best[1].tokens, ElementsAre(7));
+  EXPECT_FALSE(best[1].is_cut) << "of the greatest length, and done";
 }
 
 TEST(BeamSearch, ASmallVocabularyLeavesFewerTexts) {

@@ -72,6 +72,16 @@ TEST_F(TextTranslatorTest, LongLinesAreCutAtSentences) {
   EXPECT_EQ(joined, std::string(500, 'q'));
 }
 
+TEST_F(TextTranslatorTest, ACharacterWithManyMarksIsCutToo) {
+  std::string line = "A";
+  for (int i = 0; i < 300; ++i) line += "\u0301";
+  const TranslatedLine cut = shared_->translate({line}, kDirection)[0];
+  EXPECT_TRUE(cut.cut_inside_sentences);
+  std::string joined;
+  for (const TranslatedPart& part : cut.parts) joined += part.source;
+  EXPECT_EQ(joined, tidy_text(line));
+}
+
 TEST_F(TextTranslatorTest, BytesThatAreNoTextPass) {
   EXPECT_EQ(shared_->translate({"\xff\xfe derbbu"}, kDirection)[0].parts[0].source, "\xef\xbf\xbd\xef\xbf\xbd derbbu");
 }

@@ -71,15 +71,20 @@ TEST(Translator, ATranslationIsTheSameOnAnyDevices) {
   }
 }
 
+// No text ends by itself: the end is never likely.
+NamedArrays weights_that_never_end(const Decoder& decoder) {
+  NamedArrays weights = random_weights(decoder, 1);
+  Literal& table = weights.at("decoder/embedding");
+  for (int64_t m = 0; m < 8; ++m) table.mutable_values<float>()[static_cast<size_t>(kEnd * 8 + m)] = 0;
+  return weights;
+}
+
 TEST(Translator, TextsGrowBeyondTheRoomThatTheyBeganWith) {
   TranslatorOptions options = small_translator(2);
   options.search.length_extra = 40;
   const std::vector<Tokens> sources = random_sources(4, 4);
-  // Nobody ends by himself: the end is never likely.
   Translator translator(options);
-  NamedArrays weights = random_weights(translator.decoder(), 1);
-  Literal& table = weights.at("decoder/embedding");
-  for (int64_t m = 0; m < 8; ++m) table.mutable_values<float>()[static_cast<size_t>(kEnd * 8 + m)] = 0;
+  const NamedArrays weights = weights_that_never_end(translator.decoder());
   translator.decoder().set_weights(weights);
   const Found found = translator.translate(sources);
   const NextLogs next = whole_decoder(options.decoder.model, weights);
@@ -87,9 +92,34 @@ TEST(Translator, TextsGrowBeyondTheRoomThatTheyBeganWith) {
   for (size_t i = 0; i < sources.size(); ++i) {
     const auto longest = std::min<int64_t>(2 * static_cast<int64_t>(sources[i].size()) + 40, 59);
     expect_same(found[i], plain_search(next, sources[i], options.search, longest));
-    for (const Hypothesis& one : found[i]) longest_found = std::max(longest_found, one.tokens.size());
+    for (const Hypothesis& one : found[i]) {
+      longest_found = std::max(longest_found, one.tokens.size());
+      EXPECT_EQ(one.is_cut, std::ssize(one.tokens) == longest);
+    }
   }
   EXPECT_GT(longest_found, 32);
+}
+
+TEST(Translator, ABatchThatGrewGoesOnInASmallerOne) {
+  // Half of the texts have at most 44 tokens, the others 59.
+  std::vector<Tokens> sources;
+  for (int i = 0; i < 16; ++i) {
+    sources.emplace_back(i < 9 ? 2 : 12, 4 + i % 15);
+    sources.back().back() = kEnd;
+  }
+  TranslatorOptions options = small_translator(2);
+  options.search.length_extra = 40;
+  Translator translator(options);
+  translator.decoder().set_weights(weights_that_never_end(translator.decoder()));
+  const Found together = translator.translate(sources);
+  EXPECT_EQ(translator.decoder().size().rows, 8);
+  EXPECT_EQ(translator.decoder().size().target_length, 60);
+  EXPECT_LE(together[0][0].tokens.size(), 44);
+  EXPECT_GT(together[15][0].tokens.size(), 44);
+  for (const size_t i : {0, 8, 9, 15}) {
+    SCOPED_TRACE(i);
+    expect_same(translator.translate({sources[i]})[0], together[i]);
+  }
 }
 
 TEST(Translator, ScoresAreTheProbabilitiesOfWhatIsFound) {
@@ -142,6 +172,10 @@ TEST(Translator, ErrorsSayWhatIsWrong) {
   translator.decoder().set_weights(weights);
   EXPECT_EQ(error_of([&] {
               translator.translate({{5, 3}});
+            }),
+            "the model's probabilities are no numbers: its weights are not finite");
+  EXPECT_EQ(error_of([&] {
+              translator.score({{5, 3}}, {{6, 3}});
             }),
             "the model's probabilities are no numbers: its weights are not finite");
   weights.erase("decoder/norm/scale");

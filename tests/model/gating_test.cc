@@ -24,6 +24,7 @@ struct Case {
 struct Gated {
   std::vector<double> combine = {};  // [G,S,E,C]
   double balance = 0;
+  double sent = 0;
   double dropped = 0;
   double entropy = 0;
   double z_loss = 0;
@@ -56,6 +57,7 @@ Gated gated(const Case& test, Mode mode = Mode::train) {
     if (program.results[i] == "gate/balance") result.balance = elements_of(values[i])[0];
     if (program.results[i] == "gate/entropy") result.entropy = elements_of(values[i])[0];
     if (program.results[i] == "loss of gate/z") result.z_loss = elements_of(values[i])[0];
+    if (program.results[i] == "gate/sent") result.sent = elements_of(values[i])[0];
     if (program.results[i] == "gate/dropped") result.dropped = elements_of(values[i])[0];
     if (program.results[i] == "gate/tokens_per_expert") result.tokens_per_expert = elements_of(values[i]);
   }
@@ -183,17 +185,16 @@ Gated by_loops(const Case& test) {
   Gated result;
   result.tokens_per_expert.resize(static_cast<size_t>(test.options.experts));
   const std::vector<double> random = random_numbers(test);
-  double sent = 0;
   double kept = 0;
   for (size_t group = 0; group < static_cast<size_t>(test.groups); ++group) {
     PlainGroup plain(test, group, random, result.tokens_per_expert);
     plain.run();
     result.combine.insert(result.combine.end(), plain.combine.begin(), plain.combine.end());
     result.balance += plain.balance / static_cast<double>(test.groups);
-    sent += plain.sent;
+    result.sent += plain.sent;
     kept += plain.kept;
   }
-  result.dropped = (sent - kept) / std::max(sent, 1.0);
+  result.dropped = (result.sent - kept) / std::max(result.sent, 1.0);
   return result;
 }
 
@@ -204,6 +205,7 @@ void expect_equal_to_loops(const Case& test) {
   EXPECT_THAT(program.combine, near);
   EXPECT_EQ(program.tokens_per_expert, loops.tokens_per_expert);
   EXPECT_NEAR(program.balance, loops.balance, 1e-12);
+  EXPECT_EQ(program.sent, loops.sent);
   EXPECT_NEAR(program.dropped, loops.dropped, 1e-12);
 }
 
@@ -329,7 +331,9 @@ TEST(Gating, OnlyPaddingIsNothing) {
   const Gated program = gated(test);
   EXPECT_THAT(program.combine, testing::Each(0.0));
   EXPECT_THAT(program.tokens_per_expert, testing::Each(0.0));
-  for (const double number : {program.balance, program.dropped, program.entropy, program.z_loss}) EXPECT_EQ(number, 0);
+  for (const double number : {program.balance, program.sent, program.dropped, program.entropy, program.z_loss}) {
+    EXPECT_EQ(number, 0);
+  }
 }
 
 TEST(Gating, OneExpertTakesWhatItHasPlacesFor) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "corpus/sha256.h"
+
 namespace gshard {
 namespace {
 
@@ -53,6 +55,25 @@ TEST(Evaluation, ScoresGroupsOfRowsBesideBaselines) {
   EXPECT_LT(german.bleu_over_nearest.interval.low, german.bleu_over_nearest.interval.high);
   EXPECT_EQ(evaluation.origins()[0].name, "news");
   EXPECT_EQ(evaluation.origins()[1].rows.size(), 8);
+}
+
+TEST(Evaluation, SystemsAreResampledTogether) {
+  // Sentences of very unlike lengths and scores, of which the model's answers are the neighbour's.
+  std::vector<EvaluatedRow> same;
+  for (const char* const sentence : kSentences) same.push_back(row("de", sentence, kSentences[0]));
+  const GroupScores none = Evaluation(same).score(Evaluation(same).directions()[0]);
+  EXPECT_LT(none.bleu[0].interval.low, none.bleu[0].interval.high);
+  EXPECT_EQ(none.bleu_over_nearest.score, 0);
+  EXPECT_EQ(none.bleu_over_nearest.interval.low, 0);
+  EXPECT_EQ(none.bleu_over_nearest.interval.high, 0);
+}
+
+TEST(Evaluation, TheHashIsOfTheRowsAsTheyStandInACorpus) {
+  const Evaluation evaluation(rows());
+  Sha256 german;
+  for (const size_t i : {0, 1, 10}) german.add(row_of(evaluation.rows()[i].pair));
+  EXPECT_EQ(evaluation.score(evaluation.directions()[0]).sha256, to_hex(german.digest()));
+  EXPECT_NE(evaluation.score(evaluation.directions()[1]).sha256, evaluation.score(evaluation.directions()[2]).sha256);
 }
 
 TEST(Evaluation, TheAverageIsThatOfTheGroups) {

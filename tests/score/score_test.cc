@@ -80,14 +80,20 @@ TEST(Tokens13a, PunctuationStandsAloneButNotInNumbers) {
   EXPECT_THAT(tokenize_13a(""), ElementsAre());
 }
 
-// Rows of which so many of ten are right.
-std::vector<BleuCounts> rows_with(int right) {
-  std::vector<BleuCounts> rows;
-  for (int i = 0; i < 200; ++i) {
-    const bool good = i * 7 % 10 < right;
-    rows.push_back(bleu_counts(good ? "a b c d e f" : "u v w x y z", "a b c d e f"));
-  }
-  return rows;
+// Of 200 rows, whether they are right: five of ten are.
+bool is_right(size_t row) { return row * 7 % 10 < 5; }
+
+// The share of right rows, each counted as often as its cluster.
+ScoredInterval share_of_right(const Clusters& clusters, uint64_t seed) {
+  return score_with_interval(clusters, seed, [&](const std::vector<int64_t>& times) {
+    double right = 0, all = 0;
+    for (size_t row = 0; row < clusters.rows(); ++row) {
+      const auto count = static_cast<double>(times[clusters.of_row(row)]);
+      right += is_right(row) ? count : 0;
+      all += count;
+    }
+    return right / all;
+  });
 }
 
 std::vector<std::string> keys(size_t count, size_t clusters) {
@@ -98,23 +104,18 @@ std::vector<std::string> keys(size_t count, size_t clusters) {
 
 TEST(Bootstrap, TheIntervalHoldsTheScoreAndIsReproducible) {
   const Clusters clusters(keys(200, 200));
-  const ScoredInterval scored = bleu_with_interval(clusters, rows_with(5), 1);
+  const ScoredInterval scored = share_of_right(clusters, 1);
+  EXPECT_EQ(scored.score, 0.5);
   EXPECT_LT(scored.interval.low, scored.score);
   EXPECT_GT(scored.interval.high, scored.score);
-  const ScoredInterval again = bleu_with_interval(clusters, rows_with(5), 1);
+  const ScoredInterval again = share_of_right(clusters, 1);
   EXPECT_EQ(scored.interval.low, again.interval.low);
-  EXPECT_NE(scored.interval.low, bleu_with_interval(clusters, rows_with(5), 2).interval.low);
+  EXPECT_NE(clusters.draw(1, 0), clusters.draw(2, 0));
 }
 
 TEST(Bootstrap, TheIntervalOfAShareIsTheBinomials) {
-  // Unigram precision alone: 95 % of resamples of 200 rows lie within 1.96 standard deviations.
-  const Clusters clusters(keys(200, 200));
-  const auto rows = rows_with(5);
-  const Interval interval = bootstrap(clusters, 1, [&](const std::vector<int64_t>& times) {
-    double right = 0;
-    for (size_t i = 0; i < rows.size(); ++i) right += static_cast<double>(times[i]) * (rows[i].matches[0] > 0 ? 1 : 0);
-    return right / 200;
-  });
+  // 95 % of resamples of 200 rows lie within 1.96 standard deviations.
+  const Interval interval = share_of_right(Clusters(keys(200, 200)), 1).interval;
   EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 * std::sqrt(0.25 / 200), 0.02);
 }
 
@@ -123,18 +124,7 @@ TEST(Bootstrap, RowsOfACommonSentenceWidenIt) {
   const Clusters together(keys(200, 20));
   EXPECT_EQ(together.size(), 20U);
   const auto width = [](const ScoredInterval& s) { return s.interval.high - s.interval.low; };
-  EXPECT_GT(width(bleu_with_interval(together, rows_with(5), 1)),
-            1.5 * width(bleu_with_interval(apart, rows_with(5), 1)));
-}
-
-TEST(Bootstrap, DifferencesArePaired) {
-  const Clusters clusters(keys(200, 200));
-  const ScoredInterval none = bleu_difference(clusters, rows_with(5), rows_with(5), 1);
-  EXPECT_EQ(none.score, 0);
-  EXPECT_EQ(none.interval.low, 0);
-  EXPECT_EQ(none.interval.high, 0);
-  const ScoredInterval better = bleu_difference(clusters, rows_with(6), rows_with(5), 1);
-  EXPECT_GT(better.interval.low, 0) << "the same rows are better in every resample";
+  EXPECT_GT(width(share_of_right(together, 1)), 1.5 * width(share_of_right(apart, 1)));
 }
 
 TEST(NearestNeighbour, FindsTheMostSimilarSentence) {
@@ -156,6 +146,16 @@ TEST(NearestNeighbour, ShortGramsServeLanguagesWithoutSpaces) {
   memory.add("印刷する");
   memory.finish();
   EXPECT_EQ(memory.find("印刷する前"), 1);
+}
+
+TEST(NearestNeighbour, TheGramsOfALanguageAreThoseOfItsVariants) {
+  for (const char* language : {"zh", "zh_TW", "zh-CN", "zh-Hans"}) {
+    NearestNeighbour memory(language);
+    for (const char* text : {"打开文件", "关闭窗口", "保存图像"}) memory.add(text);
+    memory.finish();
+    EXPECT_EQ(memory.find("新的窗口吗"), std::nullopt) << language;
+    EXPECT_EQ(memory.find("请关闭窗"), 1) << language << ": three characters in common";
+  }
 }
 
 }  // namespace

@@ -212,6 +212,10 @@ INSTANTIATE_TEST_SUITE_P(
               "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
         Wrong{"vocab . --size 100 --source-size 100", 2,
               "error: --size is of a shared vocabulary; give it or the other two sizes"},
+        Wrong{"vocab . --size 0", 2,
+              "error: --size: Value 0 not in range 1 to 2147483647 (see 'gshard help corpus vocab')"},
+        Wrong{"vocab . --source-size -5 --target-size 100", 2,
+              "error: --source-size: Value -5 not in range 1 to 2147483647 (see 'gshard help corpus vocab')"},
         Wrong{"build .", 3,
               "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
         Wrong{"stats . --temperature 0", 2, "error: --temperature must be above 0"}));

@@ -45,6 +45,27 @@ TEST(TrainCommand, FromATsvToAModel) {
               Not(HasSubstr("error")));
 }
 
+TEST(TrainCommand, ValidOnlyMeansTheModelThatIsNamed) {
+  const Folder folder;
+  make_corpus(folder);
+  const Outcome nothing = folder.gshard("train c.toml --valid-only");
+  EXPECT_EQ(nothing.exit_code, 2);
+  EXPECT_THAT(nothing.err, HasSubstr("error: run has no checkpoint to validate"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("run")));
+  ASSERT_EQ(folder.gshard("train c.toml evaluate.every=0").exit_code, 0);
+  ASSERT_EQ(folder.gshard("train c.toml output=short stop.steps=2 seed=2").exit_code, 0);
+  // What the line says of the weights.
+  const auto losses = [](const std::string& line) {
+    const size_t begin = line.find(": loss ");
+    return begin == std::string::npos ? line : line.substr(begin, line.find(" (took") - begin);
+  };
+  const std::string of_run = folder.gshard("train c.toml --valid-only").out;
+  const std::string of_short = folder.gshard("train c.toml output=short --valid-only").out;
+  ASSERT_NE(losses(of_run), losses(of_short));
+  const std::string named = folder.gshard("train c.toml output=short --valid-only --init-from run/model").out;
+  EXPECT_EQ(losses(named), losses(of_run)) << named;
+}
+
 TEST(TrainCommand, ASignalSavesAndTheSameCommandGoesOn) {
   const Folder folder;
   make_corpus(folder);
@@ -75,6 +96,9 @@ TEST(TrainCommand, StepsWithoutFiniteGradientsEndTheRun) {
   EXPECT_THAT(diverged.err, HasSubstr("go on from run with a lower optimizer.rate"));
   EXPECT_THAT(folder.read("run/metrics.jsonl"), HasSubstr("\"skipped\":"));
   EXPECT_FALSE(std::filesystem::exists(folder.path("run/model"))) << "no model of such weights";
+  const Outcome calmer = folder.gshard("train c.toml");
+  EXPECT_EQ(calmer.exit_code, 0) << calmer.err;
+  EXPECT_THAT(folder.gshard("train c.toml --valid-only").out, HasSubstr("dev at step 12: loss "));
 }
 
 TEST(TrainCommand, WhatTheMachineAndTheCorpusDoNotHave) {
@@ -83,13 +107,16 @@ TEST(TrainCommand, WhatTheMachineAndTheCorpusDoNotHave) {
   const Outcome slow =
       folder.shell("ONEDNN_MAX_CPU_ISA=AVX2 $GSHARD train c.toml precision=auto stop.steps=2 output=slow");
   EXPECT_EQ(slow.exit_code, 0) << slow.err;
-  EXPECT_THAT(slow.err, ContainsRegex("on 1 device; avx2, [0-9]+ threads, computing in f32; expect [0-9,]+ target"));
+  EXPECT_THAT(slow.err, ContainsRegex("on 1 device; avx2, [0-9]+ threads, computing in f32; expect [0-9,]+ source"));
 
   const Outcome large = folder.gshard("train c.toml batch.rows=4000000 output=large");
   EXPECT_EQ(large.exit_code, 4);
   EXPECT_THAT(large.err, ContainsRegex("error: a step takes about [0-9.]+ .iB, of [0-9.]+ .iB that may be used on this "
                                        "machine; lower batch.rows \\(4000000\\), raise batch.micro_batches"));
   EXPECT_FALSE(std::filesystem::exists(folder.path("large")));
+  const Outcome planned = folder.gshard("train c.toml batch.rows=4000000 output=large --dry-run");
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_THAT(planned.out, ContainsRegex("warning +a step takes about [0-9.]+ .iB, of"));
 
   // The vocabulary of another corpus.
   folder.shell("cp -r c other && $GSHARD corpus vocab other --size 310 -q && cp c/*.tokens other");
@@ -97,6 +124,19 @@ TEST(TrainCommand, WhatTheMachineAndTheCorpusDoNotHave) {
   EXPECT_EQ(other.exit_code, 3);
   EXPECT_THAT(other.err, HasSubstr("error: other/train.tokens was made with another vocabulary"));
   EXPECT_FALSE(std::filesystem::exists(folder.path("other_run")));
+
+  const Outcome language = folder.gshard("train c.toml 'model.directions=[\"it:en\"]' output=italian");
+  EXPECT_EQ(language.exit_code, 2);
+  EXPECT_EQ(language.err, "error: model.directions has it:en, and those of c are de:en, fr:en\n");
+
+  const Outcome model = folder.gshard("train c.toml --init-from runn/model output=typo");
+  EXPECT_EQ(model.exit_code, 3);
+  EXPECT_THAT(model.err, HasSubstr("error: runn/model is no model"));
+  EXPECT_THAT(folder
+                  .shell("$GSHARD corpus build other -q; rm other/dev.tokens; "
+                         "$GSHARD train c.toml corpus=other output=other_run")
+                  .err,
+              HasSubstr("other has no dev.tokens; 'gshard corpus vocab other'"));
 }
 
 TEST(TrainCommand, ACorpusThatHoldsNothingOutTrains) {

@@ -32,6 +32,17 @@ ModelParts parts_of(const std::string& corpus, std::vector<ArrayEntry> weights) 
           }};
 }
 
+// The same model, for which the end is never likely.
+ModelParts endless(ModelParts parts) {
+  parts.value = [value = parts.value, weights = parts.weights](size_t i) {
+    Literal weight = value(i);
+    if (weights[i].name == "decoder/embedding")
+      std::ranges::fill(weight.mutable_values<float>().subspan(8 * kEnd, 8), 0);
+    return weight;
+  };
+  return parts;
+}
+
 class TranslateCommand : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -47,6 +58,7 @@ class TranslateCommand : public ::testing::Test {
     std::vector<ArrayEntry> weights;
     for (const auto& [name, shape] : decoder.weights()) weights.push_back({name, shape});
     write_model_folder(model, parts_of(corpus, weights));
+    write_model_folder(folder_->path("never_ends"), endless(parts_of(corpus, weights)));
   }
   static void TearDownTestSuite() {
     delete folder_;
@@ -72,6 +84,64 @@ TEST_F(TranslateCommand, OneLineInOneLineOut) {
   EXPECT_EQ(none.exit_code, 0);
 }
 
+TEST_F(TranslateCommand, LinesEndInAnyWayAndComeInAnyPieces) {
+  const auto answer = [](const std::string& writes) {
+    return folder_->shell("{ " + writes + "; } | $GSHARD translate --model m --json").out;
+  };
+  const std::string plain = answer("printf 'derbbu dercc\\nlebbu\\n'");
+  EXPECT_THAT(plain, HasSubstr(R"("source":"lebbu")"));
+  EXPECT_EQ(answer("printf '\\xef\\xbb\\xbfderbbu dercc\\r\\nlebbu\\r\\n'"), plain);
+  EXPECT_EQ(answer("printf 'derbbu de'; sleep 0.2; printf 'rcc\\nleb'; sleep 0.2; printf bu"), plain);
+  const Outcome wide = folder_->shell("printf '\\xff\\xfed\\0e\\0\\n\\0' | $GSHARD translate --model m");
+  EXPECT_EQ(wide.exit_code, 3);
+  EXPECT_THAT(wide.err, HasSubstr("error: the input is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8\n"));
+}
+
+TEST_F(TranslateCommand, StreamsNeedNotBlock) {
+  // Runs a command with one of its streams so.
+  folder_->write("unblocked.py",
+                 "import os, sys\nos.set_blocking(int(sys.argv[1]), False)\nos.execv(sys.argv[2], sys.argv[2:])\n");
+  const Outcome empty_at_first =
+      folder_->shell("{ sleep 0.2; echo derbbu dercc; } | python3 unblocked.py 0 $GSHARD translate --model m");
+  ASSERT_EQ(empty_at_first.exit_code, 0) << empty_at_first.err;
+  EXPECT_EQ(empty_at_first.out, folder_->shell("echo derbbu dercc | $GSHARD translate --model m").out);
+  folder_->write("in.txt", std::string(4000, '\n'));
+  const Outcome full =
+      folder_->shell("python3 unblocked.py 1 $GSHARD translate --model m --json < in.txt | { sleep 1; wc -l; }");
+  EXPECT_EQ(full.out, "4000\n") << full.err;
+}
+
+TEST_F(TranslateCommand, AnyBytesAreALine) {
+  const Outcome bytes =
+      folder_->shell("printf 'der\\0bbu\\n\\xc3 le\\xf0\\x9f\\n\\0\\n' | $GSHARD translate --model m --json");
+  ASSERT_EQ(bytes.exit_code, 0) << bytes.err;
+  EXPECT_EQ(std::ranges::count(bytes.out, '\n'), 3);
+  std::string words;
+  for (int i = 0; i < 2000; ++i) words += "derbbu ";
+  folder_->write("long.txt", words + "\n");
+  const Outcome lengthy = folder_->gshard("translate --model m --beam 1 < long.txt");
+  ASSERT_EQ(lengthy.exit_code, 0) << lengthy.err;
+  EXPECT_EQ(std::ranges::count(lengthy.out, '\n'), 1);
+  EXPECT_THAT(lengthy.err, HasSubstr("line 1: a sentence of more than 24 tokens was cut within"));
+}
+
+TEST_F(TranslateCommand, AReaderThatGoesAwayEndsItQuietly) {
+  folder_->write("in.txt", std::string(100'000, '\n'));
+  const Outcome o = folder_->shell("$GSHARD translate --model m --json < in.txt | head -n 1; exit ${PIPESTATUS[0]}");
+  EXPECT_EQ(o.out, "{\"translation\":\"\",\"parts\":[]}\n");
+  EXPECT_EQ(o.err, "");
+  EXPECT_EQ(o.exit_code, 0);
+}
+
+TEST_F(TranslateCommand, TranslationsThatWereCutAreNamed) {
+  folder_->write("in.txt", "\nderbbu dercc derdd deree derff dergg\n");
+  const Outcome o = folder_->gshard("translate --model never_ends --beam 1 --json < in.txt");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr(R"("tokens":16,"cut":true)"));
+  EXPECT_THAT(o.err, HasSubstr("line 2: its translation reached the most tokens that are written for it (15) and may "
+                               "lack its end"));
+}
+
 TEST_F(TranslateCommand, JsonHasScores) {
   folder_->write("in.txt", "derbbu dercc\n\n");
   const Outcome o = folder_->gshard("translate --model m --from de --beam 3 --n-best 2 --json < in.txt");
@@ -88,6 +158,10 @@ TEST_F(TranslateCommand, ScoresPairs) {
   EXPECT_THAT(o.out, ContainsRegex("^-[0-9.]+\n-[0-9.]+\n$"));
   EXPECT_EQ(o.out.substr(0, o.out.size() / 2), o.out.substr(o.out.size() / 2));
   EXPECT_THAT(o.err, HasSubstr("perplexity"));
+  folder_->write("other.tsv", "a\tb\nit\ten\tderbbu\tthebby\n");
+  const Outcome other = folder_->gshard("score --model m < other.tsv");
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("line 2: m was not trained on it-en; it was on de-en, fr-en"));
   folder_->write("bad.tsv", "a\tb\nno tab\n");
   const Outcome bad = folder_->gshard("score --model m < bad.tsv");
   EXPECT_EQ(bad.exit_code, 3);
@@ -113,6 +187,35 @@ TEST_F(TranslateCommand, EvaluatesBesideBaselines) {
             folder_->shell("cat scores/fr-en.reference.txt | wc -l").out);
   const auto scores = nlohmann::json::parse(folder_->shell("cat scores/scores.json").out);
   EXPECT_EQ(scores.at("directions").at(1).at("name"), "fr-en");
+  EXPECT_TRUE(scores.at("share_dropped").is_number());
+}
+
+TEST_F(TranslateCommand, FilesOfAnEvaluationAreWhatWasTranslated) {
+  const Outcome o = folder_->gshard("evaluate --model m --most 5 --beam 1 --out files");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  folder_->shell("grep '^de' c/test.tsv | head -n 5 > rows.tsv; cut -f 3 rows.tsv > in.txt");
+  EXPECT_EQ(folder_->read("files/de-en.hypothesis.txt"), folder_->gshard("translate --model m --beam 1 < in.txt").out);
+  EXPECT_EQ(folder_->read("files/de-en.reference.txt"), folder_->shell("cut -f 4 rows.tsv").out);
+  EXPECT_THAT(o.out, HasSubstr("test set sha256:" + folder_->shell("sha256sum < rows.tsv").out.substr(0, 64)));
+}
+
+TEST_F(TranslateCommand, OriginsMayBeAnyText) {
+  folder_->shell(
+      "cp -r c d; awk -F '\\t' -v 'OFS=\\t' "
+      "'{ $5 = NR % 3 == 0 ? \"de-en\" : NR % 3 == 1 ? \"a b\" : \"a_b\"; print }' c/test.tsv > d/test.tsv");
+  const Outcome o = folder_->gshard("evaluate --model m --corpus d --beam 1 --out 'it'\\''s here'");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  for (const char* const stem : {"de-en", "fr-en", "de-en-2", "a_b", "a_b-2"}) {
+    EXPECT_NE(folder_->read(std::string("it's here/") + stem + ".reference.txt"), "") << stem;
+  }
+  EXPECT_EQ(folder_->shell("cat \"it's here\"/{de-en-2,a_b,a_b-2}.reference.txt | sort").out,
+            folder_->shell("cut -f 4 d/test.tsv | sort").out);
+  EXPECT_THAT(o.out, HasSubstr(R"(sacrebleu 'it'\''s here/de-en-2.reference.txt' -i 'it'\''s here/de-en-2.hypo)"));
+
+  folder_->shell("LC_ALL=C sed -i 's/a b$/a \\xff/' d/test.tsv");
+  const Outcome bytes = folder_->gshard("evaluate --model m --corpus d --beam 1 --json");
+  ASSERT_EQ(bytes.exit_code, 0) << bytes.err;
+  EXPECT_EQ(nlohmann::json::parse(bytes.out).at("origins").at(0).at("name"), "a \ufffd");
 }
 
 TEST_F(TranslateCommand, EvaluatesAsJson) {
@@ -123,6 +226,7 @@ TEST_F(TranslateCommand, EvaluatesAsJson) {
   const auto& first = json.at("directions").at(0);
   EXPECT_EQ(first.at("name"), "de-en");
   EXPECT_EQ(first.at("rows"), 4);
+  EXPECT_EQ(first.at("sha256").get<std::string>().size(), 64);
   EXPECT_GT(first.at("training_pairs"), 0);
   EXPECT_FALSE(json.at("origins").empty());
   const auto& chrf = first.at("model").at("chrf");
@@ -130,6 +234,12 @@ TEST_F(TranslateCommand, EvaluatesAsJson) {
   EXPECT_LE(chrf.at("score"), chrf.at("high"));
   EXPECT_TRUE(json.at("mean").at("copy").contains("bleu"));
   EXPECT_TRUE(json.at("thirds").is_null());  // two languages have none
+  EXPECT_EQ(json.at("signature"), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp");
+  EXPECT_EQ(json.at("beam"), 1);
+  EXPECT_EQ(json.at("alpha"), 0.8);
+  EXPECT_LE(json.at("cut_sources"), 8);
+  EXPECT_LE(json.at("cut_translations"), 8);
+  EXPECT_TRUE(json.at("share_dropped").is_null());
 }
 
 TEST_F(TranslateCommand, SaysWhatIsWrong) {
@@ -139,7 +249,13 @@ TEST_F(TranslateCommand, SaysWhatIsWrong) {
   const Outcome model = folder_->gshard("translate --model c < /dev/null");
   EXPECT_EQ(model.exit_code, 3);
   EXPECT_THAT(model.err, HasSubstr("c is no model"));
+  const Outcome endless = folder_->gshard("translate --model " + std::string(300, 'q') + " < /dev/null");
+  EXPECT_EQ(endless.exit_code, 3);
+  EXPECT_THAT(endless.err, HasSubstr("qq/config.toml: File name too long"));
   EXPECT_EQ(folder_->gshard("evaluate --model m --part train").exit_code, 2);
+  const Outcome list = folder_->gshard("translate --model m --n-best 2 < /dev/null");
+  EXPECT_EQ(list.exit_code, 2);
+  EXPECT_THAT(list.err, HasSubstr("--n-best requires --json"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -47,6 +48,15 @@ TEST(StepRecord, SpeedDropsAndImbalanceFollowFromIt) {
 TEST(StepRecord, OfADenseModelHasNoExperts) {
   EXPECT_TRUE(std::isnan(StepRecord{}.dropped()));
   EXPECT_TRUE(std::isnan(StepRecord{}.imbalance()));
+}
+
+TEST(ExpertRecord, ThoseOfTheEncoderComeFirstAndNineBeforeEleven) {
+  std::vector<ExpertRecord> layers = {
+      {.layer = "decoder/layer_1"}, {.layer = "encoder/layer_11"}, {.layer = "encoder/layer_9"}};
+  std::ranges::sort(layers, comes_before);
+  EXPECT_EQ(layers[0].layer, "encoder/layer_9");
+  EXPECT_EQ(layers[1].layer, "encoder/layer_11");
+  EXPECT_EQ(layers[2].layer, "decoder/layer_1");
 }
 
 TEST(MeanOf, WeighsByStepsAndSumsTokens) {

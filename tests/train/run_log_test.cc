@@ -132,6 +132,21 @@ TEST(RunLog, SaysALineNowAndThenWithoutATerminal) {
   EXPECT_THAT(lines[2], HasSubstr("step     21 "));
 }
 
+TEST(RunLog, DamagedMetricsAreNoReasonToStop) {
+  ScratchFolder folder;
+  folder.write("metrics.jsonl", "{\"kind\":\"step\",\"step\":1}\n{{{\n{\"kind\":\"step\",\"step\":3}\n");
+  std::vector<std::string> warnings;
+  RunLog log({.folder = folder.path(""), .resumed_at = 5, .notices = {.warning = [&](const std::string& text) {
+                                                            warnings.push_back(text);
+                                                          }}});
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(warnings[0], testing::AllOf(HasSubstr("line 2"), HasSubstr("metrics.jsonl.damaged")));
+  EXPECT_THAT(folder.read("metrics.jsonl.damaged"), HasSubstr("{{{"));
+  log.step(step_record(6));
+  log.finish();
+  EXPECT_THAT(steps_in(folder), ElementsAre(6));
+}
+
 TEST(RunLog, KeepsAlarms) {
   ScratchFolder folder;
   std::vector<std::string> warnings;

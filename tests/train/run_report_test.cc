@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "scratch_folder.h"
 #include "train/chart.h"
+#include "train/run_facts.h"
 #include "train/run_summary.h"
 
 namespace gshard {
@@ -130,6 +131,21 @@ TEST(RunReport, SurvivesNumbersThatAreNone) {
   EXPECT_THAT(html, Not(HasSubstr("inf,")));
 }
 
+TEST(RunFacts, TheBestEvaluationHasAFiniteLoss) {
+  Metrics metrics = run_of(4);
+  metrics.evaluations = {{.step = 10, .loss = kUnknown}, {.step = 20, .loss = 5}, {.step = 30, .loss = 6}};
+  EXPECT_EQ(facts_of(metrics).best.step, 20);
+  metrics.evaluations.resize(1);
+  EXPECT_EQ(facts_of(metrics).best.step, 0);
+}
+
+TEST(Bars, OfZeroHaveNoLength) {
+  const std::string svg = svg_of("BLEU", {{"de-en", "", 0, "0.0"}, {"tr-en", "", 0, "0.0"}});
+  size_t thin = 0;
+  for (size_t at = 0; (at = svg.find("width=\"1.0\"", at)) != std::string::npos; ++at) ++thin;
+  EXPECT_EQ(thin, 2u) << svg;
+}
+
 TEST(WriteReport, NamesTheFolderThatIsNoRun) {
   ScratchFolder folder;
   EXPECT_THROW(write_report(folder.path("nothing")), Error);
@@ -142,15 +158,6 @@ TEST(RunSummary, HasTheCurveTheExpertsAndTheLanguages) {
   EXPECT_THAT(text, HasSubstr("encoder/layer_1   50  25  25   0   dropped 10.0%"));
   EXPECT_THAT(text, HasSubstr("8 all-to-alls a step on 4 devices"));
   EXPECT_LT(text.find("de-en"), text.find("tr-en"));
-}
-
-TEST(RunSummary, NamesTheLayersOfTheEncoderFirst) {
-  Metrics metrics = run_of(1);
-  metrics.steps[0].experts = {
-      {"decoder/layer_1", {1}, 0, 0}, {"encoder/layer_11", {1}, 0, 0}, {"encoder/layer_9", {1}, 0, 0}};
-  const std::string text = run_summary(metrics);
-  EXPECT_LT(text.find("encoder/layer_9"), text.find("encoder/layer_11"));
-  EXPECT_LT(text.find("encoder/layer_11"), text.find("decoder/layer_1"));
 }
 
 TEST(RunSummary, OfNothingIsShort) { EXPECT_THAT(run_summary(Metrics{}), HasSubstr("0 steps in 0:00")); }

@@ -47,6 +47,22 @@ TEST(TrainConfig, WhatDoesNotGoTogether) {
   EXPECT_THAT(report_of("stop.steps = 10\nmodel.experst = 4\n"), HasSubstr("did you mean 'model.experts'?"));
 }
 
+TEST(TrainConfig, CombinationsThatMeanNothing) {
+  EXPECT_THAT(report_of("stop.steps = 10\ndevices = 2\nlayout = 'data'\nmesh = {data = 2}\n"),
+              HasSubstr("c.toml:3:10: error: the names of a mesh's axes say what they cut; leave out layout, or the "
+                        "mesh"));
+  EXPECT_EQ(report_of("stop.steps = 10\ndevices = 2\nlayout = 'experts'\nmesh = {data = 2}\n"), "fine")
+      << "what a resolved config says";
+  EXPECT_THAT(report_of("stop.steps = 10\nstop.patience = 3\nevaluate.every = 0\n"),
+              HasSubstr("c.toml:2:17: error: stop.patience is 3 and evaluate.every is 0"));
+  EXPECT_THAT(report_of("stop.steps = 10\noptimizer.beta1 = 1\n"),
+              HasSubstr("optimizer.beta1 is 1; it must be at most"));
+  EXPECT_THAT(report_of("stop.steps = 10\noptimizer.beta2 = 1\n"),
+              HasSubstr("optimizer.beta2 is 1; it must be at most"));
+  EXPECT_THAT(report_of("stop.steps = 10\noptimizer.warmup = 1\n"),
+              HasSubstr("optimizer.warmup is 1; it must be at most 0.99"));
+}
+
 TEST(TrainConfig, AxesOfAMesh) {
   TrainConfig config;
   config.devices = 8;

@@ -5,18 +5,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
 #include "corpus/build_tokens.h"
 #include "corpus/import.h"
 #include "corpus/make_vocabulary.h"
 #include "corpus/small_corpus.h"
 #include "corpus/text_lines.h"
 #include "decode/model_folder.h"
+#include "runtime/file.h"
 #include "score/chrf.h"
 #include "scratch_folder.h"
 
 namespace gshard {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class TrainingRunTest : public ::testing::Test {
@@ -56,7 +63,7 @@ class TrainingRunTest : public ::testing::Test {
     config.evaluate_every = 0;
     config.evaluate_pairs = 8;
     config.bleu_sentences = 0;
-    resolve(config);
+    resolve(config, Settings(settings_of(config)));
     return config;
   }
 
@@ -66,6 +73,32 @@ class TrainingRunTest : public ::testing::Test {
     EXPECT_EQ(run.run(stop), RunEnd::budget);
     return read_metrics(config.output + "/metrics.jsonl");
   }
+
+  // Asks to stop in this step, which is at least the second.
+  static void interrupt(const TrainConfig& config, int64_t step) {
+    std::atomic<bool> stop = false;
+    const std::string begin = fmt::format("step {:>6} ", step);
+    TrainingRun run(config, "", {.status = [&](const std::string& line) { stop = stop || line.starts_with(begin); }});
+    EXPECT_EQ(run.run(stop), RunEnd::interrupted);
+    EXPECT_EQ(run.steps(), step);
+  }
+
+  // What is said where a run cannot go on so.
+  static std::string error_of(const TrainConfig& config, int exit_code = 2) {
+    try {
+      TrainingRun run(config, "", {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), exit_code);
+      return error.what();
+    }
+    return "";
+  }
+
+  static std::string checkpoint(const TrainConfig& config, int64_t step) {
+    return fmt::format("{}/checkpoints/step-{:08}", config.output, step);
+  }
+
+  static void expect_exact_resumption(const std::string& name, const std::function<void(TrainConfig&)>& change);
 
   static ScratchFolder* folder_;
 };
@@ -101,35 +134,180 @@ TEST_F(TrainingRunTest, LearnsAndLeavesAModel) {
   EXPECT_NEAR(metrics.steps.back().done, 1, 1e-12);
   ASSERT_EQ(metrics.evaluations.size(), 1u);
   EXPECT_LT(metrics.evaluations[0].loss, 6);
-  EXPECT_EQ(metrics.steps.back().experts.size(), 2u);
+  ASSERT_EQ(metrics.steps.back().experts.size(), 2u);
+  EXPECT_EQ(metrics.steps.back().experts[0].layer, "encoder/layer_1");
   const ModelFolder model(config.output + "/model");
   EXPECT_EQ(model.config().transformer.size, 16);
   EXPECT_TRUE(ArrayArchive::open(model.weights_path())->names().contains("encoder/layer_1/moe/wi"));
 }
 
-TEST_F(TrainingRunTest, GoesOnWithTheBitsOfARunThatWasNeverInterrupted) {
-  const TrainConfig whole = config("whole", 12);
+// All that a checkpoint says but the time that it took.
+std::string contents_of(const std::string& checkpoint) {
+  std::string text = read_text(checkpoint + "/state.safetensors");
+  std::istringstream lines(read_text(checkpoint + "/run.json"));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(" \"seconds\"")) text += line + "\n";
+  }
+  return text;
+}
+
+void TrainingRunTest::expect_exact_resumption(const std::string& name,
+                                              const std::function<void(TrainConfig&)>& change) {
+  TrainConfig whole = config("whole_" + name, 8), parts = config("parts_" + name, 8);
+  change(whole);
+  change(parts);
   train(whole);
-  TrainConfig parts = config("parts", 12);
-  {
-    TrainingRun run(parts, "", {});
-    std::atomic<bool> stop = true;  // before the first step
-    EXPECT_EQ(run.run(stop), RunEnd::interrupted);
-  }
+  interrupt(parts, 3);
   parts.checkpoint_minutes = 0;  // after each step
-  parts.keep = 12;
+  parts.keep = 8;
   train(parts);
-  for (const int64_t later : {9, 10, 11, 12}) {
-    std::filesystem::remove_all(fmt::format("{}/checkpoints/step-{:08}", parts.output, later));
+  for (const int64_t later : {6, 7, 8}) std::filesystem::remove_all(checkpoint(parts, later));
+  train(parts);  // from step 5 on
+  EXPECT_TRUE(contents_of(checkpoint(whole, 8)) == contents_of(checkpoint(parts, 8)));
+}
+
+TEST_F(TrainingRunTest, GoesOnWithTheBitsOfARunThatWasNeverInterrupted) {
+  expect_exact_resumption("dropout", [](TrainConfig& config) { config.model.transformer.dropout = 0.1; });
+}
+
+TEST_F(TrainingRunTest, GoesOnWithItsBitsOnDevicesAndInMicroBatches) {
+  expect_exact_resumption("divided", [](TrainConfig& config) {
+    config.devices = 2;
+    config.micro_batches = 2;
+  });
+}
+
+TEST_F(TrainingRunTest, AnEvaluationThatWasDueIsMadeUpFor) {
+  TrainConfig config = this->config("due", 8);
+  config.evaluate_every = 4;
+  interrupt(config, 4);
+  const std::string metrics = config.output + "/metrics.jsonl";
+  EXPECT_TRUE(read_metrics(metrics).evaluations.empty());
+  EXPECT_TRUE(std::filesystem::exists(checkpoint(config, 4)));
+  const Metrics all = train(config);
+  ASSERT_EQ(all.evaluations.size(), 2u);
+  EXPECT_EQ(all.evaluations[0].step, 4);
+  EXPECT_EQ(all.evaluations[1].step, 8);
+}
+
+TEST_F(TrainingRunTest, ARunThatIsDoneOnlyHasItsModelWritten) {
+  TrainConfig config = this->config("done", 4);
+  const Metrics once = train(config);
+  ASSERT_EQ(once.evaluations.size(), 1u);
+  const std::string state = checkpoint(config, 4) + "/run.json";
+  const auto written = std::filesystem::last_write_time(state);
+  std::filesystem::remove_all(config.output + "/model");
+  const Metrics twice = train(config);
+  EXPECT_EQ(twice.evaluations.size(), 1u);
+  EXPECT_EQ(twice.steps.back().step, 4);
+  EXPECT_EQ(std::filesystem::last_write_time(state), written);
+  EXPECT_EQ(ModelFolder(config.output + "/model").config().transformer.size, 16);
+}
+
+TEST_F(TrainingRunTest, HalfCheckpointsAreRemoved) {
+  const TrainConfig config = this->config("half", 2);
+  const std::string half = checkpoint(config, 7) + ".partial";
+  std::filesystem::create_directories(half);
+  train(config);
+  EXPECT_FALSE(std::filesystem::exists(half));
+}
+
+TEST_F(TrainingRunTest, WhatARunGoesOnWithMustBeItsOwn) {
+  const TrainConfig config = this->config("own", 2);
+  train(config);
+  EXPECT_EQ(error_of(config), "");
+  TrainConfig other = config;
+  other.model.transformer.encoder_layers = 1;
+  EXPECT_THAT(error_of(other), AllOf(HasSubstr(config.output + " holds a run of another [model] or optimizer.rule"),
+                                     HasSubstr("it has '"), HasSubstr("take another output")));
+  other.model.transformer.encoder_layers = 3;
+  EXPECT_THAT(error_of(other), HasSubstr("it has no '"));
+  other = config;
+  other.model.transformer.hidden = 48;
+  EXPECT_THAT(error_of(other), HasSubstr("has other sizes"));
+  other = config;
+  other.rule = OptimizerRule::adafactor;
+  EXPECT_THAT(error_of(other), HasSubstr("another [model] or optimizer.rule"));
+  other = config;
+  other.micro_batches = 2;
+  EXPECT_THAT(error_of(other), HasSubstr("was trained with batch.micro_batches = 1 and the config says 2; say 1"));
+  other = config;
+  other.model.directions = {"de:en"};
+  EXPECT_THAT(error_of(other), HasSubstr("was trained on other model.directions, de:en, fr:en"));
+  other = config;
+  other.corpus = folder_->path("other_vocabulary");
+  std::filesystem::copy(config.corpus, other.corpus, std::filesystem::copy_options::recursive);
+  VocabularyPlan plan;
+  plan.source_size = plan.target_size = 310;
+  make_vocabularies(other.corpus, plan, be_silent);
+  build_tokens(other.corpus, {1, ""}, be_silent);
+  EXPECT_THAT(error_of(other), HasSubstr("was trained with another vocabulary than that of " + other.corpus));
+}
+
+TEST_F(TrainingRunTest, TokensOfAnotherTextAreRefused) {
+  TrainConfig config = this->config("stale", 2);
+  const std::string corpus = folder_->path("other_text");
+  std::filesystem::copy(config.corpus, corpus, std::filesystem::copy_options::recursive);
+  config.corpus = corpus;
+  EXPECT_EQ(error_of(config), "");
+  std::string summary = read_text(corpus + "/corpus.json");
+  char& digit = summary.at(summary.find("\"train\": \"") + 10);
+  digit = digit == '0' ? '1' : '0';
+  std::ofstream(corpus + "/corpus.json") << summary;
+  EXPECT_THAT(error_of(config, 3), HasSubstr("train.tokens: the text of " + corpus +
+                                             " has changed since it was made; run 'gshard corpus build " + corpus));
+}
+
+TEST_F(TrainingRunTest, TwoDoNotTrainInOneFolder) {
+  const TrainConfig config = this->config("locked", 2);
+  std::filesystem::create_directories(config.output);
+  {
+    const RunLock lock(config.output);
+    EXPECT_THAT(error_of(config), HasSubstr("locked: another process trains there"));
   }
-  train(parts);  // from step 8 on
-  const std::string path = "/checkpoints/step-00000012/state.safetensors";
-  const auto a = ArrayArchive::open(whole.output + path);
-  const auto b = ArrayArchive::open(parts.output + path);
-  for (const std::string name : {"decoder/embedding", "optimizer/v/encoder/layer_1/moe/wi"}) {
-    const Shape shape(DType::f32, name[0] == 'd' ? Dims{300, 16} : Dims{4, 16, 32});
-    EXPECT_EQ(a->read(name, shape), b->read(name, shape)) << name;
+  EXPECT_EQ(error_of(config), "");
+}
+
+// Weights whose gradients are not finite are kept by no checkpoint, however often it is saved.
+TEST_F(TrainingRunTest, AfterDivergenceItGoesOnFromSoundWeights) {
+  TrainConfig config = this->config("diverges", 4);
+  train(config);
+  TrainConfig wild = config;
+  wild.stop_steps = 60;
+  wild.rate = 1e30;
+  wild.least_warmup = 0;
+  wild.clip_norm = 0;
+  wild.checkpoint_minutes = 0;
+  wild.keep = 1;
+  {
+    TrainingRun run(wild, "", {});
+    const std::atomic<bool> stop = false;
+    try {
+      run.run(stop);
+      FAIL() << "it did not diverge";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), 5);
+    }
+    EXPECT_EQ(run.saved_steps(), 4) << "the best";
   }
+  config.stop_steps = 6;
+  const Metrics metrics = train(config);
+  EXPECT_EQ(metrics.steps.back().step, 6);
+  EXPECT_TRUE(std::isfinite(metrics.evaluations.back().loss));
+}
+
+TEST_F(TrainingRunTest, WhereTheBestCheckpointIsLostTheNextOneIsTheBest) {
+  TrainConfig config = this->config("lost", 4);
+  config.evaluate_every = 2;
+  train(config);
+  config.rate = 0;  // nothing gets better
+  config.stop_steps = 6;
+  train(config);
+  ASSERT_TRUE(std::filesystem::remove_all(checkpoint(config, 4)) > 0);
+  std::filesystem::remove_all(config.output + "/model");
+  config.stop_steps = 8;
+  train(config);
+  EXPECT_TRUE(std::filesystem::exists(config.output + "/model/weights.safetensors"));
 }
 
 // Rounding differs, and grows: what is equal in the first steps is alike in the fiftieth.
@@ -300,10 +478,36 @@ TEST_F(TrainingRunTest, TranslatingTakesNoMoreThanItsShareOfTheTime) {
   EXPECT_THAT(lines, ::testing::Contains(HasSubstr("(evaluate.share)")).Times(1));
 }
 
+// ---- languages
+
 TEST_F(TrainingRunTest, OtherLanguagesThanTheCorpusHas) {
   TrainConfig config = this->config("languages", 1);
   config.model.directions = {"de:en", "it:en"};
-  EXPECT_THROW(resolve(config), Error);
+  try {
+    resolve(config, Settings(settings_of(config)));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 2);
+    EXPECT_THAT(error.what(), HasSubstr("model.directions has it:en, and those of"));
+    EXPECT_THAT(error.what(), HasSubstr("are de:en, fr:en"));
+  }
+}
+
+TEST_F(TrainingRunTest, SomeOfTheLanguagesOfTheCorpus) {
+  TrainConfig config = this->config("some", 2);
+  config.model.directions = {"fr:en"};
+  resolve(config, Settings(settings_of(config)));
+  EXPECT_EQ(config.model.directions, std::vector<std::string>{"fr:en"});
+  config.bleu_sentences = 20;
+  config.evaluate_share = 1;
+  const Metrics metrics = train(config);
+  ASSERT_EQ(metrics.evaluations.size(), 1u);
+  ASSERT_EQ(metrics.evaluations[0].languages.size(), 1u) << "of the others nothing is measured";
+  EXPECT_EQ(metrics.evaluations[0].languages[0].direction, "fr-en");
+  EXPECT_GT(metrics.evaluations[0].languages[0].sentences, 0);
+  EXPECT_EQ(error_of(config), "");
+  config.model.directions = {"de:en", "fr:en"};
+  EXPECT_THAT(error_of(config), HasSubstr("was trained on other model.directions, fr:en"));
 }
 
 }  // namespace
