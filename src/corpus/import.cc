@@ -28,6 +28,17 @@ std::string stem_of(const std::string& path) {
   return name.substr(0, name.find('.', 1));
 }
 
+// Whether a row names columns: "source_language", "target_language", "source", "target". Names of languages that people
+// use begin with two or three letters.
+bool is_heading(const TextPair& row) {
+  const auto is_code = [](const std::string& name) {
+    const size_t letters = std::min(name.find_first_of("-_"), name.size());
+    return letters == 2 || letters == 3;
+  };
+  const auto is_word = [](const std::string& text) { return text.find(' ') == std::string::npos; };
+  return !is_code(row.source_language) && !is_code(row.target_language) && is_word(row.source) && is_word(row.target);
+}
+
 // The rows of an input, one after another.
 class Rows {
  public:
@@ -46,6 +57,7 @@ class TsvRows : public Rows {
     if (!row || !is_language_name(row->source_language) || !is_language_name(row->target_language)) {
       return Outcome::malformed;
     }
+    if (lines_.number() == 1 && is_heading(*row)) return Outcome::malformed;
     pair = std::move(*row);
     if (pair.origin.empty()) pair.origin = origin_;
     return Outcome::row;

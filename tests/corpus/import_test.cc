@@ -96,6 +96,16 @@ TEST(Import, AFewMalformedLinesOfManyAreCounted) {
   EXPECT_EQ(summary.files[0].dropped[Drop::columns], 1);
 }
 
+TEST(Import, ALineOfHeadingsIsNoPair) {
+  const ScratchFolder folder;
+  const std::string headings = "source_lang\ttarget_lang\tsource\ttarget\n";
+  const CorpusSummary summary = import_rows(folder.path("c"), folder.write("rows.tsv", headings + made_up_rows(500)));
+  EXPECT_EQ(summary.files[0].dropped[Drop::columns], 1);
+  for (const OriginCounts& origin : summary.origins) EXPECT_EQ(origin.target_language, "en");
+  EXPECT_THAT(error_of(tsv(folder, headings + "de\ten\tGuten Morgen\tGood morning\n")),
+              HasSubstr("rows.tsv:1:1: error: this line has not the columns"));
+}
+
 TEST(Import, AFailureLeavesTheCorpusThatWasThere) {
   const ScratchFolder folder;
   import_rows(folder.path("c"), folder.write("rows.tsv", made_up_rows(500)));
