@@ -14,7 +14,6 @@ What was interrupted goes on when the same command is run again, and runs that a
 and with --only-tables these alone, from what there is. `gshard` is the one of PATH, or of build/.
 """
 import argparse
-import json
 import math
 import os
 import shutil
@@ -23,6 +22,7 @@ import subprocess
 import sys
 
 from line_chart import line_chart
+from run_files import records_of, target_tokens, write
 
 MODELS = ('moe', 'dense')
 NAMES = {'moe': 'mixture of experts', 'dense': 'dense twin'}
@@ -38,13 +38,7 @@ class Run:
         self.steps, self.evaluations = [], []
 
     def read(self):
-        path = self.folder + '/metrics.jsonl'
-        records = []
-        if os.path.exists(path):
-            with open(path, encoding='utf-8') as file:
-                for line in file:
-                    if line.endswith('\n'):
-                        records.append(json.loads(line))
+        records = records_of(self.folder)
         self.steps = [record for record in records if record['kind'] == 'step']
         self.evaluations = [record for record in records if record['kind'] == 'evaluation' and 'loss' in record]
         return self
@@ -64,7 +58,7 @@ class Run:
         return seen
 
     def tokens(self):
-        return sum(record['target_tokens'] for record in self.steps)
+        return target_tokens(self.steps)
 
 
 def train(run, args):
@@ -144,13 +138,6 @@ def mean_curve(curves):
         if losses:
             found.append((statistics.mean(p[0] for p in points) / 1e6, statistics.mean(losses), min(losses), max(losses)))
     return found
-
-
-def write(path, text):
-    with open(path + '.partial', 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.replace(path + '.partial', path)
-    print('written: ' + path)
 
 
 def main():

@@ -14,6 +14,7 @@ import os
 import statistics
 
 from line_chart import line_chart
+from run_files import records_of, target_tokens, write
 
 LONG = 'm4-small'
 PROSE = ('ddtp', 'lohelp', 'wesnoth')  # sources whose sentences are more than labels and messages
@@ -26,8 +27,7 @@ class Run:
         self.name = os.path.basename(folder)
         with open(folder + '/scores/scores.json', encoding='utf-8') as file:
             self.scores = json.load(file)
-        with open(folder + '/metrics.jsonl', encoding='utf-8') as file:
-            records = [json.loads(line) for line in file if line.endswith('\n')]
+        records = records_of(folder)
         self.steps = [record for record in records if record['kind'] == 'step']
         self.evaluations = [record for record in records if record['kind'] == 'evaluation' and 'bleu' in record]
 
@@ -39,7 +39,7 @@ class Run:
         return self.steps[-1]['seconds'] / 60
 
     def tokens(self):
-        return sum(record['target_tokens'] for record in self.steps)
+        return target_tokens(self.steps)
 
 
 def table(head, rows):
@@ -97,7 +97,7 @@ def verdicts(run):
     return '\n'.join(lines) + '\n'
 
 
-def thirds_of(run, record):
+def thirds_of(record):
     """Mean BLEU of an evaluation's languages, by how much text they have."""
     ranked = sorted((of for of in record['languages'] if 'bleu' in of), key=lambda of: -of['training_pairs'])
     size = len(ranked) / len(THIRDS)
@@ -109,14 +109,14 @@ def growth(run):
     step = max(1, len(run.evaluations) // MARKS)
     shown = run.evaluations[::-1][::step][::-1]
     rows = [[f"{record['seconds'] / 60:.0f}", f"{record['step']:,}", f"{record['loss']:.3f}", f"{record['bleu']:.1f}",
-             f"{record['chrf']:.1f}", *[f'{bleu:.1f}' for bleu in thirds_of(run, record)]] for record in shown]
+             f"{record['chrf']:.1f}", *[f'{bleu:.1f}' for bleu in thirds_of(record)]] for record in shown]
     return table(['minutes', 'steps', 'dev loss', 'dev BLEU', 'chrF++', *THIRDS], rows)
 
 
 def picture_of(run):
     curves = {f'languages with {name}' if name != 'between' else 'those between': [] for name in THIRDS}
     for record in run.evaluations:
-        for curve, bleu in zip(curves.values(), thirds_of(run, record)):
+        for curve, bleu in zip(curves.values(), thirds_of(record)):
             curve.append((record['seconds'] / 60, bleu, bleu, bleu))
     return line_chart('Dev BLEU by minutes of training', curves, legend_left=True)
 
@@ -155,13 +155,6 @@ def beside(runs):
         return []
     return ['## One pair at a time\n', 'The same size of model, trained on one pair alone and on all of them.\n',
             table(['language', 'run', 'training pairs', 'minutes', 'BLEU', 'chrF++'], rows)]
-
-
-def write(path, text):
-    with open(path + '.partial', 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.replace(path + '.partial', path)
-    print('written: ' + path)
 
 
 def main():
