@@ -24,7 +24,7 @@ constexpr int64_t kMostSkipped = 20;
 
 std::vector<std::string> directions_of(const TokenFile& tokens) {
   std::vector<std::string> names;
-  for (const auto& range : tokens.directions()) names.push_back(range.direction.source + ":" + range.direction.target);
+  for (const auto& range : tokens.directions()) names.push_back(range.direction.setting());
   return names;
 }
 
