@@ -79,6 +79,7 @@ CorpusSummary summary_of(const Json& json) {
   for (const Json& file : json.at("files")) summary.files.push_back(file_of(file));
   for (const Json& origin : json.at("origins")) summary.origins.push_back(origin_of(origin));
   for (const auto& field : kHeldOutFields) summary.held_out.*field.count = json.at("held_out").at(field.name);
+  summary.repeats = json.value("repeats", int64_t{0});
   return summary;
 }
 
@@ -155,8 +156,8 @@ void write_corpus_summary(const std::string& folder, const CorpusSummary& summar
   for (const FileCounts& file : summary.files) files.push_back(json_of(file));
   for (const OriginCounts& origin : summary.origins) origins.push_back(json_of(origin));
   for (const auto& field : kHeldOutFields) held_out[field.name] = summary.held_out.*field.count;
-  const Json json = {
-      {"format", kFormat}, {"sha256", sha256}, {"held_out", held_out}, {"origins", origins}, {"files", files}};
+  const Json json = {{"format", kFormat},   {"sha256", sha256},   {"held_out", held_out}, {"repeats", summary.repeats},
+                     {"origins", origins}, {"files", files}};
   OutputFile out(summary_path(folder));
   out.write(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   out.finish();

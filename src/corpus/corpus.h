@@ -40,6 +40,7 @@ struct CorpusSummary {
   std::vector<FileCounts> files;
   std::vector<OriginCounts> origins;  // sorted by languages and origin
   HoldOutCounts held_out;
+  int64_t repeats = 0;  // pairs that did not train because their target stands in others (ImportPlan::most_repeats)
 
   int64_t pairs(Part part) const;
   // Stands for the whole text.

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "runtime/output_file.h"
+#include "corpus/repeat_limit.h"
 #include "corpus/sha256.h"
 #include "corpus/text_lines.h"
 #include "corpus/unicode.h"
@@ -244,10 +245,19 @@ CorpusSummary import_corpus(const ImportPlan& plan, const Progress& progress) {
 
   progress(fmt::format("holding out dev and test of {} rows", kept));
   HoldOut split(plan.hold_out);
-  cleaned.for_each([&](const TextPair& pair, std::optional<Part> given) { split.note(pair, given); });
+  RepeatLimit limit(plan.most_repeats);
+  cleaned.for_each([&](const TextPair& pair, std::optional<Part> given) {
+    split.note(pair, given);
+    if (given.value_or(Part::train) == Part::train) limit.note(pair);
+  });
   PartFiles parts(plan.folder);
   cleaned.for_each([&](const TextPair& pair, std::optional<Part> given) {
-    if (split.place(pair, given) == Part::train) parts.add(Part::train, pair);
+    if (split.place(pair, given) != Part::train) return;
+    if (limit.keeps(pair)) {
+      parts.add(Part::train, pair);
+    } else {
+      ++summary.repeats;
+    }
   });
   const HeldOut held = split.finish();
   for (const TextPair& pair : held.dev) parts.add(Part::dev, pair);

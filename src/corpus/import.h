@@ -30,6 +30,7 @@ struct ImportPlan {
   std::vector<ImportInput> inputs;
   CleaningLimits cleaning;
   HoldOutPlan hold_out;
+  int64_t most_repeats = 0;  // of the training pairs of one target sentence, those that are kept (RepeatLimit); 0: all
 };
 
 // Throws Error(program) for a file that cannot be read, that is empty, plain files of unlike length, a file of which

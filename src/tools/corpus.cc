@@ -47,6 +47,9 @@ std::string import_report(const CorpusSummary& summary) {
   text += fmt::format("train {}, dev {}, test {} pairs; {} did not train because their sentence is held out\n",
                       with_separators(summary.pairs(Part::train)), with_separators(summary.pairs(Part::dev)),
                       with_separators(summary.pairs(Part::test)), with_separators(summary.held_out.removed));
+  if (summary.repeats > 0) {
+    text += fmt::format("{} more did not train because their target stands in pairs that do\n", with_separators(summary.repeats));
+  }
   return text;
 }
 

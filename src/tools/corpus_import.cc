@@ -37,6 +37,7 @@ struct Options {
   std::vector<std::string> keep;
   uint64_t hold_out = 10;
   uint64_t held_rows = 200;
+  uint64_t most_repeats = 0;
   CleaningLimits limits;
 };
 
@@ -82,7 +83,8 @@ HoldOutPlan hold_out_of(const Options& options) {
 }
 
 int import_files(const Options& options, const CLI::App& app) {
-  ImportPlan plan{options.folder, inputs_of(options), options.limits, hold_out_of(options)};
+  ImportPlan plan{options.folder, inputs_of(options), options.limits, hold_out_of(options),
+                  static_cast<int64_t>(std::min<uint64_t>(options.most_repeats, 1'000'000))};
   for (const std::string& name : options.keep) plan.cleaning.off.push_back(rule_of(name, app));
   const CorpusSummary summary = import_corpus(plan, put_progress);
   put(import_report(summary));
@@ -109,6 +111,8 @@ Command add_corpus_import(CLI::App& corpus) {
   add_count_option(*app, "--hold-out", options->hold_out,
                    "Of a thousand sentences or documents, those held out for dev, and as many for test [10]");
   add_count_option(*app, "--held-rows", options->held_rows, "The most pairs of dev and test per direction [200]");
+  add_count_option(*app, "--max-repeats", options->most_repeats,
+                   "Of the training pairs that have one target sentence, the most that are kept [all]");
   app->add_option("--max-words", options->limits.most_words, "Longer targets are dropped [120]")->type_name("N");
   app->add_option("--max-characters", options->limits.most_characters, "Longer sides are dropped [1200]")
       ->type_name("N");

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "corpus/sha256.h"
+#include "corpus/text_lines.h"
 #include "scratch_folder.h"
 #include "small_corpus.h"
 
@@ -104,6 +107,53 @@ TEST(Import, ALineOfHeadingsIsNoPair) {
   for (const OriginCounts& origin : summary.origins) EXPECT_EQ(origin.target_language, "en");
   EXPECT_THAT(error_of(tsv(folder, headings + "de\ten\tGuten Morgen\tGood morning\n")),
               HasSubstr("rows.tsv:1:1: error: this line has not the columns"));
+}
+
+// The same English sentences in three languages.
+std::string rows_in_three_languages() {
+  std::string rows;
+  for (int i = 0; i < 90; ++i) {
+    const std::string name = {static_cast<char>('a' + i / 26), static_cast<char>('a' + i % 26)};
+    const std::string english = "the " + name + " word of these\n";
+    rows += "de\ten\tdas Wort " + name + " davon\t" + english;
+    rows += "it\ten\tla parola " + name + " di queste\t" + english;
+    rows += "nl\ten\thet woord " + name + " hiervan\t" + english;
+  }
+  return rows;
+}
+
+TEST(Import, ATargetTrainsNoMoreOftenThanItMay) {
+  const ScratchFolder folder;
+  ImportPlan plan = tsv(folder, rows_in_three_languages());
+  for (const int64_t most : {1, 2, 3}) {
+    plan.most_repeats = most;
+    const CorpusSummary summary = import_corpus(plan, be_silent);
+    EXPECT_EQ(summary.pairs(Part::train), 90 * most);
+    EXPECT_EQ(summary.repeats, 90 * (3 - most));
+    EXPECT_EQ(read_corpus(folder.path("c")).repeats, summary.repeats);
+    std::map<std::string, int64_t> by_target;
+    TextLines lines(folder.path("c/train.tsv"));
+    for (std::string line; lines.next(line);) ++by_target[parse_row(line)->target];
+    for (const auto& [target, count] : by_target) EXPECT_EQ(count, most) << target;
+    // No language takes most of them.
+    for (const DirectionCounts& d : directions_of(summary)) EXPECT_GT(d.pairs[0], 15 * most) << d.direction.name();
+  }
+}
+
+TEST(Import, WhichRepeatsTrainDoesNotDependOnTheOrderOfRows) {
+  const ScratchFolder folder;
+  const std::string text = rows_in_three_languages();
+  const auto kept = [&](const std::string& rows) {
+    ImportPlan plan = tsv(folder, rows);
+    plan.most_repeats = 1;
+    import_corpus(plan, be_silent);
+    std::set<std::string> found;
+    TextLines lines(folder.path("c/train.tsv"));
+    for (std::string line; lines.next(line);) found.insert(line);
+    return found;
+  };
+  const size_t middle = text.find('\n', text.size() / 2) + 1;
+  EXPECT_EQ(kept(text), kept(text.substr(middle) + text.substr(0, middle)));
 }
 
 TEST(Import, AFailureLeavesTheCorpusThatWasThere) {
