@@ -61,18 +61,34 @@ class Run:
         return target_tokens(self.steps)
 
 
-def train(run, args):
-    if run.read().is_done():
-        return
+def command_of(run, args):
     config = args.moe if run.model == 'moe' else args.dense
     budget = {'tokens': f'stop.tokens={args.tokens}', 'minutes': f'stop.minutes={args.minutes}'}[run.budget]
-    words = [args.gshard, 'train', config, f'corpus={args.corpus}', f'output={run.folder}', f'seed={run.seed}',
-             'stop.steps=0', 'stop.tokens=0', 'stop.minutes=0', budget, *args.setting]
+    return [args.gshard, 'train', config, f'corpus={args.corpus}', f'output={run.folder}', f'seed={run.seed}',
+            'stop.steps=0', 'stop.tokens=0', 'stop.minutes=0', budget, *args.setting]
+
+
+def start(run, args, cores):
+    words = command_of(run, args)
     print('$ ' + ' '.join(words), flush=True)
     with open(run.folder + '.log', 'a', encoding='utf-8') as log:
-        code = subprocess.run(words, stdout=log, stderr=log, check=False).returncode
-    if code != 0:
-        sys.exit(f'error: it ended with {code}; {run.folder}.log says why. Run this again to go on')
+        return subprocess.Popen(words, stdout=log, stderr=log, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+
+
+def train(runs, args):
+    """A model and its twin one after another, or, with --pairs, at once with half of the cores each: what else the
+    machine does then slows both."""
+    cores = sorted(os.sched_getaffinity(0))
+    if args.pairs and len(cores) < 2:
+        sys.exit('error: --pairs wants two cores or more')
+    shares = [cores[:len(cores) // 2], cores[len(cores) // 2:]] if args.pairs else [cores]
+    missing = [run for run in runs if not run.read().is_done()]
+    while missing:
+        batch, missing = missing[:len(shares)], missing[len(shares):]
+        started = [(run, start(run, args, share)) for run, share in zip(batch, shares)]
+        for run, code in [(run, process.wait()) for run, process in started]:
+            if code != 0:
+                sys.exit(f'error: it ended with {code}; {run.folder}.log says why. Run this again to go on')
 
 
 # ---------------------------------------------------------------- tables
@@ -149,6 +165,7 @@ def main():
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--tokens', type=int, default=3_000_000, help='target tokens of a run at equal steps')
     parser.add_argument('--minutes', type=float, default=20, help='of a run at equal time')
+    parser.add_argument('--pairs', action='store_true', help='train a model and its twin at once, each on half of the cores')
     parser.add_argument('--setting', action='append', default=[], help='KEY=VALUE for all runs')
     parser.add_argument('--only-tables', action='store_true')
     args = parser.parse_args()
@@ -157,8 +174,8 @@ def main():
     # One budget after the other and each by seed, so that an early end leaves something to compare.
     runs = [Run(args.work, budget, model, seed)
             for budget in BUDGETS for seed in range(1, args.seeds + 1) for model in MODELS]
-    for run in [] if args.only_tables else runs:
-        train(run, args)
+    if not args.only_tables:
+        train(runs, args)
     for run in runs:
         run.read()
     write(args.work + '/results.md', results_of(runs, args))

@@ -153,7 +153,12 @@ def beside(runs):
                              with_interval(of['model']['bleu']), with_interval(of['model']['chrf'])])
     if not rows:
         return []
-    return ['## One pair at a time\n', 'The same size of model, trained on one pair alone and on all of them.\n',
+    short = [f"`{run.name}` has a mean BLEU of {score(run.scores['mean'], 'model', 'bleu'):.1f} over its "
+             f"{len(run.scores['directions'])} languages after {run.tokens() / 1e6:.1f} M target tokens."
+             for run in several if run.name != LONG]
+    return ['## One pair at a time\n',
+            'Models of one size (`small.toml`) trained for the same time, on one pair alone and on all languages, beside the '
+            'long run. ' + ' '.join(short) + '\n',
             table(['language', 'run', 'training pairs', 'minutes', 'BLEU', 'chrF++'], rows)]
 
 
