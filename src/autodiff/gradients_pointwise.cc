@@ -77,8 +77,9 @@ void gradient_convert(Pullback& p) {
 }
 
 void gradient_divide(Pullback& p) {
-  p.give(0, [&] { return divide(p.cotangent(), p.operand(1)); });
-  p.give(1, [&] { return negate(divide(multiply(p.cotangent(), p.result()), p.operand(1))); });
+  const Value share = divide(p.cotangent(), p.operand(1));
+  p.give(0, [&] { return share; });
+  p.give(1, [&] { return negate(multiply(share, p.result())); });
 }
 
 void gradient_imag(Pullback& p) {

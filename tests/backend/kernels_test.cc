@@ -120,7 +120,6 @@ TEST(CpuKernels, ViewsOfSeveralReaders) {
   EXPECT_LE(cpu::Executable::compile(*parse_verified(text))->steps().size(), 2U);
 }
 
-// Vectors divided by one number: quotients are those of a division, limits too.
 // The largest of a few shares: its stage goes along other lanes than the softmax that kept them.
 TEST(CpuKernels, KeptValuesInAnotherOrderOfLanes) {
   expect_equal(R"(HloModule m
@@ -154,6 +153,42 @@ ENTRY main {
 )");
 }
 
+// One NaN in each row, at another place in each, and none in the last row.
+TEST(CpuKernels, LargestAndSmallestKeepNan) {
+  for (const char* type : {"f32", "f64", "bf16"}) {
+    for (const int columns : {3, 16, 37, 64, 200}) {
+      const auto module = parse_verified(fmt::format(
+          "HloModule m\n"
+          "larger {{\n  a = {0}[] parameter(0)\n  b = {0}[] parameter(1)\n  ROOT c = {0}[] maximum(a, b)\n}}\n"
+          "smaller {{\n  a = {0}[] parameter(0)\n  b = {0}[] parameter(1)\n  ROOT c = {0}[] minimum(a, b)\n}}\n"
+          "ENTRY e {{\n  wide = f32[{1},{2}] parameter(0)\n  x = {0}[{1},{2}] convert(wide)\n"
+          "  low = {0}[] constant(-inf)\n  high = {0}[] constant(inf)\n"
+          "  most = {0}[{1}] reduce(x, low), dimensions={{1}}, to_apply=larger\n"
+          "  least = {0}[{1}] reduce(x, high), dimensions={{1}}, to_apply=smaller\n"
+          "  a = f32[{1}] convert(most)\n  b = f32[{1}] convert(least)\n"
+          "  ROOT r = (f32[{1}], f32[{1}]) tuple(a, b)\n}}\n",
+          type, columns + 1, columns));
+      Literal x = Literal::uninitialized(Shape(DType::f32, {columns + 1, columns}));
+      for (int i = 0; i < (columns + 1) * columns; ++i) {
+        const bool is_nan = i % columns == i / columns;
+        x.mutable_values<float>()[i] = is_nan ? NAN : static_cast<float>(i % 13 - 6);
+      }
+      const Literal both = cpu::Executable::compile(*module)->run({x});
+      for (int r = 0; r <= columns; ++r) {
+        const float most = both.elements()[0].values<float>()[r];
+        const float least = both.elements()[1].values<float>()[r];
+        EXPECT_EQ(std::isnan(most), r < columns) << type << " " << columns << " row " << r;
+        EXPECT_EQ(std::isnan(least), r < columns) << type << " " << columns << " row " << r;
+        if (r < columns) continue;
+        const auto row = x.values<float>().subspan(static_cast<size_t>(r) * static_cast<size_t>(columns));
+        EXPECT_EQ(most, *std::max_element(row.begin(), row.end()));
+        EXPECT_EQ(least, *std::min_element(row.begin(), row.end()));
+      }
+    }
+  }
+}
+
+// Vectors divided by one number: quotients are those of a division, limits too.
 TEST(CpuKernels, DivisionByOneNumber) {
   const auto module = parse_verified(
       "HloModule m\nENTRY e {\n  x = f32[48] parameter(0)\n  s = f32[12] parameter(1)\n"

@@ -457,10 +457,15 @@ Value* PointwiseEmitter::combine(Op op, DType type, Value* a, Value* b) {
   Value* operands[] = {a, b};
   if (type == DType::pred) return emit_bit(op, operands);
   if (is_integer(type)) return emit_integer(op, is_signed_int(type), operands);
-  if (op == Op::maximum || op == Op::minimum) return loose_extremum(op, a, b);
-  // Sums take in products unrounded.
   const llvm::IRBuilder<>::FastMathFlagGuard guard(b_);
   llvm::FastMathFlags flags;
+  if (op == Op::maximum || op == Op::minimum) {
+    // An instruction and two beside it that wait for `b` alone, and sums come in as `a`. Of two zeros either is taken.
+    flags.setNoSignedZeros();
+    b_.setFastMathFlags(flags);
+    return b_.CreateBinaryIntrinsic(op == Op::maximum ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, b, a);
+  }
+  // Sums take in products unrounded.
   flags.setAllowContract(op == Op::add);
   b_.setFastMathFlags(flags);
   return emit_float(op, operands, Accuracy::full);

@@ -85,6 +85,9 @@ Value* KernelEmitter::join(Op op, DType type, Parts parts) {
     }
   }
   Value* value = parts[0];
+  // Where NaN is asked for once, the steps do not have to: rows that are short wait for them.
+  const bool is_extremum = is_floating(type) && (op == Op::maximum || op == Op::minimum);
+  Value* has_nan = is_extremum ? b_.CreateOrReduce(b_.CreateFCmpUNO(value, value)) : nullptr;
   for (unsigned width = lanes() / 2; width > 0; width /= 2) {
     llvm::SmallVector<int> low;
     llvm::SmallVector<int> high;
@@ -92,9 +95,17 @@ Value* KernelEmitter::join(Op op, DType type, Parts parts) {
       low.push_back(static_cast<int>(i));
       high.push_back(static_cast<int>(i + width));
     }
-    value = pointwise_.combine(op, type, b_.CreateShuffleVector(value, low), b_.CreateShuffleVector(value, high));
+    Value* first = b_.CreateShuffleVector(value, low);
+    Value* second = b_.CreateShuffleVector(value, high);
+    if (is_extremum) {
+      const auto beyond = op == Op::maximum ? llvm::CmpInst::FCMP_OGT : llvm::CmpInst::FCMP_OLT;
+      value = b_.CreateSelect(b_.CreateFCmp(beyond, first, second), first, second);
+    } else {
+      value = pointwise_.combine(op, type, first, second);
+    }
   }
-  return b_.CreateExtractElement(value, uint64_t{0});
+  value = b_.CreateExtractElement(value, uint64_t{0});
+  return is_extremum ? b_.CreateSelect(has_nan, llvm::ConstantFP::getNaN(value->getType()), value) : value;
 }
 
 }  // namespace gshard::cpu

@@ -318,7 +318,9 @@ Matmul::Matmul(const MatmulSpec& spec) : state_(std::make_unique<State>()) {
   s.step = dims[rank - 2];
   const auto try_split = [&](size_t d) {
     const int64_t least = d + 2 >= rank ? kLeastRows : 1;
-    int64_t step = std::max<int64_t>((dims[d] + wanted - 1) / wanted, least);
+    // Narrow columns are short pieces of memory, each in pages of its own.
+    const int64_t most = d + 1 == rank ? std::min(wanted, kEnoughParts) : wanted;
+    int64_t step = std::max<int64_t>((dims[d] + most - 1) / most, least);
     step = std::min((step + least - 1) / least * least, dims[d]);
     const int64_t count = (dims[d] + step - 1) / step;
     if (count <= s.count) return;
