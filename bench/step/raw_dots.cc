@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cores.h"
 #include "ir/dims.h"
 #include "ops/infer.h"
 #include "raw_product.h"
@@ -64,7 +65,7 @@ namespace {
 
 // The longest of the times that the same work takes on each core, over the number of cores.
 double seconds_on_all_cores(const std::function<double()>& work) {
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const auto cores = static_cast<size_t>(usable_cores());
   std::vector<double> seconds(cores);
   std::vector<std::thread> threads;
   for (size_t core = 0; core < cores; ++core) {

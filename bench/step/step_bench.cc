@@ -21,10 +21,10 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "backend/cpu/executable.h"
+#include "base/cores.h"
 #include "runtime/array_archive.h"
 #include "runtime/prepare.h"
 #include "step/models.h"
@@ -97,7 +97,7 @@ class CompiledStep {
     const std::clock_t work = std::clock();
     program_->run_in({&memory_, 1}, {}, trace);
     const double used = static_cast<double>(std::clock() - work) / CLOCKS_PER_SEC;
-    return {now() - start, used / std::max(1U, std::thread::hardware_concurrency())};
+    return {now() - start, used / usable_cores()};
   }
 
  private:

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "backend/cpu/pool.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "eval/simulate.h"
 
@@ -45,7 +45,7 @@ class Blocks {
 };
 
 int thread_count(int threads) {
-  return threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return threads > 0 ? threads : usable_cores();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/cpu/executable.h"
+#include "base/cores.h"
 #include "ops/build.h"
 #include "ops/einsum.h"
 
@@ -30,7 +31,7 @@ double measured_bytes() {
   constexpr size_t kBytes = size_t{64} << 20;
   std::vector<char> from(kBytes, 1);
   std::vector<char> to(kBytes);
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const auto cores = static_cast<size_t>(usable_cores());
   const double seconds = fastest_seconds([&] {
     std::vector<std::thread> threads;
     for (size_t i = 0; i < cores; ++i) {

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <thread>
 
 #include "corpus/build_tokens.h"
+#include "base/cores.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
@@ -25,7 +25,7 @@ std::string per_pair(int64_t tokens, int64_t pairs) {
 }
 
 int build(const std::string& folder, const std::string& vocabulary) {
-  const BuildPlan plan{static_cast<int>(std::thread::hardware_concurrency()), vocabulary};
+  const BuildPlan plan{usable_cores(), vocabulary};
   Table table({{"part"},
                {"pairs", Align::right},
                {"source tokens", Align::right},

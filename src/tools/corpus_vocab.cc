@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "corpus/make_vocabulary.h"
 #include "tools/corpus.h"
@@ -44,7 +44,7 @@ int make(Options options) {
   options.plan.target_size = options.target_size;
   if (!(options.plan.temperature > 0)) throw Error::usage("--temperature must be above 0");
   if (options.plan.lines <= 0) throw Error::usage("--lines must be above 0");
-  options.plan.threads = static_cast<int>(std::thread::hardware_concurrency());
+  options.plan.threads = usable_cores();
   const Vocabularies made = make_vocabularies(options.folder, options.plan, put_progress);
   put(made.shared ? fmt::format("{} pieces for both sides\n", with_separators(made.source.size()))
                   : fmt::format("{} pieces for sources, {} for targets\n", with_separators(made.source.size()),

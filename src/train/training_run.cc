@@ -6,10 +6,10 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
-#include <thread>
 #include <utility>
 
 #include "backend/cpu/instruction_set.h"
+#include "base/cores.h"
 #include "base/number_text.h"
 #include "runtime/output_file.h"
 #include "train/average_weights.h"
@@ -306,7 +306,7 @@ RunRecord TrainingRun::about() const {
   record.config = config_text_;
   const std::string type = config_.precision == NumberPrecision::bf16 ? "bf16" : "f32";
   record.machine =
-      fmt::format("{}, {} threads, computing in {}", cpu::instruction_set(), std::thread::hardware_concurrency(), type);
+      fmt::format("{}, {} threads, computing in {}", cpu::instruction_set(), usable_cores(), type);
   if (!unlogged_.empty()) {
     const double expected = std::round(unlogged_.back().source_tokens_per_second());
     record.machine += fmt::format("; expect {} source tokens/s", with_separators(static_cast<int64_t>(expected)));

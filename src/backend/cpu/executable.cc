@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <thread>
 #include <unordered_map>
 
 #include "backend/cpu/crew.h"
@@ -14,6 +13,7 @@
 #include "backend/cpu/repeat_views.h"
 #include "backend/cpu/sink_into_loops.h"
 #include "backend/cpu/split_sums.h"
+#include "base/cores.h"
 #include "base/memory_budget.h"
 #include "ir/literal_leaves.h"
 
@@ -30,7 +30,7 @@ struct Executable::State {
 namespace {
 
 int thread_count(const CompileOptions& options) {
-  return options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return options.threads > 0 ? options.threads : usable_cores();
 }
 
 void compile_kernels(Jit& jit, Program& program, Pool& pool) {

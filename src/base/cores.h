@@ -1,0 +1,9 @@
+// How many processors there are to compute on.
+#pragma once
+
+namespace gshard {
+
+// Those that the system lets this process run on (taskset, the cpuset of a container), at least 1.
+int usable_cores();
+
+}  // namespace gshard
