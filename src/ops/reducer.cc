@@ -17,14 +17,19 @@ constexpr std::array kReducers = {
     ReducerRow{Reducer::xor_, Op::xor_},
 };
 
-const Instruction* behind_converts(const Instruction* instruction) {
-  while (instruction->op() == Op::convert || instruction->op() == Op::copy) instruction = instruction->operand(0);
-  return instruction;
-}
-
 // Whether a conversion changes no value, so that combining the results is combining the values.
 bool is_widening(DType from, DType to) {
   return from == to || (class_of(from) == class_of(to) && bits_of(from) < bits_of(to) && bits_of(to) >= 32);
+}
+
+// What the result is before it is converted back to the type of the parameters, by way of types that hold all of its
+// values; nothing where a conversion on the way changes them.
+const Instruction* before_conversion(const Instruction* instruction, DType type) {
+  while (instruction->op() == Op::convert || instruction->op() == Op::copy) {
+    if (!is_widening(type, instruction->shape().type())) return nullptr;
+    instruction = instruction->operand(0);
+  }
+  return is_widening(type, instruction->shape().type()) ? instruction : nullptr;
 }
 
 bool is_parameter(const Instruction* instruction, int64_t number) {
@@ -40,8 +45,9 @@ bool is_parameter(const Instruction* instruction, int64_t number) {
 
 Reducer reducer_of(const Computation& computation) {
   if (computation.parameters().size() != 2 || computation.root() == nullptr) return Reducer::none;
-  const Instruction* root = behind_converts(computation.root());
-  if (root->operand_count() != 2) return Reducer::none;
+  if (!computation.root()->shape().is_array()) return Reducer::none;
+  const Instruction* root = before_conversion(computation.root(), computation.parameters()[0]->shape().type());
+  if (root == nullptr || root->operand_count() != 2) return Reducer::none;
   const Instruction* lhs = root->operand(0);
   const Instruction* rhs = root->operand(1);
   const bool straight = is_parameter(lhs, 0) && is_parameter(rhs, 1);

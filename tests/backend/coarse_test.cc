@@ -99,6 +99,22 @@ INSTANTIATE_TEST_SUITE_P(
                              gelu, 1e-7}),
     [](const auto& info) { return info.param.name; });
 
+// Squares double the error of what they are of.
+TEST(CoarseFunction, ErrorsDoNotAddUp) {
+  std::string body = in_f32("  a = f32[N] logistic(w)\n  b = f32[N] multiply(a, a)\n  c = f32[N] multiply(b, b)\n"
+                            "  d = f32[N] multiply(c, c)\n  y = f32[N] multiply(d, d)\n");
+  for (size_t at = body.find('N'); at != std::string::npos; at = body.find('N')) {
+    body.replace(at, 1, std::to_string(kNumbers));
+  }
+  const std::vector<float> got = results_of(body);
+  for (int64_t i = 0; i < kNumbers; ++i) {
+    const float x = number_of(i);
+    const double truth = std::pow(logistic(x), 16);
+    if (!(truth > 0x1p-100)) continue;
+    EXPECT_LE(std::abs(got[static_cast<size_t>(i)] - truth) / std::ldexp(1.0, std::ilogb(truth) - 7), 0.75) << x;
+  }
+}
+
 // What cancels needs all bits of the function.
 TEST(CoarseFunction, IsNoneWhereNumbersCancel) {
   std::string body = in_f32("  t = f32[N] tanh(w)\n  y = f32[N] subtract(ones, t)\n");

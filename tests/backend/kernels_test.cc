@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "backend/cpu/executable.h"
 #include "equals_evaluator.h"
@@ -213,6 +214,44 @@ TEST(CpuKernels, DivisionByOneNumber) {
   }
 }
 
+// ---- conversions ----------------------------------------------------------------------------------------------------
+
+// Rounded once: these lie beside the middle between two narrow floats, by less than an f32 or f64 shows.
+TEST(CpuKernels, ConversionsToNarrowFloatsRoundOnce) {
+  expect_equal(R"(HloModule m
+ENTRY e {
+  a = f64[6] constant({1.00390625000001, 1.00390624999999, -1.00390625000001, 65519.9999999999, 1.000488281250001, 1e-50})
+  ab = bf16[6] convert(a)
+  ah = f16[6] convert(a)
+  i = s32[4] constant({16842753, -33587201, 65519, 2147483647})
+  ib = bf16[4] convert(i)
+  ih = f16[4] convert(i)
+  u = u32[3] constant({16842753, 4286578687, 4294967295})
+  ub = bf16[3] convert(u)
+  j = s64[5] constant({72339069014638593, 72339069014638591, -72339069014638593, 9223372036854775807, -9223372036854775808})
+  jb = bf16[5] convert(j)
+  k = u64[3] constant({72339069014638593, 18410715276690587648, 18410715276690587649})
+  kb = bf16[3] convert(k)
+  ROOT t = (bf16[6], f16[6], bf16[4], f16[4], bf16[3], bf16[5], bf16[3]) tuple(ab, ah, ib, ih, ub, jb, kb)
+}
+)");
+}
+
+// ---- places ---------------------------------------------------------------------------------------------------------
+
+// Windows that meet some elements twice and others never are as many as the elements.
+TEST(CpuKernels, WindowsThatLeaveGapsComputeNoWholeOperand) {
+  for (const auto& [dims, window, result] :
+       {std::tuple("4,3", "size=2x1 stride=1x2", "3,2"), {"9", "size=3 stride=2 rhs_dilate=2", "3"}}) {
+    expect_equal(fmt::format(
+        "HloModule m\nadd {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT c = f32[] add(a, b)\n}}\n"
+        "ENTRY e {{\n  x = f32[{0}] parameter(0)\n  y = f32[{0}] exponential(x)\n  z = f32[] constant(0)\n"
+        "  w = f32[{2}] reduce-window(y, z), window={{{1}}}, to_apply=add\n"
+        "  ROOT t = (f32[{0}], f32[{2}]) tuple(y, w)\n}}\n",
+        dims, window, result));
+  }
+}
+
 // ---- scatter --------------------------------------------------------------------------------------------------------
 
 constexpr const char* kScatter = R"(HloModule m
@@ -320,6 +359,52 @@ ENTRY main {
   ROOT result = (f32[10,24], f32[10,24]) tuple(sums, zeros)
 }
 )");
+}
+
+// Long windows, each 576 elements behind the one before: what threads update must not meet.
+TEST(CpuScatter, LongWindowsThatOverlap) {
+  for (const char* combined : {"new = f32[] parameter(1)\n  ROOT sum = f32[] add(old, new)", "ROOT new = f32[] parameter(1)"}) {
+    expect_equal(fmt::format(R"(HloModule m
+
+combine {{
+  old = f32[] parameter(0)
+  {}
+}}
+
+ENTRY e {{
+  x = f32[80000] parameter(0)
+  row = s32[64,1] iota(), iota_dimension=0
+  apart = s32[] constant(576)
+  aparts = s32[64,1] broadcast(apart), dimensions={{}}
+  at = s32[64,1] multiply(row, aparts)
+  u = f32[64,32768] parameter(1)
+  ROOT s = f32[80000] scatter(x, at, u), update_window_dims={{1}}, inserted_window_dims={{}}, scatter_dims_to_operand_dims={{0}}, index_vector_dim=1, to_apply=combine
+}}
+)",
+                             combined));
+  }
+}
+
+// Vectors of narrow elements are longer than the least piece that a thread is given.
+TEST(CpuScatter, ManyRowsOfNarrowElements) {
+  for (const char* type : {"s8", "u16", "pred", "bf16"}) {
+    expect_equal(fmt::format(R"(HloModule m
+
+combine {{
+  old = {0}[] parameter(0)
+  new = {0}[] parameter(1)
+  ROOT result = {0}[] {1}
+}}
+
+ENTRY e {{
+  x = {0}[2000,1024] parameter(0)
+  at = s32[1000,1] iota(), iota_dimension=0
+  u = {0}[1000,1024] parameter(1)
+  ROOT s = {0}[2000,1024] scatter(x, at, u), update_window_dims={{1}}, inserted_window_dims={{0}}, scatter_dims_to_operand_dims={{0}}, index_vector_dim=1, to_apply=combine
+}}
+)",
+                             type, std::string(type) == "pred" ? "xor(old, new)" : "add(old, new)"));
+  }
 }
 
 }  // namespace

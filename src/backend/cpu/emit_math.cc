@@ -112,7 +112,7 @@ Value* Math::exponential_minus_one(Value* x) {
   constexpr double kMinusOne = -20;
   Value* above = b_.CreateSelect(b_.CreateFCmpOLT(x, number(kMinusOne)), number(kMinusOne), x);
   const Reduced r = reduced(above);
-  return b_.CreateSelect(b_.CreateFCmpOGT(x, number(60)), exponential(above, r), power_minus_one(r));
+  return with_sign_of(b_.CreateSelect(b_.CreateFCmpOGT(x, number(60)), exponential(above, r), power_minus_one(r)), x);
 }
 
 Value* Math::logistic(Value* x) {
@@ -157,7 +157,8 @@ Value* Math::log_plus_one(Value* x) {
   Value* u = b_.CreateFAdd(x, number(1));
   Value* lost = b_.CreateFSub(x, b_.CreateFSub(u, number(1)));
   Value* has_lost = b_.CreateAnd(b_.CreateFCmpOGT(u, number(0)), b_.CreateFCmpOLT(u, number(0x1p25)));
-  return b_.CreateFAdd(log(u), b_.CreateSelect(has_lost, b_.CreateFDiv(lost, u), number(0)));
+  Value* y = b_.CreateFAdd(log(u), b_.CreateSelect(has_lost, b_.CreateFDiv(lost, u), number(0)));
+  return with_sign_of(y, x);
 }
 
 Value* Math::erf_near_zero(Value* x, Value* square) {

@@ -227,6 +227,33 @@ Value* PointwiseEmitter::compare(const Instruction& x, Value* a, Value* b) {
 
 // ---- conversions --------------------------------------------------------------------------------------------------
 
+// An f64 as the f32 of the two beside it that is odd, or as itself: rounding that to fewer bits is rounding the f64.
+Value* PointwiseEmitter::rounded_to_odd(Value* x) {
+  Type* narrow = with_element(x->getType(), b_.getFloatTy());
+  Type* integer = with_element(x->getType(), b_.getInt32Ty());
+  Value* nearest = b_.CreateFPTrunc(x, narrow);
+  Value* back = b_.CreateFPExt(nearest, x->getType());
+  const auto size_of = [&](Value* v) { return b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v); };
+  Value* bits = b_.CreateBitCast(nearest, integer);
+  Value* is_beyond = b_.CreateFCmpOGT(size_of(back), size_of(x));
+  bits = b_.CreateSelect(is_beyond, b_.CreateSub(bits, splat_integer(integer, 1)), bits);
+  Value* odd = b_.CreateBitCast(b_.CreateOr(bits, splat_integer(integer, 1)), narrow);
+  return b_.CreateSelect(b_.CreateFCmpONE(back, x), odd, nearest);
+}
+
+// A 64-bit integer whose bits beyond an f64's are one bit that says whether there were any.
+Value* PointwiseEmitter::with_sticky_bit(Value* x, bool is_signed) {
+  constexpr int64_t kLow = 0xfff;
+  constexpr int64_t kExact = int64_t{1} << 53;
+  Type* type = x->getType();
+  Value* low = b_.CreateAnd(x, splat_integer(type, kLow));
+  Value* high = b_.CreateAnd(x, splat_integer(type, ~kLow));
+  Value* has_low = b_.CreateICmpNE(low, splat_integer(type, 0));
+  Value* sticky = b_.CreateOr(high, b_.CreateSelect(has_low, splat_integer(type, 0x800), splat_integer(type, 0)));
+  Value* size = is_signed ? b_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x, b_.getFalse()) : x;
+  return b_.CreateSelect(b_.CreateICmpULT(size, splat_integer(type, kExact)), x, sticky);
+}
+
 Value* PointwiseEmitter::convert(Value* value, DType from, DType to) {
   if (from == to) return value;
   Type* type = with_element(value->getType(), register_type(to, 1));
@@ -234,12 +261,21 @@ Value* PointwiseEmitter::convert(Value* value, DType from, DType to) {
     if (is_floating(from)) return b_.CreateFCmpUNE(value, splat(value->getType(), 0));
     return b_.CreateICmpNE(value, splat_integer(value->getType(), 0));
   }
-  if (is_floating(from) && is_floating(to)) return round_to(b_.CreateFPCast(value, type), to);
+  if (is_floating(from) && is_floating(to)) {
+    if (from == DType::f64 && is_narrow_float(to)) return round_to(rounded_to_odd(value), to);
+    return round_to(b_.CreateFPCast(value, type), to);
+  }
   if (is_floating(from)) {
     const ID id = is_signed_int(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
     return b_.CreateIntrinsic(id, {type, value->getType()}, {value});
   }
   if (is_floating(to)) {
+    if (is_narrow_float(to) && bits_of(from) >= 32) {
+      if (bits_of(from) == 64) value = with_sticky_bit(value, is_signed_int(from));
+      Type* wide = with_element(value->getType(), b_.getDoubleTy());
+      value = is_signed_int(from) ? b_.CreateSIToFP(value, wide) : b_.CreateUIToFP(value, wide);
+      return round_to(rounded_to_odd(value), to);
+    }
     return round_to(is_signed_int(from) ? b_.CreateSIToFP(value, type) : b_.CreateUIToFP(value, type), to);
   }
   return b_.CreateIntCast(value, type, is_signed_int(from));
@@ -387,8 +423,8 @@ Value* PointwiseEmitter::divide_by_one(Value* x, Value* divisor) {
   Value* quotient = b_.CreateFMul(x, reciprocal);
   Value* rest = fma(b_.CreateFNeg(quotient), b_.CreateVectorSplat(lanes, divisor), x);
   Value* better = fma(rest, reciprocal, quotient);
-  // Infinities and zeros leave no rest.
-  return b_.CreateSelect(b_.CreateFCmpUNO(better, better), quotient, better);
+  // Infinities and zeros leave no rest; and zeros have a sign.
+  return b_.CreateSelect(b_.CreateFCmpUEQ(better, splat(x->getType(), 0)), quotient, better);
 }
 
 // A product that may become one operation with a sum that it is added to.

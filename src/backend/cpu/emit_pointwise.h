@@ -59,6 +59,8 @@ class PointwiseEmitter {
   llvm::Value* product(llvm::Value* x, llvm::Value* y);
   llvm::Value* compare(const Instruction& x, llvm::Value* a, llvm::Value* b);
   llvm::Value* convert(llvm::Value* value, DType from, DType to);
+  llvm::Value* rounded_to_odd(llvm::Value* x);
+  llvm::Value* with_sticky_bit(llvm::Value* x, bool is_signed);
   llvm::Value* bitcast_convert(llvm::Value* value, DType from, DType to);
   llvm::Value* divide(llvm::Value* x, llvm::Value* y, bool is_signed);
   llvm::Value* remainder(llvm::Value* x, llvm::Value* y, bool is_signed);

@@ -24,7 +24,6 @@ class Fusion {
   enum class Merging : uint8_t { where_faster, never };
   Fusion(const Computation& computation, const Reads& reads, Merging merging = Merging::where_faster);
 
-  const std::vector<Group>& groups() const { return groups_; }
   // The group that computes an instruction; null where none does.
   const Group* group_of(const Instruction& x) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gshard::cpu {
 
@@ -51,6 +52,25 @@ int64_t Kernel::rows() const {
   int64_t rows = 1;
   for (int l : outer) rows *= loops[static_cast<size_t>(l)];
   return rows;
+}
+
+bool Kernel::has_lanes_apart() const {
+  const auto lane = static_cast<size_t>(outer_lane);
+  return std::all_of(stores.begin(), stores.end(), [&](const Store& store) {
+    const int64_t step = std::abs(store.index.factor(lane));
+    const int64_t row = step * loops[lane];
+    if (row == 0) return false;
+    int64_t within = 0;  // what other loops add to the place of a lane
+    for (size_t l = 0; l < store.index.factors.size(); ++l) {
+      const int64_t factor = store.index.factors[l];
+      if (l == lane || factor % row == 0) continue;
+      if (factor < 0) return false;
+      within += factor * (loops[l] - 1);
+    }
+    const bool moves_by_rows = std::all_of(store.index.terms.begin(), store.index.terms.end(),
+                                           [&](const Index::Term& term) { return term.factor % row == 0; });
+    return within < step && moves_by_rows;
+  });
 }
 
 int64_t Kernel::row_block() const {

@@ -143,6 +143,14 @@ struct Kernel {
   // (add_rows.h).
   LoopSet added_over = 0;
 
+  // Vectors that one round of a loop of lanes works on, so that sums do not wait for each other.
+  static constexpr int kParts = 4;
+  // Lanes of a round: so many divide every range of lanes that does not end with the last.
+  int64_t lane_block() const { return int64_t{kParts} * lanes; }
+  // Whether no element is written by different iterations of `outer_lane`, whatever the other loops and the numbers
+  // known at run time are: windows that a scatter moves by whole rows, and not such that may overlap.
+  bool has_lanes_apart() const;
+
   int64_t rows() const;  // iterations of `outer`
   // Rows that always run together, those of the innermost outer loops: so many divide every range of rows.
   int64_t row_block() const;

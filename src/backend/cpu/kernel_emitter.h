@@ -31,8 +31,7 @@ class KernelEmitter {
   using Type = llvm::Type;
   using Value = llvm::Value;
 
-  // Vectors that one round of a lane loop works on, so that sums do not wait for each other.
-  static constexpr unsigned kParts = 4;
+  static constexpr unsigned kParts = Kernel::kParts;
   static constexpr int64_t kLine = 64;  // bytes of a line of the cache
   using Parts = llvm::SmallVector<Value*, kParts>;
   struct Accumulator {

@@ -80,18 +80,27 @@ Place LoopSpace::place_through(const Dims& dims) {
   return place;
 }
 
+// In each dimension the loops must be digits of the place: each goes on where the shorter steps together end.
 bool LoopSpace::covers(Place& place, const Dims& dims) const {
-  int64_t iterations = 1;
-  const LoopSet loops = loops_of(place);
-  for (size_t l = 0; l < loops_.size(); ++l) {
-    if ((loops & loop_bit(static_cast<int>(l))) != 0) iterations *= extent(l);
-  }
-  int64_t count = 1;
+  LoopSet used = 0;
   for (size_t d = 0; d < dims.size(); ++d) {
-    count *= dims[d];
-    if (place[d].offset != 0 || !place[d].terms.empty()) return false;
+    Index& index = place[d];
+    refresh(index);
+    if (index.offset != 0 || !index.terms.empty() || (index.loops() & used) != 0) return false;
+    used |= index.loops();
+    std::vector<std::pair<int64_t, int64_t>> digits;  // step, extent
+    for (size_t l = 0; l < index.factors.size(); ++l) {
+      if (index.factors[l] != 0 && extent(l) != 1) digits.emplace_back(index.factors[l], extent(l));
+    }
+    std::sort(digits.begin(), digits.end());
+    int64_t size = 1;
+    for (const auto& [step, digit] : digits) {
+      if (step != size) return false;
+      size *= digit;
+    }
+    if (size != dims[d]) return false;
   }
-  return iterations == count;
+  return true;
 }
 
 // ---- reshapes -----------------------------------------------------------------------------------------------------

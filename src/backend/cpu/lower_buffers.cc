@@ -89,14 +89,17 @@ std::vector<Leaf> Scope::reusable_inputs(const Group& group, size_t argument) co
   const auto stage = std::find_if(kernel.stages.begin(), kernel.stages.end(), [&](const Stage& s) {
     return std::find(s.stores.begin(), s.stores.end(), number) != s.stores.end();
   });
+  const auto bytes_of_element = [&](size_t a) { return bytes_of(kernel.arguments[a].type); };
+  // A sum that grows from row to row is written while other rows still read.
+  const bool grows = (kernel.added_over & ~store->index.loops()) != 0;
   std::vector<char> is_safe(kernel.arguments.size(), 1);
   for (auto at = kernel.stages.begin(); at != kernel.stages.end(); ++at) {
     for (int n : nodes_of(kernel, *at)) {
       const Node& node = kernel.nodes[static_cast<size_t>(n)];
       if (node.kind != Node::Kind::load) continue;
-      if (at > stage || node.guard >= 0 || !(node.index == store->index)) {
-        is_safe[static_cast<size_t>(node.argument)] = 0;
-      }
+      const auto read = static_cast<size_t>(node.argument);
+      const bool is_same_place = node.index == store->index && bytes_of_element(read) == bytes_of_element(argument);
+      if (at > stage || grows || node.guard >= 0 || !is_same_place) is_safe[read] = 0;
     }
   }
   // One array may be read as several arguments.

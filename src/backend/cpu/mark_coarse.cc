@@ -1,6 +1,9 @@
 #include "backend/cpu/mark_coarse.h"
 
+#include <algorithm>
+
 #include "ops/reducer.h"
+#include "ops/table.h"
 
 namespace gshard::cpu {
 namespace {
@@ -25,6 +28,9 @@ bool passes_errors_on(Op op) {
   }
 }
 
+// Errors of coarse functions, each an eighth of a bf16's ulp or less by far, that may add up in one bf16.
+constexpr double kMostErrors = 4;
+
 bool is_positive(const Node& node) {
   return node.kind == Node::Kind::op &&
          (node.instruction->op() == Op::exponential || node.instruction->op() == Op::logistic);
@@ -32,7 +38,9 @@ bool is_positive(const Node& node) {
 
 class Marker {
  public:
-  explicit Marker(Kernel& kernel) : kernel_(kernel), is_fine_(kernel.nodes.size()), is_seen_(kernel.nodes.size()) {}
+  explicit Marker(Kernel& kernel) : kernel_(kernel), is_fine_(kernel.nodes.size()), is_seen_(kernel.nodes.size()) {
+    for (const Node& x : kernel.nodes) errors_.push_back(errors_of(x));
+  }
 
   void run() {
     for (const Store& store : kernel_.stores) {
@@ -58,6 +66,23 @@ class Marker {
  private:
   const Node& node(int n) const { return kernel_.nodes[static_cast<size_t>(n)]; }
 
+  // How many errors of coarse functions its own relative error is made of, where they are passed on.
+  double errors_of(const Node& x) const {
+    if (x.kind == Node::Kind::reduced) return x.reduction < 0 ? 0 : 1;  // of what is positive (see_inputs)
+    if (x.kind == Node::Kind::choose) return std::max(errors_seen_in(x.operands[1]), errors_seen_in(x.operands[2]));
+    if (x.kind != Node::Kind::op) return 0;
+    const Op op = x.instruction->op();
+    double errors = has(row_of(op).traits, Traits::transcendental) ? 1 : 0;
+    if (!passes_errors_on(op)) return errors;
+    for (int operand : x.operands) errors += errors_seen_in(operand);
+    return errors;
+  }
+
+  // A bf16 was rounded: it is as good as any.
+  double errors_seen_in(int n) const {
+    return node(n).type == DType::bf16 ? 0 : errors_[static_cast<size_t>(n)];
+  }
+
   void see(int n, bool coarsely) {
     if (n < 0) return;
     is_seen_[static_cast<size_t>(n)] = 1;
@@ -69,7 +94,8 @@ class Marker {
   }
 
   void see_operands(const Node& x) {
-    const bool passes_on = x.coarse && (x.kind == Node::Kind::choose ||
+    const bool is_little = errors_[static_cast<size_t>(&x - kernel_.nodes.data())] <= kMostErrors;
+    const bool passes_on = x.coarse && is_little && (x.kind == Node::Kind::choose ||
                                         (x.kind == Node::Kind::op && passes_errors_on(x.instruction->op())));
     for (int operand : x.operands) see(operand, passes_on);
     see(x.guard, false);
@@ -87,6 +113,7 @@ class Marker {
   Kernel& kernel_;
   std::vector<char> is_fine_;
   std::vector<char> is_seen_;
+  std::vector<double> errors_;  // by node
 };
 
 }  // namespace

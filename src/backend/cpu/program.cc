@@ -107,9 +107,9 @@ void KernelStep::set_functions(std::span<const KernelFunction> functions) {
     // Every part goes through all rows, of which it needs some lanes to pay.
     const int64_t wanted = kWorkOfPart / std::max<int64_t>(work / lanes_, 1) + 1;
     row_step_ = rows_;
-    lane_step_ =
-        std::clamp(ceil_div(wanted, kLeastLanesInOrder) * kLeastLanesInOrder, kLeastLanesInOrder, kLanesOfPart);
-    lane_step_ = std::min(lanes_, lane_step_);
+    const int64_t least = ceil_div(kLeastLanesInOrder, kernel.lane_block()) * kernel.lane_block();
+    lane_step_ = std::clamp(ceil_div(wanted, least) * least, least, kLanesOfPart);
+    lane_step_ = kernel.outer_lane >= 0 && kernel.has_lanes_apart() ? std::min(lanes_, lane_step_) : lanes_;
   } else if (kernel.tile >= 0) {
     row_step_ = kTransposedRows;
     lane_step_ = std::min(lanes_, kTransposedLanes);
@@ -127,6 +127,7 @@ void KernelStep::set_functions(std::span<const KernelFunction> functions) {
     const int64_t wanted = kWorkOfPart / std::max<int64_t>(work / std::max<int64_t>(rows_, 1), 1);
     row_step_ = std::max<int64_t>(wanted / block, 1) * block;
   }
+  GSHARD_CHECK(lane_step_ == lanes_ || lane_step_ % kernel.lane_block() == 0);
 }
 
 void KernelStep::run(Frame& frame) const {

@@ -22,6 +22,7 @@ constexpr int64_t kSmallWork = 1 << 16;
 constexpr double kJoinLanes = 12;
 // Loops that are shorter fill no squares that are worth transposing.
 constexpr int64_t kLeastTile = 8;
+constexpr int kMostTransposedLanes = 16;
 
 const Node& node_at(const Kernel& kernel, int n) { return kernel.nodes[static_cast<size_t>(n)]; }
 
@@ -268,6 +269,8 @@ void choose_tile(Kernel& kernel) {
     const int tile = tile_of(kernel, node, kernel.outer_lane);
     if (tile >= 0 && ++wanted[tile] > wanted[kernel.tile]) kernel.tile = tile;
   }
+  // A square is as many instructions as lanes times their logarithm, for each load.
+  if (kernel.tile >= 0) kernel.lanes = std::min(kernel.lanes, kMostTransposedLanes);
 }
 
 // Vectors as short as the longest loop of lanes.
