@@ -101,8 +101,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Squares double the error of what they are of.
 TEST(CoarseFunction, ErrorsDoNotAddUp) {
-  std::string body = in_f32("  a = f32[N] logistic(w)\n  b = f32[N] multiply(a, a)\n  c = f32[N] multiply(b, b)\n"
-                            "  d = f32[N] multiply(c, c)\n  y = f32[N] multiply(d, d)\n");
+  std::string body = in_f32(
+      "  a = f32[N] logistic(w)\n  b = f32[N] multiply(a, a)\n  c = f32[N] multiply(b, b)\n"
+      "  d = f32[N] multiply(c, c)\n  y = f32[N] multiply(d, d)\n");
   for (size_t at = body.find('N'); at != std::string::npos; at = body.find('N')) {
     body.replace(at, 1, std::to_string(kNumbers));
   }

@@ -1,4 +1,5 @@
 // Dots on the CPU backend: any order of dimensions, what moves elements before and after them, all types.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -280,6 +281,19 @@ TEST(CpuDots, BiasAlongRowsIsALoop) {
     ROOT r = f32[24,8] dot(s, y), lhs_contracting_dims={1}, rhs_contracting_dims={0}
   )");
   EXPECT_EQ(steps.size(), 3);
+}
+
+// Products of f32 take no bias of bf16.
+TEST(CpuDots, BiasOfAnotherType) {
+  for (const auto& [factor, bias] : {std::pair("f32", "bf16"), {"bf16", "f32"}, {"f32", "f64"}, {"f32", "s32"}}) {
+    const auto module = parse_module(fmt::format(
+        "HloModule m\nENTRY e {{\n  x = {0}[8,30] parameter(0)\n  y = {0}[30,16] parameter(1)\n"
+        "  d = f32[8,16] dot(x, y), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}\n"
+        "  b = {1}[16] parameter(2)\n  c = f32[16] convert(b)\n  bb = f32[8,16] broadcast(c), dimensions={{1}}\n"
+        "  ROOT r = f32[8,16] add(d, bb)\n}}\n",
+        factor, bias));
+    EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1)), "") << factor << " " << bias;
+  }
 }
 
 // A NaN is found in the dot that made it, which so has a result of its own.

@@ -363,7 +363,8 @@ ENTRY main {
 
 // Long windows, each 576 elements behind the one before: what threads update must not meet.
 TEST(CpuScatter, LongWindowsThatOverlap) {
-  for (const char* combined : {"new = f32[] parameter(1)\n  ROOT sum = f32[] add(old, new)", "ROOT new = f32[] parameter(1)"}) {
+  for (const char* combined :
+       {"new = f32[] parameter(1)\n  ROOT sum = f32[] add(old, new)", "ROOT new = f32[] parameter(1)"}) {
     expect_equal(fmt::format(R"(HloModule m
 
 combine {{

@@ -88,7 +88,8 @@ const Case kCases[] = {
      "  d = TYPE[2,12,3,6] dot(x, yt), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, "
      "rhs_contracting_dims={3}\n  wide = f32[2,12,3,6] convert(d)\n  p = f32[2,12,3,6] multiply(wide, bh1)\n"
      "  s = f32[2,12,3] reduce(p, zero), dimensions={3}, to_apply=add\n  q = f32[2,12,3] multiply(s, m1)\n"
-     "  ROOT r = f32[2,12] reduce(q, zero), dimensions={2}, to_apply=add\n", 1000},
+     "  ROOT r = f32[2,12] reduce(q, zero), dimensions={2}, to_apply=add\n",
+     1000},
 };
 
 TEST(OneHotProducts, EqualTheEvaluator) {
@@ -134,6 +135,147 @@ TEST(OneHotProducts, AMixtureOfExpertsHasNone) {
   const auto module = prepare(*program.module);
   EXPECT_EQ(count_products(*module), 3 * 3);
   EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1, {Signs::both}), 10), "");
+}
+
+// ---- arrays that only look like choices
+// ------------------------------------------------------------------------------
+
+void expect_equal(const std::string& text) {
+  const auto module = parse_module(text);
+  EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1)), "");
+}
+
+// Weights of the inner choice vary along what the outer one chooses.
+TEST(OneHot, WeightsOfAnInnerChoice) {
+  expect_equal(R"(HloModule m
+add {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT r = f32[] add(a, b)
+}
+
+ENTRY e {
+  x = f32[10,6] parameter(0)
+  y = f32[8,16,6] parameter(1)
+  d = f32[10,8,16] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={2}
+  ic = s32[10,8,16] iota(), iota_dimension=2
+  c = s32[10] parameter(2)
+  cb = s32[10,8,16] broadcast(c), dimensions={0}
+  qc = pred[10,8,16] compare(ic, cb), direction=EQ
+  fc = f32[10,8,16] convert(qc)
+  w = f32[10,8] parameter(3)
+  wb = f32[10,8,16] broadcast(w), dimensions={0,1}
+  m = f32[10,8,16] multiply(fc, wb)
+  p = f32[10,8,16] multiply(d, m)
+  z = f32[] constant(0)
+  s = f32[10,8] reduce(p, z), dimensions={2}, to_apply=add
+  ie = s32[10,8] iota(), iota_dimension=1
+  e1 = s32[10] parameter(4)
+  eb = s32[10,8] broadcast(e1), dimensions={0}
+  qe = pred[10,8] compare(ie, eb), direction=EQ
+  fe = f32[10,8] convert(qe)
+  t = f32[10,8] multiply(s, fe)
+  ROOT r = f32[10] reduce(t, z), dimensions={1}, to_apply=add
+}
+)");
+}
+
+// So do the places.
+TEST(OneHot, PlacesOfAnInnerChoice) {
+  expect_equal(R"(HloModule m
+add {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT r = f32[] add(a, b)
+}
+
+ENTRY e {
+  x = f32[10,6] parameter(0)
+  y = f32[8,16,6] parameter(1)
+  d = f32[10,8,16] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={2}
+  ic = s32[10,8,16] iota(), iota_dimension=2
+  c = s32[10,8] parameter(2)
+  cb = s32[10,8,16] broadcast(c), dimensions={0,1}
+  qc = pred[10,8,16] compare(ic, cb), direction=EQ
+  fc = f32[10,8,16] convert(qc)
+  p = f32[10,8,16] multiply(d, fc)
+  z = f32[] constant(0)
+  s = f32[10,8] reduce(p, z), dimensions={2}, to_apply=add
+  ie = s32[10,8] iota(), iota_dimension=1
+  e1 = s32[10] parameter(3)
+  eb = s32[10,8] broadcast(e1), dimensions={0}
+  qe = pred[10,8] compare(ie, eb), direction=EQ
+  fe = f32[10,8] convert(qe)
+  t = f32[10,8] multiply(s, fe)
+  ROOT r = f32[10] reduce(t, z), dimensions={1}, to_apply=add
+}
+)");
+}
+
+// A sum of preds is "or": what is chosen twice counts once.
+TEST(OneHot, PredsAddedAreOr) {
+  expect_equal(R"(HloModule m
+
+ENTRY e {
+  i = s32[8,300] iota(), iota_dimension=1
+  s = s32[8] parameter(0)
+  t = s32[8] parameter(2)
+  sb = s32[8,300] broadcast(s), dimensions={0}
+  tb = s32[8,300] broadcast(s), dimensions={0}
+  q = pred[8,300] compare(i, sb), direction=EQ
+  q2 = pred[8,300] compare(i, tb), direction=EQ
+  qq = pred[8,300] add(q, q2)
+  f = f32[8,300] convert(qq)
+  x = f32[300,16] parameter(1)
+  ROOT d = f32[8,16] dot(f, x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+)");
+}
+
+// A counter of 8 bits meets each number twice along 512 places.
+TEST(OneHot, CountersThatWrap) {
+  expect_equal(R"(HloModule m
+
+ENTRY e {
+  i = u8[8,512] iota(), iota_dimension=1
+  s = u8[8] parameter(0)
+  sb = u8[8,512] broadcast(s), dimensions={0}
+  q = pred[8,512] compare(i, sb), direction=EQ
+  f = f32[8,512] convert(q)
+  x = f32[512,16] parameter(1)
+  ROOT d = f32[8,16] dot(f, x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+)");
+}
+
+// Weights of bf16 meet others of f32: these are not to be rounded.
+TEST(OneHot, WeightsRoundedInBetween) {
+  expect_equal(R"(HloModule m
+
+ENTRY e {
+  i = s32[8,300] iota(), iota_dimension=1
+  s = s32[8] parameter(0)
+  sb = s32[8,300] broadcast(s), dimensions={0}
+  q = pred[8,300] compare(i, sb), direction=EQ
+  f = bf16[8,300] convert(q)
+  v = bf16[8] parameter(1)
+  vb = bf16[8,300] broadcast(v), dimensions={0}
+  g = bf16[8,300] multiply(f, vb)
+  h = f32[8,300] convert(g)
+  w = f32[8] parameter(2)
+  wb = f32[8,300] broadcast(w), dimensions={0}
+  m = f32[8,300] multiply(h, wb)
+  x = f32[300,16] parameter(3)
+  ROOT d = f32[8,16] dot(m, x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+)");
+}
+
+TEST(OneHot, TheRoutinesOwnCallIsRefusedInAnInput) {
+  const auto module = parse_module(
+      "HloModule m\nENTRY e {\n  x = f32[10,6] parameter(0)\n"
+      "  ROOT r = f32[4,6] custom-call(x), custom_call_target=\"gshard.sum_rows\"\n}\n");
+  EXPECT_THROW(cpu::Executable::compile(*module), Error);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <dnnl.hpp>
 
+#include "backend/cpu/onednn.h"
+
 namespace gshard::cpu {
 namespace {
 
@@ -41,6 +43,23 @@ std::string instruction_set() {
 bool multiplies_bf16() {
   const Row* row = row_at_hand();
   return row != nullptr && row->bf16;
+}
+
+bool makes_bf16_products() {
+  static const bool makes = [] {
+    using dnnl::memory;
+    const auto square = [](memory::data_type type) { return memory::desc({16, 16}, type, memory::format_tag::ab); };
+    const memory::desc narrow = square(memory::data_type::bf16);
+    try {
+      for (const memory::desc& result : {narrow, square(memory::data_type::f32)}) {
+        dnnl::matmul::primitive_desc(dnnl::matmul::desc(narrow, narrow, result), dnnl_engine());
+      }
+      return true;
+    } catch (const dnnl::error&) {
+      return false;
+    }
+  }();
+  return makes;
 }
 
 }  // namespace gshard::cpu

@@ -11,5 +11,7 @@ std::string instruction_set();
 
 // Whether it multiplies bf16 faster than f32.
 bool multiplies_bf16();
+// Whether oneDNN multiplies bf16 at all; where it does not, products are done in f32.
+bool makes_bf16_products();
 
 }  // namespace gshard::cpu

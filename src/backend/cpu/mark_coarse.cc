@@ -79,9 +79,7 @@ class Marker {
   }
 
   // A bf16 was rounded: it is as good as any.
-  double errors_seen_in(int n) const {
-    return node(n).type == DType::bf16 ? 0 : errors_[static_cast<size_t>(n)];
-  }
+  double errors_seen_in(int n) const { return node(n).type == DType::bf16 ? 0 : errors_[static_cast<size_t>(n)]; }
 
   void see(int n, bool coarsely) {
     if (n < 0) return;
@@ -95,8 +93,9 @@ class Marker {
 
   void see_operands(const Node& x) {
     const bool is_little = errors_[static_cast<size_t>(&x - kernel_.nodes.data())] <= kMostErrors;
-    const bool passes_on = x.coarse && is_little && (x.kind == Node::Kind::choose ||
-                                        (x.kind == Node::Kind::op && passes_errors_on(x.instruction->op())));
+    const bool passes_on =
+        x.coarse && is_little &&
+        (x.kind == Node::Kind::choose || (x.kind == Node::Kind::op && passes_errors_on(x.instruction->op())));
     for (int operand : x.operands) see(operand, passes_on);
     see(x.guard, false);
     see_terms(x.index);

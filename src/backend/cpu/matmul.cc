@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "backend/cpu/instruction_set.h"
 #include "backend/cpu/multiply_in_blocks.h"
 #include "backend/cpu/onednn_product.h"
 #include "eval/strided.h"
@@ -243,7 +244,7 @@ MatmulSpec spec_of(Choice choice, DType type, DType result_type) {
 }  // namespace
 
 MatmulEngine matmul_engine(DType lhs, DType rhs, DType result) {
-  if (lhs != rhs) return MatmulEngine::none;
+  if (lhs != rhs || (lhs == DType::bf16 && !makes_bf16_products())) return MatmulEngine::none;
   const bool is_narrow = lhs == DType::bf16 && result == DType::f32;
   if (lhs == DType::f32 || lhs == DType::bf16) {
     return lhs == result || is_narrow ? MatmulEngine::onednn : MatmulEngine::none;

@@ -20,6 +20,14 @@ int64_t counts_along(const Instruction& x) {
   return dim < 0 ? -1 : x.attrs<DimensionsAttrs>().dimensions[static_cast<size_t>(dim)];
 }
 
+// Whether a type has a number for each place along a dimension: others begin again.
+bool counts_on(const Shape& shape, int64_t dim) {
+  const DType type = shape.type();
+  if (!is_integer(type)) return false;
+  const int bits = bits_of(type) - (is_signed_int(type) ? 1 : 0);
+  return bits >= 63 || shape.dim(static_cast<size_t>(dim)) <= int64_t{1} << bits;
+}
+
 bool has_same_hot_dims(const OneHotTerm& a, const OneHotTerm& b) {
   return std::equal(a.hot.begin(), a.hot.end(), b.hot.begin(), b.hot.end(),
                     [](const auto& x, const auto& y) { return x.first == y.first; });
@@ -35,6 +43,16 @@ Factor renamed(Factor factor, const Dims& names) {
 }
 
 DType narrower(DType a, DType b) { return bits_of(a) < bits_of(b) ? a : b; }
+
+// A term as a factor of a product in `type`: false where its weights were rounded to a narrower one before, for a term
+// is rounded once, at the end.
+bool multiply_in(DType type, OneHotTerm& term) {
+  if (bits_of(term.type) >= bits_of(type) || term.weights.empty()) {
+    term.type = type;
+    return true;
+  }
+  return false;
+}
 
 class Finder {
  public:
@@ -60,7 +78,7 @@ class Finder {
   static std::optional<OneHotSum> of_equality(const Instruction& x) {
     for (const size_t side : {0, 1}) {
       const int64_t dim = counts_along(*x.operand(side));
-      if (dim < 0 || !is_integer(x.operand(side)->shape().type())) continue;
+      if (dim < 0 || !counts_on(x.operand(side)->shape(), dim)) continue;
       Factor wanted = unbroadcast(*x.operand(1 - side));
       if (is_among(dim, wanted.dims)) continue;
       OneHotTerm term;
@@ -119,8 +137,13 @@ class Finder {
     if (type != DType::f32 && type != DType::bf16) return std::nullopt;
     auto left = find(*x.operand(0));
     auto right = find(*x.operand(1));
-    if (left && right) return product_of(*left, *right);
     if (!left && !right) return std::nullopt;
+    for (auto* sum : {&left, &right}) {
+      if (*sum && !std::all_of((*sum)->begin(), (*sum)->end(), [&](OneHotTerm& t) { return multiply_in(type, t); })) {
+        return std::nullopt;
+      }
+    }
+    if (left && right) return product_of(*left, *right);
     const Factor factor = unbroadcast(*x.operand(left ? 1 : 0));
     OneHotSum& sum = left ? *left : *right;
     for (OneHotTerm& term : sum) {
@@ -139,7 +162,6 @@ class Finder {
           if (!term.hot.emplace(dim, factor).second) return std::nullopt;
         }
         term.weights.insert(term.weights.end(), b.weights.begin(), b.weights.end());
-        term.type = narrower(a.type, b.type);
         for (const Factor& weight : term.weights) {
           if (is_hot_along(term, weight.dims)) return std::nullopt;
         }
@@ -154,6 +176,7 @@ class Finder {
   }
 
   std::optional<OneHotSum> of_sum(const Instruction& x) {
+    if (!is_floating(x.shape().type())) return std::nullopt;  // of preds it is "or"
     auto left = find(*x.operand(0));
     if (!left) return std::nullopt;
     auto right = find(*x.operand(1));

@@ -152,6 +152,12 @@ class Followers {
     const Instruction* added = user.op() == Op::add ? other_operand(user, last()) : nullptr;
     if (added == nullptr || bias_) return false;
     std::vector<Seen> seen = views_of(*added, is_written_);
+    // Products of f32 take no bias of another type: what was converted is then read as it was.
+    const DType factor = chain_[0]->operand(0)->shape().type();
+    std::erase_if(seen, [&](const Seen& s) {
+      const DType held = s.view.base->shape().type();
+      return held != DType::f32 && held != factor;
+    });
     // A bias is seen through the broadcast that spreads it.
     if (seen.empty() || seen.back().view.base == added || is_free(*seen.back().view.base)) return false;
     std::optional<StridedDims> dims = before(seen.back().view.dims, chain_.size() - 1);

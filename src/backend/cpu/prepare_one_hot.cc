@@ -1,5 +1,7 @@
 #include "backend/cpu/prepare_one_hot.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "backend/cpu/one_hot.h"
@@ -280,6 +282,14 @@ void add_renamed(const OneHotTerm& term, const Dims& names, OneHotTerm& to) {
   for (const auto& [dim, factor] : term.hot) to.hot.emplace(names[static_cast<size_t>(dim)], rename(factor));
 }
 
+// Whether weights and places vary along no dimension of which one place is chosen.
+bool is_cool(const OneHotTerm& term) {
+  return std::all_of(term.weights.begin(), term.weights.end(),
+                     [&](const Factor& weight) { return is_none_hot(term, weight.dims); }) &&
+         std::all_of(term.hot.begin(), term.hot.end(),
+                     [&](const auto& hot) { return is_none_hot(term, hot.second.dims); });
+}
+
 std::optional<Looked> looked_at(Instruction& x) {
   if (x.op() == Op::convert && is_floating(x.shape().type())) return looked_at(*x.operand(0));
   if (x.op() == Op::dot) return Looked{&x, counting(0, x.shape().rank()), {}};
@@ -294,6 +304,7 @@ std::optional<Looked> looked_at(Instruction& x) {
     const OneHotTerm& term = sum->front();
     if (!are_hot(term, summed) || term.hot.size() != summed.size()) continue;
     add_renamed(term, looked->dims, looked->term);
+    if (!is_cool(looked->term)) continue;
     Dims left;
     for (size_t i = 0; i < looked->dims.size(); ++i) {
       if (!is_among(static_cast<int64_t>(i), summed)) left.push_back(looked->dims[i]);
@@ -334,9 +345,21 @@ Instruction* sum_by_itself(Instruction& x) {
   return reshape(multiply(sum, weights(looked->term, tokens)), x.shape().dims()).instruction();
 }
 
+// The routine of kSumRows believes what it is given.
+void expect_no_own_calls(const Module& module) {
+  for (const auto& computation : module.computations()) {
+    for (const auto& x : computation->instructions()) {
+      if (x->op() != Op::custom_call || x->attrs<CustomCallAttrs>().custom_call_target != kSumRows) continue;
+      throw Error::program(
+          fmt::format("%{}: the target \"{}\" is gshard's own, which no input may call", x->name(), kSumRows));
+    }
+  }
+}
+
 }  // namespace
 
 void replace_one_hot_products(Module& module) {
+  expect_no_own_calls(module);
   const size_t count = module.computations().size();
   for (size_t c = 0; c < count; ++c) {
     Computation& computation = *module.computations()[c];

@@ -6,6 +6,7 @@
 #include <bit>
 #include <optional>
 
+#include "backend/cpu/instruction_set.h"
 #include "backend/cpu/onednn.h"
 #include "base/ceil_div.h"
 #include "eval/dispatch.h"
@@ -36,7 +37,6 @@ struct MatrixSide {
     const int64_t down = rows == 1 ? std::max<int64_t>(columns * across, 1) : row_step;
     return {{rows, columns}, dnnl_type(type), memory::dims{down, across}};
   }
-  MatrixSide transposed() const { return {type, columns, rows, column_step, row_step}; }
 };
 
 MatrixSide matrix_of(const Shape& shape, int64_t row_dim, int64_t column_dim) {
@@ -311,7 +311,7 @@ class SumGroups : public RaggedRoutine {
 bool has_types(const Instruction& x) {
   const DType type = x.operand(0)->shape().type();
   const DType result = x.shape().type();
-  if (type != x.operand(1)->shape().type()) return false;
+  if (type != x.operand(1)->shape().type() || (type == DType::bf16 && !makes_bf16_products())) return false;
   return (type == DType::f32 && result == DType::f32) ||
          (type == DType::bf16 && (result == DType::bf16 || result == DType::f32));
 }
