@@ -1,11 +1,29 @@
 #include "comm/rendezvous.h"
 
 #include <algorithm>
-#include <optional>
+#include <string>
+#include <utility>
 
 #include "base/error.h"
 
 namespace gshard {
+namespace {
+
+// "device 3", "devices 0-2, 5": of numbers in ascending order.
+std::string listed(const std::vector<size_t>& devices) {
+  std::string text = devices.size() == 1 ? "device " : "devices ";
+  for (size_t first = 0; first < devices.size();) {
+    size_t last = first;
+    while (last + 1 < devices.size() && devices[last + 1] == devices[last] + 1) ++last;
+    if (first > 0) text += ", ";
+    text += std::to_string(devices[first]);
+    if (last > first) text += "-" + std::to_string(devices[last]);
+    first = last + 1;
+  }
+  return text;
+}
+
+}  // namespace
 
 Rendezvous::Rendezvous(int64_t devices, std::vector<Channel> channels)
     : devices_(devices),
@@ -106,16 +124,18 @@ void Rendezvous::rethrow() const {
 // Nobody runs, somebody waits: they wait for each other.
 void Rendezvous::check_for_deadlock() {
   if (blocked_ == 0 || blocked_ < running_ || error_ != nullptr) return;
-  std::string text = "the devices wait at different collectives:";
-  std::optional<size_t> seen;
+  std::vector<std::pair<size_t, std::vector<size_t>>> waiting;  // a channel and its devices
   for (size_t device = 0; device < waiting_.size(); ++device) {
-    if (waiting_[device] == nullptr || waiting_[device]->channel == seen) continue;
-    if (seen) text += ",";
-    seen = waiting_[device]->channel;
-    text += " device ";
-    text += std::to_string(device);
-    text += " at %";
-    text += channels_[*seen].name;
+    if (waiting_[device] == nullptr) continue;
+    const size_t channel = waiting_[device]->channel;
+    auto entry = std::find_if(waiting.begin(), waiting.end(), [&](const auto& w) { return w.first == channel; });
+    if (entry == waiting.end()) entry = waiting.insert(entry, {channel, {}});
+    entry->second.push_back(device);
+  }
+  std::string text;
+  for (const auto& [channel, devices] : waiting) {
+    text += text.empty() ? "the devices wait at different collectives: " : ", ";
+    text += listed(devices) + " at %" + channels_[channel].name;
   }
   if (running_ < devices_) text += "; the other devices have ended";
   fail(std::make_exception_ptr(Error::program(text)));

@@ -13,14 +13,6 @@ std::vector<Literal> taken(std::span<Literal> operands) {
   return {std::make_move_iterator(operands.begin()), std::make_move_iterator(operands.end())};
 }
 
-// The same for the same instruction in every evaluation of a seed, however often it runs.
-uint64_t seed_of(const Instruction& instruction, uint64_t seed) {
-  for (const std::string& name : {instruction.parent()->name(), instruction.name()}) {
-    for (const char c : name) hash_combine(seed, static_cast<unsigned char>(c));
-  }
-  return seed;
-}
-
 // A tuple that starts with `elements` and has zeros for whatever else `shape` has (contexts of asynchronous ops).
 Literal tuple_of(const Shape& shape, std::vector<Literal> elements) {
   for (size_t i = elements.size(); i < shape.tuple_size(); ++i) elements.emplace_back(shape.element(i));
@@ -28,6 +20,13 @@ Literal tuple_of(const Shape& shape, std::vector<Literal> elements) {
 }
 
 }  // namespace
+
+Literal made_up_constant(const Instruction& constant, uint64_t seed) {
+  for (const std::string& name : {constant.parent()->name(), constant.name()}) {
+    for (const char c : name) hash_combine(seed, static_cast<unsigned char>(c));
+  }
+  return made_up_value(constant.attrs<ConstantAttrs>().value.shape(), seed);
+}
 
 // ---- values -----------------------------------------------------------------------------------------------------
 
@@ -44,9 +43,7 @@ Literal eval_get_tuple_element(const Instruction& instruction, std::span<Literal
 Literal eval_constant(const Instruction& instruction, std::span<Literal>, Evaluator& evaluator) {
   const Literal& value = instruction.attrs<ConstantAttrs>().value;
   if (!value.is_elided()) return value;
-  if (evaluator.options().make_up_constants) {
-    return made_up_value(value.shape(), seed_of(instruction, evaluator.options().seed));
-  }
+  if (evaluator.options().make_up_constants) return made_up_constant(instruction, evaluator.options().seed);
   throw evaluation_error(instruction, "the text left out the values of " + value.shape().to_string() +
                                           "; print the module with large constants, or make them up: "
                                           "gshard run --make-up-constants");

@@ -64,4 +64,8 @@ Literal evaluate(const Computation& computation, std::span<const Literal> argume
 // square root of the second to last dimension, 0 or 1 for integers and pred. Tuples are filled part by part.
 Literal made_up_value(const Shape& shape, uint64_t seed);
 
+// Such a value for a constant that has none, from the seed and the names of the instruction and its computation: the
+// same in every evaluation and in every copy of the module.
+Literal made_up_constant(const Instruction& constant, uint64_t seed);
+
 }  // namespace gshard

@@ -17,6 +17,9 @@ namespace {
 
 // The partitioned program may err so many times as much as the whole one.
 constexpr double kErrorFactor = 4;
+// The largest share of an output's integers that rounding may change. Where it changes more in the whole program
+// already, their comparison shows nothing.
+constexpr double kMostUndecided = 0.1;
 
 bool is_rounded(const Shape& shape) { return is_floating(shape.type()) || is_complex(shape.type()); }
 
@@ -65,7 +68,6 @@ class Checker {
   Checker(const Module& module, CheckReport report, const CheckOptions& options)
       : module_(module), options_(options), report_(std::move(report)), whole_(module, *report_.prepared) {
     if (options.types == CheckedTypes::widened) wide_program_ = widened(report_.program);
-    evaluation_.make_up_constants = true;
     evaluation_.memory_limit = memory_limit();
     dependent_ = of_arrays(results_dependent_on_arguments(*report_.prepared), report_.program.results);
   }
@@ -102,7 +104,7 @@ class Checker {
 
   bool is_equal(const Trial& trial) const {
     for (size_t leaf = 0; leaf < trial.exact.size(); ++leaf) {
-      if (compare(trial.exact[leaf], trial.parts[leaf], options_.tolerance).different > 0) return false;
+      if (compare(trial.exact[leaf], trial.parts[leaf], options_.tolerance, Scale::median).different > 0) return false;
     }
     return true;
   }
@@ -143,10 +145,19 @@ class Checker {
   void add_outputs(const Trial& trial) {
     add_leaves(module_.entry()->root()->shape(), "result");
     for (size_t leaf = 0; leaf < report_.outputs.size(); ++leaf) {
-      report_.outputs[leaf].content = content_of(trial.exact[leaf]);
+      report_.outputs[leaf].content = content(trial, leaf);
       report_.outputs[leaf].is_dependent = dependent_[leaf];
       compare_leaf(trial, leaf, report_.outputs[leaf]);
     }
+  }
+
+  // What overflows in the declared types alone shows no more than what does in f64.
+  Content content(const Trial& trial, size_t leaf) const {
+    Content content = content_of(trial.exact[leaf]);
+    if (options_.types == CheckedTypes::declared) {
+      content.non_finite = std::max(content.non_finite, content_of(trial.declared[leaf]).non_finite);
+    }
+    return content;
   }
 
   void add_leaves(const Shape& shape, const std::string& name) {
@@ -160,7 +171,7 @@ class Checker {
 
   void compare_leaf(const Trial& trial, size_t leaf, OutputCheck& output) const {
     if (options_.types == CheckedTypes::widened) {
-      output.comparison = compare(trial.exact[leaf], trial.parts[leaf], options_.tolerance);
+      output.comparison = compare(trial.exact[leaf], trial.parts[leaf], options_.tolerance, Scale::median);
     } else if (is_rounded(output.shape)) {
       compare_errors(trial, leaf, output);
     } else {
@@ -169,18 +180,20 @@ class Checker {
   }
 
   void compare_errors(const Trial& trial, size_t leaf, OutputCheck& output) const {
-    const Literal& exact = trial.exact[leaf];
     const double unit = unit_of(output.shape.type());
-    output.whole_error = root_mean_square_difference(trial.declared[leaf], exact);
-    output.parts_error = root_mean_square_difference(trial.parts[leaf], exact);
-    output.allowed_error = kErrorFactor * (output.whole_error + unit * root_mean_square(exact));
-    const bool fine = output.parts_error <= output.allowed_error;
-    const double tolerance = fine ? std::numeric_limits<double>::infinity() : kErrorFactor * unit;
-    output.comparison = compare(trial.declared[leaf], trial.parts[leaf], tolerance);
+    const RoundingErrors errors = rounding_errors(trial.exact[leaf], trial.declared[leaf], trial.parts[leaf]);
+    output.whole_error = errors.whole;
+    output.parts_error = errors.parts;
+    output.allowed_error = kErrorFactor * (errors.whole + unit);
+    const bool fine = std::isfinite(output.allowed_error) && output.parts_error <= output.allowed_error;
+    // What is not finite has to be the same in both all the same: the error is infinite where it is not.
+    const double tolerance = fine ? std::numeric_limits<double>::max() : kErrorFactor * unit;
+    output.comparison = compare(trial.declared[leaf], trial.parts[leaf], tolerance, Scale::median);
     if (!fine) output.comparison.different = std::max<int64_t>(output.comparison.different, 1);
   }
 
-  // Integers that rounded numbers decided on may be others than those in f64, on the devices four times as often.
+  // Integers that rounded numbers decided on may be others than those in f64, on the devices four times as often, but
+  // never more than kMostUndecided of them.
   void compare_decisions(const Trial& trial, size_t leaf, OutputCheck& output) const {
     const auto share_of_wrong = [&](const Literal& got) {
       const int64_t wrong = compare(trial.exact[leaf], got, 0).different;
@@ -188,7 +201,7 @@ class Checker {
     };
     output.whole_error = share_of_wrong(trial.declared[leaf]);
     output.parts_error = share_of_wrong(trial.parts[leaf]);
-    output.allowed_error = kErrorFactor * output.whole_error;
+    output.allowed_error = std::min(kErrorFactor * output.whole_error, kMostUndecided);
     output.comparison = compare(trial.declared[leaf], trial.parts[leaf], 0);
     if (output.parts_error <= output.allowed_error) output.comparison.different = 0;
   }
@@ -203,8 +216,7 @@ class Checker {
     for (size_t leaf = 0; leaf < report_.outputs.size(); ++leaf) {
       OutputCheck& output = report_.outputs[leaf];
       if (output.comparison.different == 0) compare_leaf(second, leaf, output);
-      const Content content = content_of(second.exact[leaf]);
-      output.content.non_finite = std::min(output.content.non_finite, content.non_finite);
+      output.content.non_finite = std::min(output.content.non_finite, content(second, leaf).non_finite);
       output.content.is_constant =
           output.content.is_constant && compare(first.exact[leaf], second.exact[leaf], 0).different == 0;
     }
@@ -214,9 +226,13 @@ class Checker {
     return std::find(options_.allowed.begin(), options_.allowed.end(), finding) != options_.allowed.end();
   }
 
+  bool is_undecided(const OutputCheck& output) const {
+    return options_.types == CheckedTypes::declared && !is_rounded(output.shape) && output.whole_error > kMostUndecided;
+  }
+
   void judge(OutputCheck& output) const {
     if (output.comparison.different > 0) {
-      output.finding = Finding::different;
+      output.finding = is_undecided(output) ? Finding::undecided : Finding::different;
     } else if (says_nothing(output)) {
       const bool non_finite = output.content.non_finite > options_.most_non_finite;
       const Finding finding = non_finite ? Finding::non_finite : Finding::constant;
@@ -257,9 +273,11 @@ CheckReport check(const Module& module, std::unique_ptr<Module> prepared, Partit
 }
 
 CheckReport check(const Module& module, const CheckOptions& options) {
-  std::unique_ptr<Module> prepared = prepare(module);
+  const std::unique_ptr<Module> complete = module.clone();
+  make_up_constants(*complete, options.seed);
+  std::unique_ptr<Module> prepared = prepare(*complete);
   Partitioned program = partition(*prepared, options.partition);
-  return check(module, std::move(prepared), std::move(program), options);
+  return check(*complete, std::move(prepared), std::move(program), options);
 }
 
 }  // namespace gshard

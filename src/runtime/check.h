@@ -25,10 +25,16 @@ enum class CheckedTypes : uint8_t {
 };
 
 // What is wrong with an output.
-enum class Finding : uint8_t { none, different, non_finite, constant };
+enum class Finding : uint8_t {
+  none,
+  different,
+  undecided,  // integers that differ, of which rounding changes too many in the whole program too
+  non_finite,
+  constant,
+};
 
 struct CheckOptions {
-  uint64_t seed = 0;
+  uint64_t seed = 0;  // of the arguments, and of constants that the text left out
   CheckedTypes types = CheckedTypes::widened;
   // What the devices run on, and with CheckedTypes::declared the whole program too. In f64 the evaluator is done before
   // a program is compiled.
@@ -36,7 +42,8 @@ struct CheckOptions {
   // Of products on Backend::cpu, on both sides.
   cpu::MatmulPrecision precision = cpu::MatmulPrecision::f32;
   double tolerance = 1e-9;
-  // An output of which more than this share is NaN or infinite proves nothing.
+  // An output of which more than this share is NaN or infinite proves nothing: in f64, and with CheckedTypes::declared
+  // in the declared types too.
   double most_non_finite = 0.01;
   // Whether intermediate values are compared although the outputs are equal (only with CheckedTypes::widened).
   bool every_value = false;
@@ -51,8 +58,8 @@ struct OutputCheck {
   Comparison comparison;
   Content content;
   bool is_dependent = true;  // on the arguments: see runtime/dependence.h
-  // Of CheckedTypes::declared, against f64: the root mean square errors (of integers the share that is wrong), and what
-  // the partitioned one may be.
+  // Of CheckedTypes::declared, against f64: the RoundingErrors (of integers the shares that are wrong), and what the
+  // partitioned one may be.
   double whole_error = 0;
   double parts_error = 0;
   double allowed_error = 0;
@@ -76,7 +83,7 @@ struct CheckReport {
 
 // Throws Error where the module cannot be partitioned or run.
 CheckReport check(const Module& module, const CheckOptions& options = {});
-// The same where `module` was prepared and partitioned before.
+// The same where `module`, all of whose constants have values, was prepared and partitioned before.
 CheckReport check(const Module& module, std::unique_ptr<Module> prepared, Partitioned program,
                   const CheckOptions& options = {});
 

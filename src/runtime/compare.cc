@@ -46,6 +46,25 @@ double root_mean_square_of(std::span<const T> values) {
   return count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));
 }
 
+// The upper one of two; 0 where there is no such element.
+template <class T>
+double median_magnitude_of(std::span<const T> values) {
+  std::vector<double> magnitudes;
+  for (const T& value : values) {
+    const double magnitude = std::abs(value);
+    if (magnitude > 0 && std::isfinite(magnitude)) magnitudes.push_back(magnitude);
+  }
+  if (magnitudes.empty()) return 0;
+  const auto middle = magnitudes.begin() + static_cast<std::ptrdiff_t>(magnitudes.size() / 2);
+  std::nth_element(magnitudes.begin(), middle, magnitudes.end());
+  return *middle;
+}
+
+template <class T>
+double scale_of(std::span<const T> values, Scale scale) {
+  return scale == Scale::median ? median_magnitude_of(values) : root_mean_square_of(values);
+}
+
 template <class T>
 double error_of(const T& expected, const T& got, double floor) {
   if (expected == got) return 0;
@@ -59,9 +78,9 @@ void note(Comparison& comparison, size_t element, double error, std::string expe
 }
 
 template <class T>
-Comparison compare_rounded(std::span<const T> expected, std::span<const T> got, double tolerance) {
+Comparison compare_rounded(std::span<const T> expected, std::span<const T> got, double tolerance, Scale scale) {
   Comparison comparison;
-  const double floor = root_mean_square_of(expected);
+  const double floor = scale_of(expected, scale);
   for (size_t i = 0; i < expected.size(); ++i) {
     const double error = error_of(expected[i], got[i], floor);
     comparison.largest_error = std::max(comparison.largest_error, error);
@@ -83,6 +102,21 @@ Comparison compare_exactly(std::span<const T> expected, std::span<const T> got) 
   return comparison;
 }
 
+template <class T>
+RoundingErrors rounding_errors_of(std::span<const T> exact, std::span<const T> whole, std::span<const T> parts) {
+  const double median = median_magnitude_of(exact);
+  const double floor = median > 0 ? median : 1;
+  std::vector<double> of_whole;
+  std::vector<double> of_parts;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    if (!is_finite(exact[i]) || !is_finite(whole[i]) || !is_finite(parts[i])) continue;
+    of_whole.push_back(error_of(exact[i], whole[i], floor));
+    of_parts.push_back(error_of(exact[i], parts[i], floor));
+  }
+  return {root_mean_square_of(std::span<const double>(of_whole)),
+          root_mean_square_of(std::span<const double>(of_parts))};
+}
+
 template <class F>
 decltype(auto) with_wide(const Literal& array, F&& f) {
   if (is_complex(array.shape().type())) return f.template operator()<Complex>();
@@ -91,7 +125,7 @@ decltype(auto) with_wide(const Literal& array, F&& f) {
 
 }  // namespace
 
-Comparison compare(const Literal& expected, const Literal& got, double tolerance) {
+Comparison compare(const Literal& expected, const Literal& got, double tolerance, Scale scale) {
   const DType type = expected.shape().type();
   GSHARD_CHECK(expected.shape() == got.shape());
   if (!is_number_with_rounding(type)) {
@@ -99,7 +133,7 @@ Comparison compare(const Literal& expected, const Literal& got, double tolerance
   }
   const Literal a = wide(expected);
   const Literal b = wide(got);
-  return with_wide(a, [&]<class T>() { return compare_rounded(a.values<T>(), b.values<T>(), tolerance); });
+  return with_wide(a, [&]<class T>() { return compare_rounded(a.values<T>(), b.values<T>(), tolerance, scale); });
 }
 
 Content content_of(const Literal& array) {
@@ -121,27 +155,11 @@ Content content_of(const Literal& array) {
   });
 }
 
-double root_mean_square(const Literal& array) {
-  const Literal numbers = wide(array);
-  return with_wide(numbers, [&]<class T>() { return root_mean_square_of(numbers.values<T>()); });
-}
-
-double root_mean_square_difference(const Literal& a, const Literal& b) {
-  const Literal x = wide(a);
-  const Literal y = wide(b);
-  return with_wide(x, [&]<class T>() {
-    std::vector<T> difference;
-    for (size_t i = 0; i < x.values<T>().size(); ++i) {
-      const T& p = x.values<T>()[i];
-      const T& q = y.values<T>()[i];
-      if (is_finite(p) && is_finite(q)) {
-        difference.push_back(p - q);
-      } else if (!is_same_non_finite(p, q)) {
-        return kInfinite;
-      }
-    }
-    return root_mean_square_of(std::span<const T>(difference));
-  });
+RoundingErrors rounding_errors(const Literal& exact, const Literal& whole, const Literal& parts) {
+  const Literal x = wide(exact);
+  const Literal y = wide(whole);
+  const Literal z = wide(parts);
+  return with_wide(x, [&]<class T>() { return rounding_errors_of(x.values<T>(), y.values<T>(), z.values<T>()); });
 }
 
 std::string position_text(const Shape& shape, int64_t element) {

@@ -3,8 +3,8 @@
 //   Comparison c = compare(expected, got, 1e-9);
 //   c.different                  // 3 elements are, the first of them c.first: element 17, 0.25 and 0.5
 //
-// The error of an element is relative to the larger of its expected magnitude and the root mean square of the array:
-// what is left of a difference of large numbers is not held to more digits than they had.
+// The error of an element is relative to the larger of its expected magnitude and the scale of the array: what is left
+// of a difference of large numbers is not held to more digits than they had.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,15 @@ struct Comparison {
   std::optional<ElementDifference> first;
 };
 
+// What stands for the size of an array's elements.
+enum class Scale : uint8_t {
+  root_mean_square,  // of those that are finite: a few huge ones hide what is wrong with the rest
+  median,            // magnitude of those that are finite and not 0
+};
+
 // Of two arrays of one shape. Integers and predicates are equal or not; NaN equals NaN, infinities those of their sign.
-Comparison compare(const Literal& expected, const Literal& got, double tolerance);
+Comparison compare(const Literal& expected, const Literal& got, double tolerance,
+                   Scale scale = Scale::root_mean_square);
 
 // How much a number says about the program that made it.
 struct Content {
@@ -39,10 +46,15 @@ struct Content {
 };
 Content content_of(const Literal& array);
 
-// The root mean square of the finite elements of a floating or complex array.
-double root_mean_square(const Literal& array);
-// The same of the difference of two arrays of equal sizes; infinite where they are not finite at the same places.
-double root_mean_square_difference(const Literal& a, const Literal& b);
+// How far two rounded results of a program are from the exact one: the root mean squares of the elements' errors, each
+// relative to the larger of the exact magnitude and the median one (absolute where all are 0). Elements of which one of
+// the three is not finite are left out.
+struct RoundingErrors {
+  double whole = 0;
+  double parts = 0;
+};
+// Of floating or complex arrays of equal sizes.
+RoundingErrors rounding_errors(const Literal& exact, const Literal& whole, const Literal& parts);
 
 // "[3,17]": the position of an element in an array of this shape.
 std::string position_text(const Shape& shape, int64_t element);

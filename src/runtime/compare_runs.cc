@@ -141,7 +141,7 @@ std::optional<ValueDifference> first_difference(const Partitioned& truth, const 
     try {
       const Literal got = put_together(seen.shards, seen.shape, seen.form.sharding, program.mesh);
       if (!(got.shape() == difference.shape)) return;
-      difference.comparison = compare(expected->second.value, got, tolerance);
+      difference.comparison = compare(expected->second.value, got, tolerance, Scale::median);
       if (difference.comparison.different == 0) return;
     } catch (const Error& error) {
       difference.copies = error.what();

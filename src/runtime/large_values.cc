@@ -2,8 +2,8 @@
 
 namespace gshard {
 
-std::vector<LargeValue> large_values(const Partitioned& program, int64_t bytes, double share) {
-  std::vector<LargeValue> found;
+std::vector<HeldValue> large_values(const Partitioned& program, int64_t bytes, double share) {
+  std::vector<HeldValue> found;
   for (const TracedValue& traced : program.trace) {
     const Shape& shape = traced.value->shape();
     if (!shape.is_array() || shape.byte_size() <= bytes) continue;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #define TOML_EXCEPTIONS 1
@@ -30,12 +31,12 @@ class MachineReader {
     expect_keys(file, {"name", "operations_per_second", "memory_bytes_per_second", "memory_bytes", "round_latency",
                        "shared", "link", "axes"});
     Machine machine;
-    machine.name = file["name"].value_or(std::filesystem::path(path_).stem().string());
+    machine.name = text_or(file, "name", std::filesystem::path(path_).stem().string());
     machine.operations_per_second = positive(file, "operations_per_second");
     machine.memory_bytes_per_second = positive(file, "memory_bytes_per_second");
     if (file.contains("memory_bytes")) machine.memory_bytes = positive(file, "memory_bytes");
     machine.round_latency = latency(file, "round_latency");
-    machine.is_shared = file["shared"].value_or(false);
+    machine.is_shared = is_true(file, "shared");
     machine.link = link(table_of(file, "link"));
     if (!file.contains("axes")) return machine;
     const toml::table& axes = table_of(file, "axes");
@@ -62,6 +63,21 @@ class MachineReader {
     if (node == nullptr) fail(in.source(), "the table [" + std::string(key) + "] is missing");
     if (!node->is_table()) fail(node->source(), std::string(key) + " must be a table");
     return *node->as_table();
+  }
+
+  std::string text_or(const toml::table& in, std::string_view key, std::string otherwise) const {
+    const toml::node* node = in.get(key);
+    if (node == nullptr) return otherwise;
+    if (!node->is_string()) fail(node->source(), std::string(key) + " must be a string in quotes");
+    return node->as_string()->get();
+  }
+
+  // False where it is not said.
+  bool is_true(const toml::table& in, std::string_view key) const {
+    const toml::node* node = in.get(key);
+    if (node == nullptr) return false;
+    if (!node->is_boolean()) fail(node->source(), std::string(key) + " must be true or false");
+    return node->as_boolean()->get();
   }
 
   double number(const toml::table& in, std::string_view key) const {
@@ -100,6 +116,13 @@ class MachineReader {
 
   const std::string path_;
 };
+
+// A string or a key in quotes.
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << toml::toml_formatter(toml::value<std::string>(text), toml::format_flags::none);
+  return out.str();
+}
 
 std::string link_text(const Link& link) {
   return fmt::format("bytes_per_second = {:.4g}\nlatency = {:.4g}\n", link.bytes_per_second, link.latency);
@@ -143,12 +166,12 @@ Machine read_machine(const std::string& name_or_path) {
 }
 
 std::string machine_text(const Machine& machine) {
-  std::string text = fmt::format("name = \"{}\"\noperations_per_second = {:.4g}\nmemory_bytes_per_second = {:.4g}\n",
-                                 machine.name, machine.operations_per_second, machine.memory_bytes_per_second);
+  std::string text = fmt::format("name = {}\noperations_per_second = {:.4g}\nmemory_bytes_per_second = {:.4g}\n",
+                                 quoted(machine.name), machine.operations_per_second, machine.memory_bytes_per_second);
   if (machine.memory_bytes > 0) text += fmt::format("memory_bytes = {:.4g}\n", machine.memory_bytes);
   text += fmt::format("round_latency = {:.4g}\n", machine.round_latency);
   text += fmt::format("shared = {}\n\n[link]\n{}", machine.is_shared, link_text(machine.link));
-  for (const auto& [axis, link] : machine.axes) text += fmt::format("\n[axes.{}]\n{}", axis, link_text(link));
+  for (const auto& [axis, link] : machine.axes) text += fmt::format("\n[axes.{}]\n{}", quoted(axis), link_text(link));
   return text;
 }
 

@@ -1,6 +1,5 @@
 #include "runtime/prepare.h"
 
-#include "base/random.h"
 #include "eval/evaluate.h"
 #include "text/verify.h"
 #include "transform/expand_batch_norm.h"
@@ -10,16 +9,6 @@
 
 namespace gshard {
 namespace {
-
-void make_up_constants(Module& module) {
-  uint64_t number = 0;
-  for (const auto& computation : module.computations()) {
-    for (const auto& instruction : computation->instructions()) {
-      if (instruction->op() != Op::constant || !instruction->attrs<ConstantAttrs>().value.is_elided()) continue;
-      instruction->set_attributes(ConstantAttrs{made_up_value(instruction->shape(), random_bits(0, ++number))});
-    }
-  }
-}
 
 // The passes of simplify, without any rounding at this time: check compares programs in wider types than they have.
 std::vector<Pass> exact_passes() {
@@ -33,9 +22,18 @@ std::vector<Pass> exact_passes() {
 
 }  // namespace
 
+void make_up_constants(Module& module, uint64_t seed) {
+  for (const auto& computation : module.computations()) {
+    for (const auto& instruction : computation->instructions()) {
+      if (instruction->op() != Op::constant || !instruction->attrs<ConstantAttrs>().value.is_elided()) continue;
+      instruction->set_attributes(ConstantAttrs{made_up_constant(*instruction, seed)});
+    }
+  }
+}
+
 std::unique_ptr<Module> prepare(const Module& module) {
   std::unique_ptr<Module> copy = module.clone();
-  make_up_constants(*copy);
+  make_up_constants(*copy, 0);
   inline_calls(*copy, Fusions::dissolve);
   expand_batch_norm(*copy);
   PassOptions options;

@@ -22,18 +22,23 @@ constexpr const char* kNotes =
     "The program is run whole on one device and partitioned on N virtual ones, on the same random\n"
     "arguments, and every output is compared. Both sides are evaluated in double precision (integers\n"
     "as declared), where a difference is a fault and not rounding: an element may be off by 1e-9 of\n"
-    "its magnitude, or of the root mean square of its output where that is larger. --native runs the\n"
-    "declared types instead, compiled for the machine at hand; the partitioned program's root mean\n"
-    "square error, against the whole one in double precision, may then be four times that of the\n"
-    "whole one (and four units in the last place), and integers may be wrong four times as often.\n"
+    "its magnitude, or of the median magnitude of its output where that is larger.\n"
     "\n"
-    "Where an output differs the first value on the way to it that does is named. Where the operands\n"
-    "of that are equal up to rounding and it follows from those of the devices, a decision (top-k,\n"
-    "argmax, compare) fell otherwise at a tie: it is reported as one, and the whole program goes on\n"
-    "with the devices' decision.\n"
+    "--native runs the declared types instead, and compares the partitioned program with the whole\n"
+    "one, both compiled for the machine at hand. The errors of both are those against the whole one in\n"
+    "double precision, relative as above; the partitioned program's root mean square may be four times\n"
+    "that of the whole one (and four units in the last place more), and integers may be wrong four\n"
+    "times as often, but one in ten at most. What is not finite must be the same in both. How compiled\n"
+    "code compares with the evaluator, 'gshard run' beside 'gshard run --backend reference' shows.\n"
+    "\n"
+    "Without --native, where an output differs the first value on the way to it that does is named.\n"
+    "Where the operands of that are equal up to rounding and it follows from those of the devices, a\n"
+    "decision (top-k, argmax, compare) fell otherwise at a tie: it is reported as one, and the whole\n"
+    "program goes on with the devices' decision.\n"
     "\n"
     "An output that is more than 1 % NaN or infinite, or of floats that are all one number whatever\n"
-    "the arguments, shows nothing: it fails unless allowed.\n"
+    "the arguments, shows nothing: it fails unless allowed. So do integers that differ where rounding\n"
+    "changes more than one in ten of the whole program's; these cannot be allowed.\n"
     "\n"
     "Exit codes: 0 equal, 1 different, 2 wrong usage, 3 the program is wrong or cannot be partitioned.\n"
     "\n"
@@ -65,6 +70,11 @@ std::string finding_text(const OutputCheck& output) {
     case Finding::different:
       return fmt::format("{} of {} elements differ", with_separators(output.comparison.different),
                          with_separators(output.shape.element_count()));
+    case Finding::undecided:
+      return fmt::format(
+          "{} of {} elements differ, but rounding changes {:.3g} % of the whole program's: shows nothing",
+          with_separators(output.comparison.different), with_separators(output.shape.element_count()),
+          100 * output.whole_error);
     case Finding::non_finite:
       return fmt::format("{:.3g} % of it is not finite", 100 * output.content.non_finite);
     case Finding::constant:
@@ -167,8 +177,12 @@ std::string summary(const CheckReport& report) {
 
 int check_file(Options options) {
   const Program program = read_program(options.file);
+  make_up_constants(*program.module, options.check.seed);
   return with_lines(program, [&] {
     options.check.partition = partition_options(options.sharding);
+    if (options.native && options.bisect) {
+      throw Error::usage("--bisect compares values in double precision: give it without --native");
+    }
     if (options.native) options.check.types = CheckedTypes::declared;
     const bool is_compiled = options.backend.empty() ? options.native : options.backend == "cpu";
     options.check.backend = is_compiled ? Backend::cpu : Backend::reference;
@@ -204,8 +218,12 @@ Command add_check(CLI::App& root) {
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   add_sharding_options(*app, options->sharding);
   add_replication_options(*app, options->replication);
-  add_count_option(*app, "--seed", options->check.seed, "Make up the arguments from this seed (default 0)");
-  app->add_flag("--native", options->native, "Evaluate the declared types instead of double precision");
+  add_count_option(
+      *app, "--seed", options->check.seed,
+      "Make up the arguments, and constants that the text left out ('{...}'),\nfrom this seed (default 0)");
+  app->add_flag("--native", options->native,
+                "Compare the partitioned program with the whole one in their declared types,\nboth compiled, instead "
+                "of in double precision");
   app->add_option("--backend", options->backend,
                   "What the devices run on: cpu, compiled (default with --native),\nor reference, the evaluator "
                   "(default else, where compiling would take longer)")
@@ -215,7 +233,8 @@ Command add_check(CLI::App& root) {
          "With --native: in what products and convolutions of f32 multiply on both\nsides: f32 (default) or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}));
   app->add_flag("--bisect", options->bisect,
-                "Compare every value on the way too, and name the first that\ndiffers even where no output does");
+                "Compare every value on the way too, and name the first that\ndiffers even where no output does "
+                "(not with --native)");
   app->add_flag("--allow-nonfinite", options->allow_non_finite, "Outputs may be NaN and infinite");
   app->add_flag("--allow-constant", options->allow_constant, "Outputs may be the same number everywhere");
   app->add_flag("--outputs", options->every_output, "Show every output, not only those that differ");

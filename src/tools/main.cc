@@ -1,7 +1,10 @@
 // The command `gshard`.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <exception>
 #include <new>
+#include <stdexcept>
+#include <string>
 #include <system_error>
 
 #include "base/error.h"
@@ -60,5 +63,9 @@ int main(int argc, char** argv) {
     return failed(gshard::Error::memory("not enough memory"));
   } catch (const std::system_error& error) {  // of the standard library: paths, threads
     return failed(gshard::Error::program(error.what()));
+  } catch (const std::length_error& error) {  // a container beyond any memory
+    return failed(gshard::Error::memory(std::string("not enough memory: ") + error.what()));
+  } catch (const std::exception& error) {  // of oneDNN and others
+    return failed(gshard::Error::program(std::string("a library failed: ") + error.what()));
   }
 }

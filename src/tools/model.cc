@@ -65,9 +65,9 @@ std::string held_table(const Partitioned& program) {
     int64_t count = 0;
     double share = 0;
   };
-  const std::vector<LargeValue> values = large_values(program, 64 << 20, 1.0 / 64);
+  const std::vector<HeldValue> values = large_values(program, 64 << 20, 1.0 / 64);
   std::map<std::string, Held> held;
-  for (const LargeValue& value : values) {
+  for (const HeldValue& value : values) {
     Held& one = held[value.value->shape().to_string()];
     one.count += 1;
     one.share = std::max(one.share, value.share);

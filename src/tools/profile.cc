@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
+#include "runtime/output_file.h"
 #include "runtime/place_in_model.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
@@ -72,11 +74,19 @@ std::string peak_table(const cpu::MemoryPeak& peak, size_t top) {
   return table.text();
 }
 
-std::string report(const Timing& timing, size_t top) {
+// Several devices run at the same time, and what their steps take is added up: that is no part of the time of a run.
+std::string total_text(const Timing& timing) {
   const Work total = total_work(timing);
-  std::string text =
-      fmt::format("{} for a run, {} of them in {} steps; compiled in {}\n", human_seconds(timing.median()),
-                  human_seconds(total.seconds), with_separators(total.runs), human_seconds(timing.compile_seconds));
+  const int64_t devices = timing.program->grid().count();
+  const std::string steps = with_separators(total.runs) + " steps";
+  const std::string in_steps =
+      devices == 1 ? fmt::format("of them in {}", steps) : fmt::format("in {} of {} devices added up", steps, devices);
+  return fmt::format("{} for a run, {} {}; compiled in {}\n", human_seconds(timing.median()),
+                     human_seconds(total.seconds), in_steps, human_seconds(timing.compile_seconds));
+}
+
+std::string report(const Timing& timing, size_t top) {
+  std::string text = total_text(timing);
   text += heading("by operation") + table_of(work_by(timing, operation_of), "operation", top);
   text += heading("by line") + table_of(work_by(timing, place_of), "where", top);
   const auto step_name = [](const cpu::StepReport& step) {
@@ -135,9 +145,18 @@ std::string trace_text(const Timing& timing) {
 int run(const Options& options, const CLI::App& app) {
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
+    std::optional<OutputFile> out;  // which fails before anything is measured
+    if (!options.output.empty() && options.output != "-") out.emplace(options.output);
     const Timing timing = time_on_backend(program, options, app);
-    if (!options.output.empty()) put_result(options.output, trace_text(timing));
-    if (options.output != "-") put(report(timing, options.top));
+    if (options.output == "-") {
+      put(trace_text(timing));
+      return 0;
+    }
+    if (out) {
+      out->write(trace_text(timing));
+      out->finish();
+    }
+    put(report(timing, options.top));
     return 0;
   });
 }

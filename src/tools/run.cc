@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
+#include "runtime/argument_file.h"
 #include "runtime/executable.h"
 #include "runtime/memory.h"
-#include "runtime/argument_file.h"
 #include "runtime/prepare.h"
 #include "runtime/results.h"
 #include "runtime/whole.h"
@@ -109,9 +109,17 @@ Literal evaluated(const Module& module, std::vector<Literal> arguments, const Ru
   return program.get_all(results);
 }
 
-int run(const RunOptions& options, const CLI::App& app) {
+void check_options(const RunOptions& options) {
   if (options.check_nans && options.backend != "cpu") throw Error::usage("--check-nans needs --backend cpu");
+  if (options.precision != "bf16") return;
+  if (options.backend != "cpu") throw Error::usage("--precision bf16 needs --backend cpu");
+  if (options.f64) throw Error::usage("--precision bf16 is of products of f32, of which --f64 leaves none");
+}
+
+int run(const RunOptions& options, const CLI::App& app) {
+  check_options(options);
   const Program program = read_program(options.file);
+  if (options.arguments.make_up_constants) make_up_constants(*program.module, options.arguments.seed);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> wide = options.f64 ? widen_floats(*program.module) : nullptr;
     const Module& module = wide != nullptr ? *wide : *program.module;
@@ -134,7 +142,8 @@ Command add_run(CLI::App& root) {
   CLI::App* app = add_subcommand(root, "run", "Evaluate a module with given or random arguments", kNotes);
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
   add_argument_options(*app, options->arguments);
-  app->add_option("--out", options->out, "Write the results to a .npz or .safetensors file: 'result', or 'result.0', ...")
+  app->add_option("--out", options->out,
+                  "Write the results to a .npz or .safetensors file: 'result', or 'result.0', ...")
       ->type_name("RESULT.npz");
   app->add_option(
          "--backend", options->backend,

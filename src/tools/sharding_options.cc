@@ -12,6 +12,9 @@ namespace gshard {
 
 void add_sharding_options(CLI::App& app, ShardingArguments& arguments) {
   add_count_option(app, "--devices", arguments.devices, "Resize the one axis of the mesh that is not of size 1");
+  app.get_option("--devices")->check([](const std::string& count) -> std::string {
+    return count.find_first_not_of('0') == std::string::npos ? "there must be 1 device at least" : "";
+  });
   app.add_option("--mesh", arguments.mesh,
                  "Resize axes of the mesh, and with them every sharding;\na module without "
                  "annotations gets this mesh")

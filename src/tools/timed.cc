@@ -16,6 +16,7 @@ void add_timed_options(CLI::App& app, TimedOptions& options) {
 }
 
 Timing time_on_backend(const Program& program, const TimedOptions& options, const CLI::App& app) {
+  if (options.arguments.make_up_constants) make_up_constants(*program.module, options.arguments.seed);
   const Module& module = *program.module;
   const std::vector<Literal> arguments = make_arguments(module, module, options.arguments, app);
   check_constants(module, options.arguments);

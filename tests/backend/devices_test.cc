@@ -12,6 +12,7 @@
 namespace gshard {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 std::vector<std::vector<Literal>> arguments_of_devices(const Module& module) {
@@ -288,14 +289,14 @@ TEST(Devices, BothSidesOfAMismatchAreNamed) {
   const auto module = forked(std::string("  ROOT one = f32[2] all-reduce(p), channel_id=1") + kAll,
                              std::string("  ROOT other = f32[2] all-reduce(p), channel_id=2") + kAll);
   const std::string error = error_of(*module);
-  EXPECT_THAT(error, HasSubstr("device 0 at %one"));
-  EXPECT_THAT(error, HasSubstr("device 1 at %other"));
+  EXPECT_THAT(error, ContainsRegex(": device 0 at %one \\(line [0-9]+\\), devices 1-2 at %other \\(line [0-9]+\\)$"));
 }
 
 TEST(Devices, OneThatEndsLeavesNobodyWaiting) {
   const auto module = forked("  ROOT none = f32[2] negate(p)\n",
                              std::string("  ROOT other = f32[2] all-reduce(p), channel_id=2") + kAll);
-  EXPECT_THAT(error_of(*module), HasSubstr("device 1 at %other; the other devices have ended"));
+  EXPECT_THAT(error_of(*module),
+              ContainsRegex("devices 1-2 at %other \\(line [0-9]+\\); the other devices have ended$"));
 }
 
 TEST(Devices, AFailureStopsTheOthers) {
@@ -311,6 +312,24 @@ TEST(Devices, GroupsOfDevicesThatThereAreNotAreNamed) {
 )",
                                  "f32");
   EXPECT_THROW(cpu::Executable::compile(*module, {.grid = grid_of(*module)}), Error);
+}
+
+TEST(Devices, PairsOfDevicesThatThereAreNotAreNamed) {
+  const auto refusal_of = [](const std::string& header, const std::string& attributes) -> std::string {
+    const auto module = program_of(
+        header, "  x = f32[2] parameter(0)\n  ROOT y = f32[2] collective-permute(x), " + attributes + "\n", "f32");
+    try {
+      cpu::Executable::compile(*module, {.grid = grid_of(*module)});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refusal_of("replica_count=4", "source_target_pairs={{0,1},{7,2}}"),
+              HasSubstr("its pairs name device 7 of 4"));
+  // Of partitions, of which there are two.
+  EXPECT_THAT(refusal_of(kGrid, "channel_id=1, source_target_pairs={{0,2}}"), HasSubstr("device 2 of 2"));
+  EXPECT_EQ(refusal_of(kGrid, "channel_id=1, source_target_pairs={{1,0}}"), "");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "eval/evaluate.h"
 #include "parse_verified.h"
 #include "runtime/dependence.h"
 #include "runtime/prepare.h"
@@ -224,6 +225,151 @@ ENTRY e {
   EXPECT_FALSE(report.fault);
   ASSERT_FALSE(report.ties.empty());
   EXPECT_EQ(report.ties[0].instruction->name(), "larger");
+}
+
+// A program whose devices take the operand of `broken` for its value, checked.
+CheckReport with_fault(const Module& module, Op broken, const CheckOptions& options) {
+  auto prepared = prepare(module);
+  Partitioned program = partition(*prepared);
+  Instruction* instruction = find(*program.module, broken);
+  GSHARD_CHECK(instruction != nullptr);
+  instruction->parent()->replace_uses(instruction, instruction->operand(0));
+  return check(module, std::move(prepared), std::move(program), options);
+}
+
+// -x in all columns but the first, which is `first`.
+std::unique_ptr<Module> with_first_column(const std::string& first) {
+  return over_rows("n = f32[8,4] negate(x)\n  column = s32[8,4] iota(), iota_dimension=1\n" + first + R"(
+  place = s32[] constant(0)
+  places = s32[8,4] broadcast(place), dimensions={}
+  is_first = pred[8,4] compare(column, places), direction=EQ
+  ROOT y = f32[8,4] select(is_first, first, n)
+)");
+}
+
+TEST(Check, AMaskHidesNoFault) {
+  const auto module =
+      with_first_column("  mask = f32[] constant(-1e30)\n  first = f32[8,4] broadcast(mask), dimensions={}\n");
+  for (const CheckedTypes types : {CheckedTypes::widened, CheckedTypes::declared}) {
+    CheckOptions options;
+    options.types = types;
+    EXPECT_TRUE(check(*module, options).passed());
+    const CheckReport report = with_fault(*module, Op::negate, options);
+    EXPECT_EQ(report.outputs[0].finding, Finding::different);
+    if (types == CheckedTypes::declared) continue;
+    ASSERT_TRUE(report.fault);
+    EXPECT_EQ(report.fault->instruction->name(), "y");
+  }
+}
+
+// What cancels is large, and its sum over the devices rounds in another order.
+TEST(Check, WhatIsLeftOfLargeTermsMayBeRounding) {
+  const auto module = over_rows(R"(
+  row = s32[8,4] iota(), iota_dimension=0
+  half = s32[] constant(4)
+  halves = s32[8,4] broadcast(half), dimensions={}
+  is_upper = pred[8,4] compare(row, halves), direction=LT
+  up = f32[] constant(1e9)
+  ups = f32[8,4] broadcast(up), dimensions={}
+  down = f32[] constant(-1e9)
+  downs = f32[8,4] broadcast(down), dimensions={}
+  terms = f32[8,4] select(is_upper, ups, downs)
+  t = f32[8,4] add(x, terms)
+  ROOT s = f32[4] reduce(t, zero), dimensions={0}, to_apply=sum
+)");
+  const CheckReport report = check(*module);
+  EXPECT_TRUE(report.passed());
+  EXPECT_FALSE(report.fault);
+}
+
+// exp(|x - 40|) bounds no rounding of exp(x - 40).
+TEST(Check, OnlySumsAreHeldToTheSizesOfTheirTerms) {
+  const auto module = over_rows(
+      "far = f32[] constant(-40)\n  fars = f32[8,4] broadcast(far), dimensions={}\n"
+      "  s = f32[8,4] add(x, fars)\n  ROOT e = f32[8,4] exponential(s)\n");
+  auto prepared = prepare(*module);
+  Partitioned program = partition(*prepared);
+  Instruction* exponential = find(*program.module, Op::exponential);
+  ASSERT_NE(exponential, nullptr);
+  Instruction* sum = exponential->operand(0);
+  ASSERT_EQ(sum->op(), Op::add);
+  sum->parent()->replace_uses(sum, sum->operand(0));
+  const CheckReport report = check(*module, std::move(prepared), std::move(program));
+  EXPECT_FALSE(report.passed());
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->instruction->name(), "e");
+}
+
+// exp(1000 x) overflows in f32 and not in f64.
+TEST(Check, AnOverflowHidesNoFault) {
+  const auto module = with_first_column(R"(
+  thousand = f32[] constant(1000)
+  thousands = f32[8,4] broadcast(thousand), dimensions={}
+  large = f32[8,4] multiply(x, thousands)
+  first = f32[8,4] exponential(large)
+)");
+  CheckOptions options;
+  options.types = CheckedTypes::declared;
+  EXPECT_EQ(check(*module, options).outputs[0].finding, Finding::non_finite);
+  options.allowed = {Finding::non_finite};
+  EXPECT_TRUE(check(*module, options).passed());
+  EXPECT_EQ(with_fault(*module, Op::negate, options).outputs[0].finding, Finding::different);
+  EXPECT_EQ(with_fault(*module, Op::exponential, options).outputs[0].finding, Finding::different);
+}
+
+// x + 1e8 - 1e8 is 0 in f32, so that every integer is another than in f64.
+TEST(Check, IntegersThatRoundingDecidesShowNothing) {
+  const auto module = over_rows(R"(
+  far = f32[] constant(1e8)
+  fars = f32[8,4] broadcast(far), dimensions={}
+  there = f32[8,4] add(x, fars)
+  back = f32[8,4] subtract(there, fars)
+  hundred = f32[] constant(100)
+  hundreds = f32[8,4] broadcast(hundred), dimensions={}
+  t = f32[8,4] multiply(back, hundreds)
+  seven = f32[] constant(7)
+  sevens = f32[8,4] broadcast(seven), dimensions={}
+  u = f32[8,4] add(t, sevens)
+  n = f32[8,4] negate(u)
+  ROOT y = s32[8,4] convert(n)
+)");
+  CheckOptions options;
+  options.types = CheckedTypes::declared;
+  const CheckReport fine = check(*module, options);
+  EXPECT_TRUE(fine.passed()) << "the parts are those of the whole program";
+  EXPECT_EQ(fine.outputs[0].whole_error, 1);
+  const CheckReport report = with_fault(*module, Op::negate, options);
+  EXPECT_FALSE(report.passed());
+  EXPECT_EQ(report.outputs[0].finding, Finding::undecided);
+}
+
+// In bf16, where a value made up in f64 would be another than the same one rounded.
+TEST(Check, ConstantsThatTheTextLeftOutAreTheSameOnBothSides) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = bf16[8,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  c = bf16[8,4] constant({...})
+  ROOT y = bf16[8,4] add(x, c)
+}
+)");
+  for (const CheckedTypes types : {CheckedTypes::widened, CheckedTypes::declared}) {
+    CheckOptions options;
+    options.types = types;
+    EXPECT_TRUE(check(*module, options).passed());
+  }
+}
+
+TEST(Prepare, MakesUpTheConstantsOfTheEvaluator) {
+  const auto module = parse_verified("HloModule m\nENTRY e {\n  ROOT c = f32[3,5] constant({...})\n}\n");
+  EvaluateOptions options;
+  options.make_up_constants = true;
+  EXPECT_EQ(evaluate(*prepare(*module), {}), evaluate(*module, {}, options));
+  options.seed = 7;
+  const Literal expected = evaluate(*module, {}, options);
+  EXPECT_FALSE(evaluate(*prepare(*module), {}) == expected);
+  make_up_constants(*module, 7);
+  EXPECT_EQ(evaluate(*prepare(*module), {}), expected);
 }
 
 TEST(Check, ProgramsThatKnowTheirDeviceAreComparedOnSeveral) {

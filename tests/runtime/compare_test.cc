@@ -36,6 +36,18 @@ TEST(Compare, SmallElementsAreMeasuredAgainstTheRest) {
   EXPECT_EQ(compare(doubles({1e-17, 1e-17}), doubles({1e-17, 3e-17}), 1e-9).different, 1);
 }
 
+// Of an even number of elements the upper of the two in the middle.
+TEST(Compare, AMaskDoesNotHideTheRestFromTheMedian) {
+  const Literal expected = doubles({-1e30, 0, 2, 3});
+  const Literal got = doubles({-1e30, 0, 2, 4});
+  EXPECT_EQ(compare(expected, got, 1e-9).different, 0);
+  const Comparison c = compare(expected, got, 1e-9, Scale::median);
+  EXPECT_EQ(c.different, 1);
+  EXPECT_DOUBLE_EQ(c.largest_error, 1.0 / 3);
+  EXPECT_EQ(compare(doubles({1, 1e-17}), doubles({1, 3e-17}), 1e-9, Scale::median).different, 0);
+  EXPECT_EQ(compare(doubles({0, 0}), doubles({0, 1e-300}), 1e-9, Scale::median).different, 1);
+}
+
 TEST(Compare, NonFiniteElementsAreEqualToTheirKind) {
   EXPECT_EQ(compare(doubles({kNan, kInfinity}), doubles({kNan, kInfinity}), 0).different, 0);
   EXPECT_EQ(compare(doubles({kNan, kInfinity, 1}), doubles({1, -kInfinity, kNan}), 1).different, 3);
@@ -67,10 +79,20 @@ TEST(Content, SaysWhatAnArrayShows) {
   EXPECT_DOUBLE_EQ(content_of(doubles({1, kNan, kInfinity, 2})).non_finite, 0.5);
 }
 
-TEST(RootMeanSquare, LeavesOutWhatIsNotFinite) {
-  EXPECT_DOUBLE_EQ(root_mean_square(doubles({3, -3, kNan})), 3);
-  EXPECT_DOUBLE_EQ(root_mean_square_difference(doubles({1, kNan}), doubles({3, kNan})), 2);
-  EXPECT_EQ(root_mean_square_difference(doubles({1, kNan}), doubles({1, 1})), kInfinity);
+TEST(RoundingErrors, AreRelativeToTheElementOrTheMedian) {
+  const RoundingErrors e = rounding_errors(doubles({1e9, 1, 1}), doubles({1e9, 1, 1}), doubles({2e9, 1, 1}));
+  EXPECT_EQ(e.whole, 0);
+  EXPECT_DOUBLE_EQ(e.parts, std::sqrt(1.0 / 3));
+  EXPECT_DOUBLE_EQ(rounding_errors(doubles({4, 4, 1}), doubles({4, 4, 3}), doubles({4, 4, 1})).whole,
+                   std::sqrt(0.25 / 3));
+  EXPECT_DOUBLE_EQ(rounding_errors(doubles({0, 0}), doubles({2, 2}), doubles({3, 3})).parts, 3);
+}
+
+TEST(RoundingErrors, LeaveOutWhatIsNotFinite) {
+  const RoundingErrors e =
+      rounding_errors(doubles({1, 1, kNan, 1}), doubles({1, kInfinity, 1, 2}), doubles({kNan, kInfinity, 1, 3}));
+  EXPECT_DOUBLE_EQ(e.whole, 1);
+  EXPECT_DOUBLE_EQ(e.parts, 2);
 }
 
 TEST(PositionText, CountsRowMajor) {

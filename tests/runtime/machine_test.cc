@@ -25,6 +25,13 @@ TEST(MachineFile, KnownMachinesAreReadBackAsTheyAreWritten) {
   }
 }
 
+TEST(MachineFile, NamesMayHoldAnyText) {
+  Machine machine = *machine_named("h100");
+  machine.name = "two \"big\" racks \\ of\nmine";
+  machine.axes["data.0 \"x\""] = {25e9, 5e-6};
+  EXPECT_EQ(read_machine(written("names", machine_text(machine))), machine);
+}
+
 TEST(MachineFile, MistakesHaveAPlace) {
   const auto refusal_of = [](const std::string& text) -> std::string {
     try {
@@ -40,6 +47,10 @@ TEST(MachineFile, MistakesHaveAPlace) {
   EXPECT_NE(refusal_of("operations_per_second = 1\nmemory_bytes_per_second = 1\n").find("[link] is missing"),
             std::string::npos);
   EXPECT_NE(refusal_of("a = [\n").find("error: "), std::string::npos);
+  EXPECT_NE(refusal_of("name = 5\n").find(":1:8: error: name must be a string in quotes"), std::string::npos);
+  const std::string numbers = "operations_per_second = 1\nmemory_bytes_per_second = 1\n";
+  EXPECT_NE(refusal_of(numbers + "shared = \"yes\"\n").find(":3:10: error: shared must be true or false"),
+            std::string::npos);
   EXPECT_THROW(read_machine("no-such-machine"), Error);
 }
 

@@ -74,6 +74,7 @@ TEST(Profile, NamesStepsByOperationAndLine) {
   folder.write("m.hlo", kLoop);
   const Outcome o = folder.gshard("profile m.hlo");
   EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_THAT(o.out, ContainsRegex("^[^\n]* for a run, [^\n]* of them in [0-9]+ steps; compiled in "));
   EXPECT_THAT(o.out, ContainsRegex("\n  dot +3 "));
   EXPECT_THAT(o.out, ContainsRegex("\n  model.py:7 +3 "));
   EXPECT_THAT(o.out, ContainsRegex("\n  model.py:8 +3 "));
@@ -120,6 +121,17 @@ TEST(Profile, OfSeveralDevicesHasARowForEach) {
     if (event["name"] == "process_name") devices.insert(event["args"]["name"]);
   }
   EXPECT_EQ(devices, (std::set<std::string>{"device 0", "device 1"}));
+  EXPECT_THAT(o.out, ContainsRegex("^[^\n]* for a run, [^\n]* in [0-9]+ steps of 2 devices added up; compiled in "));
+}
+
+TEST(Profile, AnOutputThatCannotBeWrittenIsAnErrorBeforeAnythingRuns) {
+  const Folder folder;
+  // What would be the error of a run.
+  folder.write("m.hlo", "HloModule m\nENTRY e {\n  ROOT c = f32[1000] constant({...})\n}\n");
+  const Outcome o = folder.gshard("profile m.hlo -o nowhere/trace.json");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(o.err, "error: nowhere/trace.json: cannot create it: No such file or directory\n");
 }
 
 TEST(Profile, ShowsTheLargestValuesAtThePeak) {

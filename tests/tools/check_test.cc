@@ -45,6 +45,37 @@ TEST(Check, ProductsMayMultiplyInBf16OnBothSides) {
   EXPECT_THAT(o.err, HasSubstr("give --native too"));
 }
 
+TEST(Check, ValuesOnTheWayAreComparedInDoublePrecision) {
+  const Folder folder;
+  folder.write("m.hlo", kGram);
+  EXPECT_EQ(folder.gshard("check m.hlo --bisect").exit_code, 0);
+  const Outcome o = folder.gshard("check m.hlo --native --bisect");
+  EXPECT_EQ(o.exit_code, 2);
+  EXPECT_THAT(o.err, HasSubstr("give it without --native"));
+}
+
+TEST(Check, ConstantsThatTheTextLeftOutAreMadeUpOnce) {
+  const Folder folder;
+  folder.write("m.hlo",
+               "HloModule m, num_partitions=4\n"
+               "ENTRY e {\n"
+               "  x = bf16[8,4] parameter(0), sharding={devices=[4,1]<=[4]}\n"
+               "  c = bf16[8,4] constant({...})\n"
+               "  ROOT y = bf16[8,4] add(x, c)\n"
+               "}\n");
+  for (const char* options : {"", " --native", " --seed 3", " --seed 3 --native"}) {
+    EXPECT_EQ(folder.gshard(std::string("check m.hlo") + options).exit_code, 0) << options;
+  }
+}
+
+TEST(Check, HelpSaysWhatIsCompared) {
+  const Outcome o = Folder().gshard("check --help");
+  EXPECT_EQ(o.exit_code, 0);
+  EXPECT_THAT(o.out, HasSubstr("both compiled"));
+  EXPECT_THAT(o.out, HasSubstr("gshard run --backend reference"));
+  EXPECT_THAT(o.out, HasSubstr("not with --native"));
+}
+
 TEST(Check, DifferentIsExitCode1) {
   const Folder folder;
   folder.write("m.hlo", over_rows("ROOT y = f32[8,4] subtract(x, x)"));

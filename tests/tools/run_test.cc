@@ -203,6 +203,50 @@ ENTRY %main () -> f32[] {
   EXPECT_THAT(way.err, HasSubstr("8796093022208 bytes"));
 }
 
+TEST(Run, SizesBeyondAllNumbersAreAnErrorOfMemory) {
+  const Folder folder;
+  // Bytes beyond 2^63 and 2^64, elements beyond 2^63, and 2^64 elements.
+  for (const std::string& size : std::vector<std::string>{"2000000000", "3000000000", "3100000000", "4294967296"}) {
+    std::string text = R"(HloModule huge
+ENTRY e {
+  x = f32[] parameter(0)
+  b = f32[SIZE,SIZE] broadcast(x), dimensions={}
+  n = f32[SIZE,SIZE] tanh(b)
+  s = f32[SIZE,1] slice(n), slice={[0:SIZE], [5:6]}
+  t = f32[SIZE,SIZE] opt-barrier(n)
+  ROOT r = f32[1,1] slice(t), slice={[0:1], [0:1]}
+}
+)";
+    for (size_t at; (at = text.find("SIZE")) != std::string::npos;) text.replace(at, 4, size);
+    folder.write("m.hlo", text);
+    const Outcome o = folder.gshard("run m.hlo");
+    EXPECT_EQ(o.exit_code, 4) << size;
+    EXPECT_THAT(o.err, HasSubstr("f32[" + size + "," + size + "] is too large to hold in memory"));
+  }
+}
+
+// Each of 2^61 bytes, which could be counted; not so all of them.
+TEST(Run, ManyLargeValuesOnTheWayAreAnErrorOfMemory) {
+  const Folder folder;
+  const std::vector<std::string> ops = {"tanh", "cosine", "sine", "negate", "exponential"};
+  std::string text = "HloModule huge\nENTRY e {\n  x = f32[] parameter(0)\n";
+  text += "  b = f32[536870912,1073741824] broadcast(x), dimensions={}\n";
+  for (const std::string& op : ops) {
+    text += "  " + op + ".1 = f32[536870912,1073741824] " + op + "(b)\n";
+    text += "  " + op + ".2 = f32[536870912,1073741824] opt-barrier(" + op + ".1)\n";
+  }
+  std::string parts;
+  for (const std::string& op : ops) {
+    text += "  " + op + ".3 = f32[1,1] slice(" + op + ".2), slice={[0:1], [0:1]}\n";
+    parts += (parts.empty() ? "" : ", ") + op + ".3";
+  }
+  folder.write("m.hlo",
+               text + "  ROOT r = (f32[1,1], f32[1,1], f32[1,1], f32[1,1], f32[1,1]) tuple(" + parts + ")\n}\n");
+  const Outcome o = folder.gshard("run m.hlo");
+  EXPECT_EQ(o.exit_code, 4);
+  EXPECT_THAT(o.err, HasSubstr("take 9223372036854775807 bytes"));
+}
+
 TEST(Run, PartitionedOnVirtualDevicesTheResultsAreTheSame) {
   const Folder folder;
   folder.write("m.hlo", R"(HloModule m

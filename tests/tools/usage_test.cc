@@ -70,6 +70,12 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUsage{"verify", "FILE is required (see 'gshard help verify')"},
         WrongUsage{"run m.hlo --seed", "--seed: 1 required N missing (see 'gshard help run')"},
         WrongUsage{"run m.hlo --seed=-1", "--seed: '-1' is no whole number from 0 to 2^64-1"},
+        WrongUsage{"run m.hlo --devices 0", "--devices: there must be 1 device at least (see 'gshard help run')"},
+        WrongUsage{"partition m.hlo --devices=00",
+                   "--devices: there must be 1 device at least (see 'gshard help partition')"},
+        WrongUsage{"run m.hlo --precision bf16 --backend reference", "--precision bf16 needs --backend cpu"},
+        WrongUsage{"run m.hlo --precision bf16 --f64",
+                   "--precision bf16 is of products of f32, of which --f64 leaves none"},
         WrongUsage{"run m.hlo --sed=1", "unknown option '--sed'; did you mean '--seed'? (see 'gshard help run')"}));
 
 TEST(Usage, AnUnknownSubcommandFarFromAllListsAll) {

@@ -7,7 +7,14 @@ namespace {
 
 constexpr int64_t kAlignment = 64;
 
+// Of less than 2^62 bytes: Executable::compile() refuses buffers beyond.
 int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Buffers that each could be held may together be more than an int64_t says.
+int64_t end_of(int64_t offset, const BufferInfo& buffer) {
+  int64_t end = 0;
+  return __builtin_add_overflow(offset, aligned(buffer.bytes), &end) ? INT64_MAX : end;
+}
 
 bool overlap(const BufferInfo& a, const BufferInfo& b) {
   return a.first_use <= b.last_use && b.first_use <= a.last_use;
@@ -26,7 +33,7 @@ int64_t place_for(const BufferInfo& buffer, const std::vector<const BufferInfo*>
       best = at;
       best_room = room;
     }
-    at = std::max(at, other->offset + aligned(other->bytes));
+    at = std::max(at, end_of(other->offset, *other));
   }
   return best >= 0 ? best : at;
 }
@@ -44,7 +51,7 @@ void assign_offsets(Program& program) {
   std::vector<const BufferInfo*> placed;
   for (BufferInfo* buffer : pending) {
     buffer->offset = place_for(*buffer, placed);
-    program.arena_bytes = std::max(program.arena_bytes, buffer->offset + aligned(buffer->bytes));
+    program.arena_bytes = std::max(program.arena_bytes, end_of(buffer->offset, *buffer));
     const auto after = std::upper_bound(placed.begin(), placed.end(), buffer,
                                         [](const auto* a, const auto* b) { return a->offset < b->offset; });
     placed.insert(after, buffer);

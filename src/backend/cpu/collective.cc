@@ -67,6 +67,11 @@ Collective::Reduce reduce_by(const Computation& reducer, DType type) {
   };
 }
 
+void check_id(const Instruction& instruction, int64_t id, int64_t count) {
+  if (id >= 0 && id < count) return;
+  throw evaluation_error(instruction, fmt::format("its pairs name device {} of {}", id, count));
+}
+
 std::vector<int64_t> sources_of(const Instruction& instruction, const DeviceGrid& grid) {
   const auto& attrs = instruction.attrs<CollectivePermuteAttrs>();
   std::vector<int64_t> sources(static_cast<size_t>(grid.count()), -1);
@@ -75,7 +80,8 @@ std::vector<int64_t> sources_of(const Instruction& instruction, const DeviceGrid
   const int64_t others = attrs.channel_id ? grid.replicas : grid.partitions;
   const int64_t other_step = attrs.channel_id ? grid.partitions : 1;
   for (const auto& [source, target] : attrs.source_target_pairs.list()) {
-    if (source >= ids || target >= ids) continue;
+    check_id(instruction, source, ids);
+    check_id(instruction, target, ids);
     for (int64_t i = 0; i < others; ++i) {
       sources[static_cast<size_t>(target * step + i * other_step)] = source * step + i * other_step;
     }
@@ -83,12 +89,20 @@ std::vector<int64_t> sources_of(const Instruction& instruction, const DeviceGrid
   return sources;
 }
 
+// "sum.3 (model.py:12)", for messages: passes may have given other names than the text's.
+std::string name_and_place(const Instruction& instruction) {
+  const std::string source = model_source_of(instruction);
+  if (!source.empty()) return fmt::format("{} ({})", instruction.name(), source);
+  if (instruction.text_line() == 0) return instruction.name();
+  return fmt::format("{} (line {})", instruction.name(), instruction.text_line());
+}
+
 }  // namespace
 
 Collective collective_of(const Instruction& instruction, const DeviceGrid& grid) {
   Collective collective;
   collective.kind = kind_of(instruction);
-  collective.name = instruction.name();
+  collective.name = name_and_place(instruction);
   collective.groups = groups_of(instruction, grid);
   const int64_t members = collective.groups.empty() ? 1 : static_cast<int64_t>(collective.groups[0].size());
   for (const Instruction* operand : instruction.operands()) {

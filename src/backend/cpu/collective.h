@@ -8,7 +8,7 @@
 namespace gshard::cpu {
 
 // What the devices of a grid do at an instruction that moves values between them. Throws Error(program) where its
-// groups name devices that do not exist.
+// groups or pairs name devices that do not exist.
 Collective collective_of(const Instruction& instruction, const DeviceGrid& grid);
 
 // Starts a collective; waits for it too, or leaves that to a WaitStep.

@@ -29,9 +29,7 @@ struct Executable::State {
 
 namespace {
 
-int thread_count(const CompileOptions& options) {
-  return options.threads > 0 ? options.threads : usable_cores();
-}
+int thread_count(const CompileOptions& options) { return options.threads > 0 ? options.threads : usable_cores(); }
 
 void compile_kernels(Jit& jit, Program& program, Pool& pool) {
   struct Wanting {
@@ -123,6 +121,17 @@ MemoryPeak peak_of(const Program& program) {
   return peak;
 }
 
+// Sizes are counted in int64_t, where they saturate: kernels and offsets are made only of what stays far below.
+void check_sizes(const Program& program) {
+  constexpr int64_t kTooLarge = int64_t{1} << 62;
+  for (const BufferInfo& b : program.buffers) {
+    if (b.bytes < kTooLarge) continue;
+    const Error error = evaluation_error(*b.leaf.value, b.leaf.shape().to_string() + " is too large to hold in memory");
+    if (!error.position()) throw Error::memory(error.what());
+    throw Error::memory(error.what()).at(*error.position());
+  }
+}
+
 void check_room(const Program& program, int64_t limit) {
   const int64_t bytes = saturating_multiply(program.arena_bytes, program.grid.count());
   if (bytes <= limit) return;
@@ -146,6 +155,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   split_sums(*state->module);
   repeat_views(*state->module);
   state->program = lower(*state->module, options.grid, options.check_nans ? NanChecks::on : NanChecks::off);
+  check_sizes(state->program);
   assign_offsets(state->program);
   state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options));
   compile_kernels(state->jit, state->program, *state->pool);
