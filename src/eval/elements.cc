@@ -55,6 +55,16 @@ struct Range {
   }
 };
 
+// A number beyond 2^53 with all bits that a double cannot hold as one, so that it is rounded once.
+template <std::integral Wide>
+Wide with_sticky_bit(Wide x) {
+  constexpr Wide kExact = Wide{1} << 53;
+  constexpr Wide kLow = 0xfff;
+  constexpr Wide kSticky = 0x800;
+  const bool is_exact = x <= kExact && (std::is_unsigned_v<Wide> || x >= Wide{0} - kExact);
+  return is_exact ? x : static_cast<Wide>((x & ~kLow) | ((x & kLow) != 0 ? kSticky : Wide{0}));
+}
+
 template <class T, class Wide>
 T narrow(Wide x) {
   if constexpr (kIsComplex<T>) {
@@ -68,8 +78,7 @@ T narrow(Wide x) {
   } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<Wide, double>) {
     return static_cast<T>(x);
   } else {
-    // Rounded twice, which only integers beyond 2^53 could tell.
-    return T(static_cast<double>(x));
+    return T(static_cast<double>(with_sticky_bit(x)));
   }
 }
 

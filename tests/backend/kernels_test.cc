@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <tuple>
 
 #include "backend/cpu/executable.h"
 #include "equals_evaluator.h"
 #include "eval/arguments.h"
+#include "eval/evaluate.h"
 #include "parse_verified.h"
 
 namespace gshard {
@@ -218,23 +220,42 @@ TEST(CpuKernels, DivisionByOneNumber) {
 
 // Rounded once: these lie beside the middle between two narrow floats, by less than an f32 or f64 shows.
 TEST(CpuKernels, ConversionsToNarrowFloatsRoundOnce) {
-  expect_equal(R"(HloModule m
-ENTRY e {
-  a = f64[6] constant({1.00390625000001, 1.00390624999999, -1.00390625000001, 65519.9999999999, 1.000488281250001, 1e-50})
-  ab = bf16[6] convert(a)
-  ah = f16[6] convert(a)
-  i = s32[4] constant({16842753, -33587201, 65519, 2147483647})
-  ib = bf16[4] convert(i)
-  ih = f16[4] convert(i)
-  u = u32[3] constant({16842753, 4286578687, 4294967295})
-  ub = bf16[3] convert(u)
-  j = s64[5] constant({72339069014638593, 72339069014638591, -72339069014638593, 9223372036854775807, -9223372036854775808})
-  jb = bf16[5] convert(j)
-  k = u64[3] constant({72339069014638593, 18410715276690587648, 18410715276690587649})
-  kb = bf16[3] convert(k)
-  ROOT t = (bf16[6], f16[6], bf16[4], f16[4], bf16[3], bf16[5], bf16[3]) tuple(ab, ah, ib, ih, ub, jb, kb)
-}
-)");
+  struct Case {
+    const char* from;
+    const char* number;
+    const char* to;
+    float rounded;
+  };
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const Case& c : {Case{"f64", "1.00390625000001", "bf16", 1.0078125F},
+                        {"f64", "1.00390624999999", "bf16", 1},
+                        {"f64", "-1.00390625000001", "bf16", -1.0078125F},
+                        {"f64", "1e-50", "bf16", 0},
+                        {"f64", "1.000488281250001", "f16", 1.0009765625F},
+                        {"f64", "65519.9999999999", "f16", 65504},
+                        {"f64", "65520", "f16", kInfinity},
+                        {"s32", "16842753", "bf16", 16908288},
+                        {"s32", "-16842753", "bf16", -16908288},
+                        {"s32", "65519", "f16", 65504},
+                        {"u32", "4286578687", "bf16", 4278190080},
+                        {"s64", "72339069014638593", "bf16", 72620543991349248},
+                        {"s64", "72339069014638591", "bf16", 72057594037927936},
+                        {"s64", "-72339069014638593", "bf16", -72620543991349248},
+                        {"u64", "18410715276690587647", "bf16", 18374686479671623680.0F},
+                        {"u64", "18410715276690587649", "bf16", 18446744073709551616.0F}}) {
+    const auto module =
+        parse_verified(fmt::format("HloModule m\nENTRY e {{\n  x = {0}[20] parameter(0)\n  y = {1}[20] convert(x)\n  "
+                                   "ROOT z = f32[20] convert(y)\n}}\n",
+                                   c.from, c.to));
+    const auto constant = parse_verified(fmt::format(
+        "HloModule m\nENTRY e {{\n  x = {0}[] constant({1})\n  ROOT y = {0}[20] broadcast(x), dimensions={{}}\n}}\n",
+        c.from, c.number));
+    const Literal x = evaluate(*constant, {});
+    for (const Literal& z : {cpu::Executable::compile(*module)->run({x}), evaluate(*module, std::span(&x, 1))}) {
+      EXPECT_EQ(z.values<float>()[0], c.rounded) << c.from << " " << c.number << " -> " << c.to;
+      EXPECT_EQ(z.values<float>()[19], c.rounded) << c.from << " " << c.number << " -> " << c.to;
+    }
+  }
 }
 
 // ---- places ---------------------------------------------------------------------------------------------------------

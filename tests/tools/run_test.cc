@@ -42,6 +42,26 @@ TEST(Run, ResultsAreShownInATable) {
   EXPECT_EQ(o.err, "");
 }
 
+// Where oneDNN makes no products of bf16 they are done in f32.
+TEST(Run, ProductsOfBf16WhereTheProcessorHasNone) {
+  const Folder folder;
+  folder.write("m.hlo",
+               "HloModule m\nENTRY e {\n  x = bf16[8,30] parameter(0)\n  y = bf16[30,16] parameter(1)\n"
+               "  ROOT d = bf16[8,16] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={0}\n}\n");
+  const Outcome slow = folder.shell("ONEDNN_MAX_CPU_ISA=AVX2 $GSHARD run m.hlo");
+  EXPECT_EQ(slow.exit_code, 0) << slow.err;
+  EXPECT_EQ(slow.out, folder.gshard("run m.hlo").out);
+}
+
+// The same on both backends, whatever the seed.
+TEST(Run, ConstantsThatAreMadeUpDependOnTheSeedAlone) {
+  const Folder folder;
+  folder.write("m.hlo", kElided);
+  const std::string first = folder.gshard("run m.hlo --make-up-constants --seed 5").out;
+  EXPECT_EQ(folder.gshard("run m.hlo --make-up-constants --seed 5 --backend reference").out, first);
+  EXPECT_NE(folder.gshard("run m.hlo --make-up-constants --seed 6").out, first);
+}
+
 TEST(Run, TheSeedDecides) {
   const Folder folder;
   folder.write("m.hlo", kDouble);
