@@ -150,9 +150,14 @@ std::vector<Literal> permute(const Instruction& instruction, const DeviceGrid& g
     }
     return members.size();
   };
+  const int64_t ids = attrs.channel_id ? grid.partitions : grid.replicas;
   std::vector<Literal> results(members.size());
   std::vector<bool> sent(members.size(), false);
   for (const auto& [source, target] : attrs.source_target_pairs.list()) {
+    if (const int64_t largest = std::max(source, target); largest >= ids) {
+      throw evaluation_error(instruction,
+                             "its pairs name device " + std::to_string(largest) + " of " + std::to_string(ids));
+    }
     const size_t to = position(target);
     const size_t from = position(source);
     if (to == members.size() || from == members.size()) continue;

@@ -77,6 +77,16 @@ TEST(Simulate, MovesPartsBetweenDevices) {
             (Results{{0, 0}, {0, 1}, {10, 11}}));
 }
 
+TEST(Simulate, PairsOfDevicesThatThereAreNotAreNamed) {
+  try {
+    run(", num_partitions=3",
+        "  ROOT y = s32[2] collective-permute(x), channel_id=1, source_target_pairs={{0,1},{5,2}}\n", 3);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("its pairs name device 5 of 3"), std::string::npos) << error.what();
+  }
+}
+
 // Device 0 goes into a branch with another collective than the others.
 TEST(Simulate, NamesBothSidesOfAMismatch) {
   const auto module = parse_module(std::string("HloModule m, num_partitions=2\n") + kSum + R"(
