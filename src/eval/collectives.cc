@@ -150,14 +150,10 @@ std::vector<Literal> permute(const Instruction& instruction, const DeviceGrid& g
     }
     return members.size();
   };
-  const int64_t ids = attrs.channel_id ? grid.partitions : grid.replicas;
+  expect_pairs_within(instruction, grid);
   std::vector<Literal> results(members.size());
   std::vector<bool> sent(members.size(), false);
   for (const auto& [source, target] : attrs.source_target_pairs.list()) {
-    if (const int64_t largest = std::max(source, target); largest >= ids) {
-      throw evaluation_error(instruction,
-                             "its pairs name device " + std::to_string(largest) + " of " + std::to_string(ids));
-    }
     const size_t to = position(target);
     const size_t from = position(source);
     if (to == members.size() || from == members.size()) continue;
@@ -228,6 +224,17 @@ bool moves_between_devices(Op op) {
       return true;
     default:
       return false;
+  }
+}
+
+void expect_pairs_within(const Instruction& permute, const DeviceGrid& grid) {
+  const auto& attrs = permute.attrs<CollectivePermuteAttrs>();
+  const int64_t ids = attrs.channel_id ? grid.partitions : grid.replicas;
+  for (const auto& [source, target] : attrs.source_target_pairs.list()) {
+    for (const int64_t id : {source, target}) {
+      if (id >= 0 && id < ids) continue;
+      throw evaluation_error(permute, "its pairs name device " + std::to_string(id) + " of " + std::to_string(ids));
+    }
   }
 }
 

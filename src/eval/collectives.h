@@ -28,6 +28,9 @@ bool moves_between_devices(Op op);
 // devices of a replica (or partition). Throws Error(program) where a group names a device that does not exist.
 std::vector<std::vector<int64_t>> groups_of(const Instruction& instruction, const DeviceGrid& grid);
 
+// Throws Error(program) where a pair of a collective-permute names a device that does not exist.
+void expect_pairs_within(const Instruction& permute, const DeviceGrid& grid);
+
 // results[m] for member m of the group `members`, where operands[m] are that member's operands. Reductions run over the
 // members in order, so every run gives the same bits.
 std::vector<Literal> collect(const Instruction& instruction, const DeviceGrid& grid, std::span<const int64_t> members,

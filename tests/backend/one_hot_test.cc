@@ -145,71 +145,51 @@ void expect_equal(const std::string& text) {
   EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1)), "");
 }
 
-// Weights of the inner choice vary along what the outer one chooses.
-TEST(OneHot, WeightsOfAnInnerChoice) {
-  expect_equal(R"(HloModule m
-add {
+// A choice of 8 after one of 16: `inner` makes p [10,8,16] of the products d and of the one-hot array fc of places c,
+// and `parameter` is what the outer choice reads.
+std::string choice_of_choices(const std::string& dims_of_c, const std::string& inner, int parameter) {
+  const std::string along = dims_of_c == "10" ? "0" : "0,1";
+  return fmt::format(R"(HloModule m
+add {{
   a = f32[] parameter(0)
   b = f32[] parameter(1)
   ROOT r = f32[] add(a, b)
-}
+}}
 
-ENTRY e {
+ENTRY e {{
   x = f32[10,6] parameter(0)
   y = f32[8,16,6] parameter(1)
-  d = f32[10,8,16] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={2}
+  d = f32[10,8,16] dot(x, y), lhs_contracting_dims={{1}}, rhs_contracting_dims={{2}}
   ic = s32[10,8,16] iota(), iota_dimension=2
-  c = s32[10] parameter(2)
-  cb = s32[10,8,16] broadcast(c), dimensions={0}
+  c = s32[{0}] parameter(2)
+  cb = s32[10,8,16] broadcast(c), dimensions={{{1}}}
   qc = pred[10,8,16] compare(ic, cb), direction=EQ
   fc = f32[10,8,16] convert(qc)
-  w = f32[10,8] parameter(3)
-  wb = f32[10,8,16] broadcast(w), dimensions={0,1}
-  m = f32[10,8,16] multiply(fc, wb)
-  p = f32[10,8,16] multiply(d, m)
-  z = f32[] constant(0)
-  s = f32[10,8] reduce(p, z), dimensions={2}, to_apply=add
+{2}  z = f32[] constant(0)
+  s = f32[10,8] reduce(p, z), dimensions={{2}}, to_apply=add
   ie = s32[10,8] iota(), iota_dimension=1
-  e1 = s32[10] parameter(4)
-  eb = s32[10,8] broadcast(e1), dimensions={0}
+  e1 = s32[10] parameter({3})
+  eb = s32[10,8] broadcast(e1), dimensions={{0}}
   qe = pred[10,8] compare(ie, eb), direction=EQ
   fe = f32[10,8] convert(qe)
   t = f32[10,8] multiply(s, fe)
-  ROOT r = f32[10] reduce(t, z), dimensions={1}, to_apply=add
+  ROOT r = f32[10] reduce(t, z), dimensions={{1}}, to_apply=add
+}}
+)",
+                     dims_of_c, along, inner, parameter);
 }
-)");
+
+// Weights of the inner choice vary along what the outer one chooses.
+TEST(OneHot, WeightsOfAnInnerChoice) {
+  expect_equal(choice_of_choices("10",
+                                 "  w = f32[10,8] parameter(3)\n  wb = f32[10,8,16] broadcast(w), dimensions={0,1}\n"
+                                 "  m = f32[10,8,16] multiply(fc, wb)\n  p = f32[10,8,16] multiply(d, m)\n",
+                                 4));
 }
 
 // So do the places.
 TEST(OneHot, PlacesOfAnInnerChoice) {
-  expect_equal(R"(HloModule m
-add {
-  a = f32[] parameter(0)
-  b = f32[] parameter(1)
-  ROOT r = f32[] add(a, b)
-}
-
-ENTRY e {
-  x = f32[10,6] parameter(0)
-  y = f32[8,16,6] parameter(1)
-  d = f32[10,8,16] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={2}
-  ic = s32[10,8,16] iota(), iota_dimension=2
-  c = s32[10,8] parameter(2)
-  cb = s32[10,8,16] broadcast(c), dimensions={0,1}
-  qc = pred[10,8,16] compare(ic, cb), direction=EQ
-  fc = f32[10,8,16] convert(qc)
-  p = f32[10,8,16] multiply(d, fc)
-  z = f32[] constant(0)
-  s = f32[10,8] reduce(p, z), dimensions={2}, to_apply=add
-  ie = s32[10,8] iota(), iota_dimension=1
-  e1 = s32[10] parameter(3)
-  eb = s32[10,8] broadcast(e1), dimensions={0}
-  qe = pred[10,8] compare(ie, eb), direction=EQ
-  fe = f32[10,8] convert(qe)
-  t = f32[10,8] multiply(s, fe)
-  ROOT r = f32[10] reduce(t, z), dimensions={1}, to_apply=add
-}
-)");
+  expect_equal(choice_of_choices("10,8", "  p = f32[10,8,16] multiply(d, fc)\n", 3));
 }
 
 // A sum of preds is "or": what is chosen twice counts once.

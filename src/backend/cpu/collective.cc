@@ -67,21 +67,14 @@ Collective::Reduce reduce_by(const Computation& reducer, DType type) {
   };
 }
 
-void check_id(const Instruction& instruction, int64_t id, int64_t count) {
-  if (id >= 0 && id < count) return;
-  throw evaluation_error(instruction, fmt::format("its pairs name device {} of {}", id, count));
-}
-
 std::vector<int64_t> sources_of(const Instruction& instruction, const DeviceGrid& grid) {
   const auto& attrs = instruction.attrs<CollectivePermuteAttrs>();
   std::vector<int64_t> sources(static_cast<size_t>(grid.count()), -1);
-  const int64_t ids = attrs.channel_id ? grid.partitions : grid.replicas;
+  expect_pairs_within(instruction, grid);
   const int64_t step = attrs.channel_id ? 1 : grid.partitions;  // between devices of neighbouring ids
   const int64_t others = attrs.channel_id ? grid.replicas : grid.partitions;
   const int64_t other_step = attrs.channel_id ? grid.partitions : 1;
   for (const auto& [source, target] : attrs.source_target_pairs.list()) {
-    check_id(instruction, source, ids);
-    check_id(instruction, target, ids);
     for (int64_t i = 0; i < others; ++i) {
       sources[static_cast<size_t>(target * step + i * other_step)] = source * step + i * other_step;
     }

@@ -33,10 +33,6 @@ bool has_same_hot_dims(const OneHotTerm& a, const OneHotTerm& b) {
                     [](const auto& x, const auto& y) { return x.first == y.first; });
 }
 
-bool is_hot_along(const OneHotTerm& term, const Dims& dims) {
-  return std::any_of(dims.begin(), dims.end(), [&](int64_t d) { return term.hot.contains(d); });
-}
-
 Factor renamed(Factor factor, const Dims& names) {
   for (int64_t& d : factor.dims) d = names[static_cast<size_t>(d)];
   return factor;
@@ -147,7 +143,7 @@ class Finder {
     const Factor factor = unbroadcast(*x.operand(left ? 1 : 0));
     OneHotSum& sum = left ? *left : *right;
     for (OneHotTerm& term : sum) {
-      if (is_hot_along(term, factor.dims)) return std::nullopt;
+      if (!is_none_hot(term, factor.dims)) return std::nullopt;
       term.weights.push_back(factor);
     }
     return std::move(sum);
@@ -162,12 +158,7 @@ class Finder {
           if (!term.hot.emplace(dim, factor).second) return std::nullopt;
         }
         term.weights.insert(term.weights.end(), b.weights.begin(), b.weights.end());
-        for (const Factor& weight : term.weights) {
-          if (is_hot_along(term, weight.dims)) return std::nullopt;
-        }
-        for (const auto& [dim, factor] : term.hot) {
-          if (is_hot_along(term, factor.dims)) return std::nullopt;
-        }
+        if (!is_cool(term)) return std::nullopt;
         products.push_back(std::move(term));
       }
     }
@@ -269,6 +260,17 @@ Value place_over(const OneHotTerm& term, const Dims& dims, const Dims& sizes, co
     is_somewhere = is_somewhere.instruction() == nullptr ? is_inside : and_(is_somewhere, is_inside);
   }
   return select(is_somewhere, place, -1);
+}
+
+bool is_none_hot(const OneHotTerm& term, const Dims& dims) {
+  return std::none_of(dims.begin(), dims.end(), [&](int64_t d) { return term.hot.contains(d); });
+}
+
+bool is_cool(const OneHotTerm& term) {
+  return std::all_of(term.weights.begin(), term.weights.end(),
+                     [&](const Factor& weight) { return is_none_hot(term, weight.dims); }) &&
+         std::all_of(term.hot.begin(), term.hot.end(),
+                     [&](const auto& hot) { return is_none_hot(term, hot.second.dims); });
 }
 
 Dims cool_dims(const OneHotTerm& term, size_t rank) {

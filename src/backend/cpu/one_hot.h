@@ -45,6 +45,11 @@ Value weight_over(const OneHotTerm& term, const Dims& dims, const Dims& sizes);
 // nowhere.
 Value place_over(const OneHotTerm& term, const Dims& dims, const Dims& sizes, const Dims& strides);
 
+// Whether the term is hot along none of these dimensions.
+bool is_none_hot(const OneHotTerm& term, const Dims& dims);
+// Whether weights and places vary along no dimension of which one place is chosen.
+bool is_cool(const OneHotTerm& term);
+
 // The dimensions of an array of this rank that are not hot.
 Dims cool_dims(const OneHotTerm& term, size_t rank);
 

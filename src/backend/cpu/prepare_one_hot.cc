@@ -29,10 +29,6 @@ bool are_hot(const OneHotTerm& term, const Dims& dims) {
   return std::all_of(dims.begin(), dims.end(), [&](int64_t d) { return term.hot.contains(d); });
 }
 
-bool is_none_hot(const OneHotTerm& term, const Dims& dims) {
-  return std::none_of(dims.begin(), dims.end(), [&](int64_t d) { return term.hot.contains(d); });
-}
-
 // ---- rows of an array -----------------------------------------------------------------------------------------------
 
 // An array seen as rows [R,M], in whichever order they stand in memory.
@@ -280,14 +276,6 @@ void add_renamed(const OneHotTerm& term, const Dims& names, OneHotTerm& to) {
   };
   for (const Factor& weight : term.weights) to.weights.push_back(rename(weight));
   for (const auto& [dim, factor] : term.hot) to.hot.emplace(names[static_cast<size_t>(dim)], rename(factor));
-}
-
-// Whether weights and places vary along no dimension of which one place is chosen.
-bool is_cool(const OneHotTerm& term) {
-  return std::all_of(term.weights.begin(), term.weights.end(),
-                     [&](const Factor& weight) { return is_none_hot(term, weight.dims); }) &&
-         std::all_of(term.hot.begin(), term.hot.end(),
-                     [&](const auto& hot) { return is_none_hot(term, hot.second.dims); });
 }
 
 std::optional<Looked> looked_at(Instruction& x) {
