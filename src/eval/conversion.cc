@@ -58,9 +58,9 @@ Literal eval_bitcast_convert(const Instruction& instruction, std::span<Literal> 
   Literal result = regroups ? Literal::uninitialized(shape.without_layout())
                             : std::move(operands[0]).reinterpreted(shape.without_layout());
   if (regroups) regroup_bits(operands[0], result);
-  if (bits_of(shape.type()) < 8) {
-    wrap_integers(shape.type(), result.mutable_bytes(), static_cast<size_t>(shape.element_count()));
-  }
+  const auto count = static_cast<size_t>(shape.element_count());
+  if (bits_of(shape.type()) < 8) wrap_integers(shape.type(), result.mutable_bytes(), count);
+  if (shape.type() == DType::pred) bytes_to_preds(result.mutable_bytes(), count);
   return result;
 }
 

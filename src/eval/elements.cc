@@ -147,6 +147,10 @@ void wrap_integers(DType type, std::byte* values, size_t n) {
   }
 }
 
+void bytes_to_preds(std::byte* values, size_t n) {
+  for (size_t i = 0; i < n; ++i) values[i] = std::byte{values[i] != std::byte{0}};
+}
+
 Literal convert_elements(const Literal& x, DType to) {
   const DType from = x.shape().type();
   if (from == to) return x;

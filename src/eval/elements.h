@@ -24,6 +24,9 @@ void narrow_floats(DType type, const float* from, std::byte* to, size_t n);
 // dropping high bits; nothing for other types. pred keeps its lowest bit.
 void wrap_integers(DType type, std::byte* values, size_t n);
 
+// Bytes that were something else as elements of pred, which are 0 or 1: what is not 0 is true.
+void bytes_to_preds(std::byte* values, size_t n);
+
 // The `convert` op. Floats round to nearest even, integers wrap, floats to integers clamp (NaN is 0), pred is x != 0.
 // Throws Error(program) for complex to real.
 Literal convert_elements(const Literal& x, DType to);

@@ -84,6 +84,9 @@ Literal eval_bitcast(const Instruction& instruction, std::span<Literal> operands
   const Dims order = physical_order(shape);
   Literal physical = transposed(operands[0], physical_order(instruction.operand(0)->shape()));
   physical = std::move(physical).reinterpreted(shape.with_dims(select_dims(shape.dims(), order)));
+  if (shape.type() == DType::pred) {
+    bytes_to_preds(physical.mutable_bytes(), static_cast<size_t>(shape.element_count()));
+  }
   return transposed(physical, inverse_permutation(order)).reshaped(shape);
 }
 

@@ -88,6 +88,7 @@ void copy_loop(const Block& block) {
   if (block.in[0] != block.out) {
     std::memcpy(block.out, block.in[0], block.n * static_cast<size_t>(bytes_of(block.op->result)));
   }
+  if (block.op->result == DType::pred) bytes_to_preds(static_cast<std::byte*>(block.out), block.n);
 }
 
 // ---- reduce-precision -------------------------------------------------------------------------------------------

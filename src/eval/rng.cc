@@ -8,6 +8,7 @@
 #include "eval/dispatch.h"
 #include "eval/elements.h"
 #include "eval/evaluator.h"
+#include "eval/rng.h"
 
 namespace gshard {
 namespace {
@@ -44,44 +45,18 @@ std::vector<uint32_t> philox_words(size_t count, std::span<uint64_t> state) {
   return words;
 }
 
-// The dimension along which an array of 32-bit Threefry words is split into the two words of each block: the first
-// even one, else the largest, which is padded by one.
-size_t threefry_split(const Dims& dims) {
-  const auto even = std::find_if(dims.begin(), dims.end(), [](int64_t size) { return size % 2 == 0; });
-  const auto* split = even != dims.end() ? even : std::max_element(dims.begin(), dims.end());
-  return static_cast<size_t>(split - dims.begin());
-}
-
-// The state is the key and a counter of blocks of two words. The dimension [2k] is taken as [k, 2]: blocks run over
-// all dimensions but the 2.
-std::vector<uint32_t> threefry_words(const Dims& dims, std::span<uint64_t> state) {
-  const size_t at = threefry_split(dims);
-  size_t outer = 1;
-  size_t inner = 1;
-  for (size_t d = 0; d < at; ++d) outer *= static_cast<size_t>(dims[d]);
-  for (size_t d = at + 1; d < dims.size(); ++d) inner *= static_cast<size_t>(dims[d]);
-  const size_t size = dims.empty() ? 1 : static_cast<size_t>(dims[at]);
-  const size_t pairs = (size + 1) / 2;
-  std::vector<uint32_t> words(outer * size * inner);
-  for (size_t i = 0; i < outer * pairs * inner; ++i) {
-    const auto block = threefry2x32(halves(state[1] + i), halves(state[0]));
-    const size_t row = i / inner % pairs * 2;
-    uint32_t* to = &words[(i / inner / pairs * size + row) * inner + i % inner];
-    to[0] = block[0];
-    if (row + 1 < size) to[inner] = block[1];
+// The state is the key and a counter of blocks of two words.
+std::vector<uint32_t> threefry_words(const ThreefrySplit& split, std::span<uint64_t> state) {
+  const int64_t blocks = split.block_count();
+  std::vector<uint32_t> words(static_cast<size_t>(split.outer * split.size * split.inner));
+  for (int64_t i = 0; i < blocks; ++i) {
+    const auto block = threefry2x32(halves(state[1] + static_cast<uint64_t>(i)), halves(state[0]));
+    const int64_t first = split.first_word(i);
+    words[static_cast<size_t>(first)] = block[0];
+    const bool stands_alone = first / split.inner % split.size + 1 == split.size;
+    if (!stands_alone) words[static_cast<size_t>(first + split.inner)] = block[1];
   }
-  state[1] += outer * pairs * inner;
-  return words;
-}
-
-// With elements of 64 bits each block is one element.
-std::vector<uint32_t> threefry_words64(size_t count, std::span<uint64_t> state) {
-  std::vector<uint32_t> words;
-  for (size_t i = 0; i < count; ++i) {
-    const auto block = threefry2x32(halves(state[1] + i), halves(state[0]));
-    words.insert(words.end(), block.begin(), block.end());
-  }
-  state[1] += count;
+  state[1] += static_cast<uint64_t>(blocks);
   return words;
 }
 
@@ -103,8 +78,8 @@ Literal array_of_words(const Shape& shape, std::span<const uint32_t> words) {
 std::vector<uint32_t> random_words(const Shape& shape, RngAlgorithm algorithm, std::span<uint64_t> state) {
   const bool wide = bytes_of(shape.type()) == 8;
   const auto count = static_cast<size_t>(shape.element_count());
-  if (algorithm != RngAlgorithm::rng_three_fry) return philox_words(wide ? 2 * count : count, state);
-  return wide ? threefry_words64(count, state) : threefry_words(shape.dims(), state);
+  if (algorithm == RngAlgorithm::rng_three_fry) return threefry_words(threefry_split(shape), state);
+  return philox_words(wide ? 2 * count : count, state);
 }
 
 // ---- rng --------------------------------------------------------------------------------------------------------
@@ -126,12 +101,23 @@ Literal uniform_integers(const Shape& shape, const Literal& low, const Literal& 
 
 double scalar_double(const Literal& x) { return convert_elements(x, DType::f64).values<double>()[0]; }
 
+// The largest number of the type below x, which is one of its numbers: codes of floats count up with the magnitude.
+double number_below(DType type, double x) {
+  Literal number = convert_elements(Literal::scalar<double>(DType::f64, x), type);
+  with_bytes(type, [&]<class Code>() {
+    if constexpr (std::is_integral_v<Code>) {
+      Code& code = number.mutable_values<Code>()[0];
+      code = static_cast<Code>(x == 0 ? 1 : x > 0 ? code - 1 : code + 1);
+    }
+  });
+  return x == 0 ? -scalar_double(number) : scalar_double(number);
+}
+
 Literal uniform_floats(const Shape& shape, const Literal& low, const Literal& high, uint64_t key) {
   const double from = scalar_double(low);
   const double to = scalar_double(high);
-  // The largest number of the type below `to`, so that rounding cannot reach it.
-  const int digits = shape.type() == DType::f64 ? 52 : shape.type() == DType::f32 ? 23 : 2;
-  const double largest = std::max(from, to - std::abs(to) * std::ldexp(1.0, -digits));
+  // Rounding must not reach `to`.
+  const double largest = std::max(from, number_below(shape.type(), to));
   Literal result = Literal::uninitialized(Shape(DType::f64, shape.dims()));
   const std::span<double> out = result.mutable_values<double>();
   for (size_t i = 0; i < out.size(); ++i) {
@@ -155,6 +141,16 @@ Literal normal_floats(const Shape& shape, const Literal& mean, const Literal& de
 }
 
 }  // namespace
+
+ThreefrySplit threefry_split(const Shape& numbers) {
+  if (bytes_of(numbers.type()) == 8) return {1, 2 * numbers.element_count(), 1};
+  const Dims& dims = numbers.dims();
+  const auto even = std::find_if(dims.begin(), dims.end(), [](int64_t size) { return size % 2 == 0; });
+  const auto* at = even != dims.end() ? even : std::max_element(dims.begin(), dims.end());
+  ThreefrySplit split;
+  for (const auto* d = dims.begin(); d != dims.end(); ++d) (d < at ? split.outer : d == at ? split.size : split.inner) *= *d;
+  return split;
+}
 
 Literal eval_rng_bit_generator(const Instruction& instruction, std::span<Literal> operands, Evaluator&) {
   Literal state = std::move(operands[0]);

@@ -24,14 +24,15 @@ bool is_identity(std::string_view target) {
 
 bool is_edge(std::string_view target) { return target == "SPMDFullToShardShape" || target == "SPMDShardToFullShape"; }
 
-// "mhlo.erf", "mhlo.cosh".
+// "mhlo.erf", "mhlo.cosh". How attributes that say what is computed would be written is not known.
 std::optional<Op> pointwise_op_named(std::string_view target) {
   if (!target.starts_with("mhlo.") && !target.starts_with("chlo.")) return std::nullopt;
   std::string keyword(target.substr(5));
   for (char& c : keyword) c = c == '_' ? '-' : c;
   const std::optional<Op> op = op_from_keyword(keyword);
-  const bool fits = op && has(row_of(*op).traits, Traits::pointwise) && row_of(*op).operands.max == 1;
-  return fits ? op : std::nullopt;
+  if (!op || !has(row_of(*op).traits, Traits::pointwise) || row_of(*op).operands.max != 1) return std::nullopt;
+  const size_t kind = row_of(*op).attributes;
+  return kind == attributes<NoAttrs>() || kind == attributes<AccuracyAttrs>() ? op : std::nullopt;
 }
 
 bool is_topk(const Instruction& call) {

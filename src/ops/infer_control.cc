@@ -1,4 +1,5 @@
 // Types of the ops that hold a program together: parameters, constants, tuples, calls, loops, branches, tokens.
+#include "ops/custom_call.h"
 #include "ops/infer.h"
 
 namespace gshard {
@@ -86,6 +87,31 @@ Shape infer_conditional(const Instruction& i) {
   return first;
 }
 
+namespace {
+
+// As the op says whose former name is the target.
+Shape infer_pointwise_call(const Instruction& i) {
+  Instruction pointwise(pointwise_op_of(i), i.shape(), i.name());
+  pointwise.mutable_operands() = i.operands();
+  if (row_of(pointwise.op()).attributes == attributes<AccuracyAttrs>()) pointwise.set_attributes(AccuracyAttrs{});
+  try {
+    return infer_shape(pointwise);
+  } catch (const Error& error) {
+    throw Error::program(fmt::format("custom-call: {}", error.what()));
+  }
+}
+
+// (values, indices); how many of each row is declared.
+Shape infer_topk_call(const Instruction& i) {
+  const Shape& operand = i.operand(0)->shape();
+  require(operand.is_array() && !is_complex(operand.type()), i, "TopK cannot order {}", operand);
+  Dims dims = operand.dims();
+  dims.back() = topk_attributes_of(i).k;
+  return Shape::tuple({operand.with_dims(dims), Shape(DType::s32, dims)});
+}
+
+}  // namespace
+
 Shape infer_custom_call(const Instruction& i) {
   const auto& a = i.attrs<CustomCallAttrs>();
   if (a.operand_layout_constraints) {
@@ -103,7 +129,9 @@ Shape infer_custom_call(const Instruction& i) {
     require(i.operand_count() == 1, i, "{} has {} operands, must have 1", a.custom_call_target, i.operand_count());
     return infer_same_as_operand(i);
   }
-  return infer_declared(i);
+  const KnownCall known = known_call_of(i);
+  if (known == KnownCall::pointwise) return infer_pointwise_call(i);
+  return known == KnownCall::topk ? infer_topk_call(i) : infer_declared(i);
 }
 
 // ---- asynchronous calls

@@ -44,6 +44,7 @@ RuleFunction rule_function(Op op) {
       return rule_pad;
     case Op::concatenate:
       return rule_concatenate;
+    case Op::bitcast_convert:
     case Op::copy:
     case Op::map:
       return rule_pointwise;

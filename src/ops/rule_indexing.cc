@@ -17,8 +17,23 @@ bool can_be_indexed(int64_t size) { return size > 1 && size <= std::numeric_limi
 // Whether windows are so much smaller than what they point into that parts of it can have margins for them.
 bool is_narrow(int64_t window, int64_t size) { return window > 0 && window != size && 4 * (window - 1) <= size; }
 
-// What joins the elements that one device has with the zeros of all others.
-Reducer joining_reducer(DType type) { return type == DType::pred ? Reducer::or_ : Reducer::add; }
+// What joins the elements that one device has with the zeros of all others; where the type has no zero, with its
+// smallest number.
+Reducer joining_reducer(DType type) {
+  if (type == DType::f8e8m0fnu) return Reducer::max;
+  return type == DType::pred ? Reducer::or_ : Reducer::add;
+}
+
+// How much of each dimension of its operand an update of a scatter spans.
+Dims windows_of(const ScatterAttrs& attrs, const Shape& into, const Shape& updates) {
+  Dims windows;
+  size_t window = 0;
+  for (int64_t dim = 0; dim < static_cast<int64_t>(into.rank()); ++dim) {
+    const bool spans_one = contains(attrs.inserted_window_dims, dim) || contains(attrs.input_batching_dims, dim);
+    windows.push_back(spans_one ? 1 : updates.dim(static_cast<size_t>(attrs.update_window_dims[window++])));
+  }
+  return windows;
+}
 
 // The dimension of the indices that is the i-th of those that number places (all but the index vector).
 int64_t place_dim(size_t i, int64_t index_vector_dim) {
@@ -48,17 +63,21 @@ struct Pointing {
   const Instruction& indices;
   int64_t vector_dim;
   const Dims& component_dims;  // the operand's dimension of each component
+  const Dims& windows;         // how much of each of the operand's dimensions a place stands for
 };
 
-// The batching dimensions, and those in which the indices count up all places.
+// The batching dimensions, and those in which the indices count up all places. A window of several places would reach
+// into the next part.
 std::vector<InStep> dims_in_step(const Pointing& to, const Dims& operand_batching, const Dims& indices_batching) {
   std::vector<InStep> all;
   for (size_t b = 0; b < operand_batching.size(); ++b) all.push_back({operand_batching[b], indices_batching[b]});
   for (size_t k = 0; k < to.component_dims.size(); ++k) {
     const std::optional<int64_t> dim = counting_dim(to.indices, to.vector_dim, k);
     if (!dim || find_indices_dim(all, *dim) != nullptr) continue;
-    const int64_t size = to.operand.dim(static_cast<size_t>(to.component_dims[k]));
-    const bool visits_all = can_be_indexed(size) && size == to.indices.shape().dim(static_cast<size_t>(*dim));
+    const auto component = static_cast<size_t>(to.component_dims[k]);
+    const int64_t size = to.operand.dim(component);
+    const bool visits_all = can_be_indexed(size) && to.windows[component] == 1 &&
+                            size == to.indices.shape().dim(static_cast<size_t>(*dim));
     if (visits_all) all.push_back({to.component_dims[k], *dim});
   }
   return all;
@@ -109,7 +128,7 @@ Rule rule_gather(const Instruction& instruction) {
   const Shape& from = instruction.operand(0)->shape();
   const Shape& indices = instruction.operand(1)->shape();
   const std::vector<InStep> in_step =
-      dims_in_step({from, *instruction.operand(1), attrs.index_vector_dim, attrs.start_index_map},
+      dims_in_step({from, *instruction.operand(1), attrs.index_vector_dim, attrs.start_index_map, attrs.slice_sizes},
                    attrs.operand_batching_dims, attrs.start_indices_batching_dims);
 
   size_t offset = 0;  // counts the operand's dimensions that the result keeps
@@ -151,8 +170,10 @@ Rule rule_scatter(const Instruction& instruction) {
   const Shape& indices = instruction.operand(inputs)->shape();
   const Shape& updates = instruction.operand(inputs + 1)->shape();
   const Reducer reducer = inputs == 1 ? reducer_of(*instruction.callees()[0]) : Reducer::none;
+  const Dims windows = windows_of(attrs, into, updates);
   const std::vector<InStep> in_step =
-      dims_in_step({into, *instruction.operand(inputs), attrs.index_vector_dim, attrs.scatter_dims_to_operand_dims},
+      dims_in_step({into, *instruction.operand(inputs), attrs.index_vector_dim, attrs.scatter_dims_to_operand_dims,
+                    windows},
                    attrs.input_batching_dims, attrs.scatter_indices_batching_dims);
   const auto on_inputs = [&](int64_t dim, FactorId id) {
     for (size_t i = 0; i < inputs; ++i) maker.operand(i, dim, id);
@@ -169,7 +190,7 @@ Rule rule_scatter(const Instruction& instruction) {
     const bool inserted = contains(attrs.inserted_window_dims, dim);
     const int64_t from = inserted ? -1 : attrs.update_window_dims[window++];
     if (find_operand_dim(in_step, dim) != nullptr) continue;
-    const int64_t size = inserted ? 1 : updates.dim(static_cast<size_t>(from));
+    const int64_t size = windows[d];
     if (!inserted && size == into.dim(d)) {
       const FactorId id = maker.parallel(into.dim(d));
       on_inputs(dim, id);

@@ -73,11 +73,15 @@ struct Side {
 Rule rule_pointwise(const Instruction& instruction) {
   RuleMaker maker(instruction);
   const Shape& shape = instruction.shape();
+  // The last dimension numbers the parts of one element of the other type.
+  const bool splits_or_joins =
+      instruction.op() == Op::bitcast_convert && instruction.operand(0)->shape().rank() != shape.rank();
   for (size_t d = 0; d < shape.rank(); ++d) {
+    if (splits_or_joins && d >= instruction.operand(0)->shape().rank()) break;
     const FactorId id = maker.parallel(shape.dim(d));
     maker.result(0, static_cast<int64_t>(d), id);
     for (size_t i = 0; i < instruction.operand_count(); ++i) {
-      if (maker.operand_rank(i) == shape.rank()) maker.operand(i, static_cast<int64_t>(d), id);
+      if (splits_or_joins || maker.operand_rank(i) == shape.rank()) maker.operand(i, static_cast<int64_t>(d), id);
     }
   }
   maker.linearity() = linearity_of_pointwise(instruction);

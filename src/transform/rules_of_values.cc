@@ -74,9 +74,11 @@ Instruction* convert_of_convert(Instruction& x) {
   return x.parent()->add(Op::convert, x.shape(), {{source}});
 }
 
+// A pred keeps of the bits that become one only whether they are 0.
 Instruction* bitcast_convert_to_same(Instruction& x) {
   Instruction* source = x.operand(0);
-  if (source->op() == Op::bitcast_convert) source = source->operand(0);
+  const bool keeps_bits = source->shape().type() != DType::pred;
+  if (source->op() == Op::bitcast_convert && keeps_bits) source = source->operand(0);
   return source->shape() == x.shape() ? source : nullptr;
 }
 

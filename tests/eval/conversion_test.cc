@@ -81,6 +81,18 @@ TEST(Conversion, BitcastOfOtherWidths) {
   EXPECT_EQ(apply("s16[1,4] bitcast-convert", {"u64[1] {18446462598732840961}"}), "{ { 1, 0, 0, -1 } }");
 }
 
+// An element of pred is 0 or 1, whatever bits it was made of.
+TEST(Conversion, BitcastToPred) {
+  EXPECT_EQ(apply("pred[4] bitcast-convert", {"u8[4] {0, 1, 2, 255}"}), "{0, 1, 1, 1}");
+  EXPECT_EQ(apply("pred[1,2] bitcast-convert", {"u16[1] {512}"}), "{ { 0, 1 } }");
+  EXPECT_EQ(apply("pred[4] bitcast", {"u8[4] {0, 1, 2, 255}"}), "{0, 1, 1, 1}");
+  const std::string number =
+      "number { b = u8[] parameter(0)  p = pred[] bitcast-convert(b)  ROOT n = s32[] convert(p) }\n";
+  EXPECT_EQ(value_of("  x = u8[4] constant({0, 1, 2, 255})\n  ROOT y = s32[4] map(x), dimensions={0}, to_apply=number",
+                     number),
+            "{0, 1, 1, 1}");
+}
+
 TEST(Conversion, ReducePrecision) {
   const auto reduced = [](const std::string& x, const std::string& bits) {
     return apply(x.substr(0, x.find(' ')) + " reduce-precision", {x}, bits);

@@ -1,6 +1,7 @@
 // Random bits against what XLA 0.10's CPU client gives for the same state, and the stream of `rng`.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/small_float.h"
@@ -129,6 +130,25 @@ TEST(Rng, UniformFillsTheHalfOpenInterval) {
     std::vector<int> counts(5);
     for (const float value : uniform(type, "3", "8", 1)) ++counts[static_cast<size_t>(value) - 3];
     for (const int count : counts) EXPECT_NEAR(count, 2000, 300) << type;
+  }
+}
+
+// The numbers next to the upper end are drawn as often as others, and the end itself never.
+TEST(Rng, UniformComesNearTheUpperEnd) {
+  struct Interval {
+    std::string type;
+    std::string low;
+    std::string high;
+    float below;  // the largest number of the type below `high`
+  };
+  const std::vector<Interval> intervals = {
+      {"bf16", "0", "1", 1 - 0x1p-8F},     {"f16", "0", "0.0001", 0x1.a34p-14F}, {"f8e5m2", "0", "1", 0.875F},
+      {"f8e4m3fn", "-3", "5", 4.5F},       {"f8e4m3fnuz", "-1", "0", -0x1p-10F}, {"f8e5m2", "-4", "-1", -1.25F},
+      {"f4e2m1fn", "-1.5", "3", 2},
+  };
+  for (const auto& [type, low, high, below] : intervals) {
+    const std::vector<float> x = uniform(type, low, high, 1);
+    EXPECT_EQ(*std::max_element(x.begin(), x.end()), below) << type;
   }
 }
 
