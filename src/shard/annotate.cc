@@ -115,7 +115,7 @@ class Annotator {
     const ValueClass value = values_.class_of(instruction, leaf);
     if (fixed_[static_cast<size_t>(value)]) return;
     fixed_[static_cast<size_t>(value)] = true;
-    PartialSharding sharding{spec.sharding, spec.open};
+    PartialSharding sharding{spec.sharding, spec.open, spec.replicated};
     // What is annotated as partial stays so only where the op makes it so: it is a wish, not a fact.
     sharding.sharding.partial = 0;
     sharding.sharding.reducer = Reducer::none;

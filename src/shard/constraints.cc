@@ -115,6 +115,7 @@ class Collector {
       add_tensor(constraint, loops, values_.class_of(instruction, leaf), std::move(rule.results[leaf]));
     }
     if (constraint.tensors.size() < 2) return;
+    part_unlike(loops);
     constraint.loops = loops_.one_of(std::move(loops));
     if (constraint.level == 1) add_reductions(constraint);
     add_constraint(std::move(constraint));
@@ -124,6 +125,21 @@ class Collector {
     constraint.tensors.push_back(value);
     loops.dims.push_back(std::move(factors));
     loops.sizes.push_back(values_.shape_of(value).dims());
+  }
+
+  // Dimensions that must be whole lie alike, as what is sorted does before and after. Not where they differ in size:
+  // the rows of an image are not those of its filter's gradient.
+  static void part_unlike(Loops& loops) {
+    for (size_t t = 0; t < loops.dims.size(); ++t) {
+      for (size_t d = 0; d < loops.dims[t].size(); ++d) {
+        DimFactors& factors = loops.dims[t][d];
+        if (factors.size() != 1) continue;
+        const Factor& factor = loops.factors[static_cast<size_t>(factors[0])];
+        if (factor.kind != FactorKind::whole || factor.size == loops.sizes[t][d]) continue;
+        factors[0] = static_cast<FactorId>(loops.factors.size());
+        loops.factors.push_back({FactorKind::whole, loops.sizes[t][d], Reducer::none});
+      }
+    }
   }
 
   void add_constraint(Constraint constraint) {

@@ -1,6 +1,7 @@
 #include "shard/emitter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "eval/dispatch.h"
@@ -11,8 +12,26 @@ namespace gshard {
 
 namespace {
 
+// Of all numbers of a type of eight bits or fewer, some of which have no infinities, or no negative numbers.
+Literal extreme_of_narrow(DType type, Direction direction) {
+  const int count = 1 << bits_of(type);
+  Literal all{Shape(type, {count})};
+  for (int i = 0; i < count; ++i) all.mutable_bytes()[i] = static_cast<std::byte>(i);
+  const Literal numbers = convert_elements(all, DType::f64);
+  const auto values = numbers.values<double>();
+  size_t best = 0;
+  for (size_t i = 1; i < values.size(); ++i) {
+    const bool is_better = direction == Direction::GT ? values[i] > values[best] : values[i] < values[best];
+    if (is_better || std::isnan(values[best])) best = i;
+  }
+  Literal literal{Shape(type)};
+  literal.mutable_bytes()[0] = static_cast<std::byte>(best);
+  return literal;
+}
+
 // The largest or smallest value of a type; infinite where it has infinities.
 Literal extreme(DType type, Direction direction) {
+  if (is_floating(type) && bits_of(type) <= 8) return extreme_of_narrow(type, direction);
   if (type == DType::pred) return Literal::scalar(type, static_cast<uint8_t>(direction == Direction::GT ? 1 : 0));
   Literal literal{Shape(type)};
   with_storage(type, [&]<class T>() {
@@ -203,11 +222,17 @@ Instruction* Emitter::emit_index(const Digits& digits) {
   return sum == nullptr ? scalar_s32(0) : sum;
 }
 
-Instruction* Emitter::start_along(const Digits& digits, int64_t size) {
-  if (size == 1) return index_along(digits);
-  Instruction*& start = starts_[{index_along(digits), size}];
-  if (start == nullptr) start = add(Op::multiply, Shape(DType::s32), {index_along(digits), scalar_s32(size)});
-  return start;
+DType Emitter::place_type(int64_t size) {
+  return size <= std::numeric_limits<int32_t>::max() ? DType::s32 : DType::s64;
+}
+
+Instruction* Emitter::start_along(const Digits& digits, int64_t size, DType type) {
+  Instruction* index = index_along(digits);
+  if (size == 1 && type == DType::s32) return index;
+  Instruction*& start = starts_[{index, size, type}];
+  if (start != nullptr) return start;
+  if (type != DType::s32) index = add(Op::convert, Shape(type), {index});
+  return start = add(Op::multiply, Shape(type), {index, scalar(type, size)});
 }
 
 void Emitter::add_leaves(Instruction* value, std::vector<Instruction*>& leaves) {
@@ -323,7 +348,7 @@ Instruction* Emitter::slice(Instruction* value, size_t dim, int64_t start, int64
 Instruction* Emitter::slice_at(Instruction* value, size_t dim, Instruction* start, int64_t size) {
   Dims dims = value->shape().dims();
   dims[dim] = size;
-  Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
+  Instruction* zero = value->shape().rank() > 1 ? scalar(start->shape().type(), 0) : nullptr;
   std::vector<Instruction*> operands = {value};
   for (size_t d = 0; d < dims.size(); ++d) operands.push_back(d == dim ? start : zero);
   return into_.add(Op::dynamic_slice, value->shape().with_dims(dims), operands, DynamicSliceAttrs{dims});
@@ -338,19 +363,20 @@ Instruction* Emitter::slice_at(Instruction* value, size_t dim, const Digits& dig
 }
 
 Instruction* Emitter::update_at(Instruction* value, Instruction* part, size_t dim, Instruction* start) {
-  Instruction* zero = value->shape().rank() > 1 ? scalar_s32(0) : nullptr;
+  Instruction* zero = value->shape().rank() > 1 ? scalar(start->shape().type(), 0) : nullptr;
   std::vector<Instruction*> operands = {value, part};
   for (size_t d = 0; d < value->shape().rank(); ++d) operands.push_back(d == dim ? start : zero);
   return into_.add(Op::dynamic_update_slice, value->shape().without_layout(), operands);
 }
 
 Instruction* Emitter::flags_within(const Dims& dims, size_t dim, Instruction* start, const Bounds& bounds) {
-  const Shape numbers(DType::s32, dims);
+  const DType type = start->shape().type();
+  const Shape numbers(type, dims);
   const Shape flags(DType::pred, dims);
   Instruction* position = add(Op::iota, numbers, {}, IotaAttrs{static_cast<int64_t>(dim)});
   position = add(Op::add, numbers, {position, broadcast_scalar(start, numbers)});
   const auto compared = [&](int64_t with, Direction direction) {
-    return add(Op::compare, flags, {position, broadcast_scalar(scalar_s32(with), numbers)},
+    return add(Op::compare, flags, {position, broadcast_scalar(scalar(type, with), numbers)},
                CompareAttrs{direction, ComparisonType::automatic});
   };
   if (!bounds.end) return compared(bounds.first.value_or(0), Direction::GE);
@@ -368,8 +394,9 @@ Instruction* Emitter::keep_within(Instruction* value, size_t dim, Instruction* s
 
 Instruction* Emitter::mask(Instruction* value, size_t dim, const Digits& digits, int64_t size, Instruction* fill) {
   const int64_t part = value->shape().dim(dim);
-  if (part * mesh_.size_of(digits) == size) return value;
-  return keep_within(value, dim, start_along(digits, part), {std::nullopt, size}, fill);
+  const int64_t padded = part * mesh_.size_of(digits);
+  if (padded == size) return value;
+  return keep_within(value, dim, start_along(digits, part, place_type(padded)), {std::nullopt, size}, fill);
 }
 
 CollectiveAttrs Emitter::collective_attributes(const Digits& digits) {
@@ -489,8 +516,9 @@ Instruction* Emitter::permute(Instruction* value, std::vector<SourceTargetPairs:
 }
 
 Instruction* Emitter::local_slice(Instruction* value, size_t dim, const Digits& digits) {
-  const int64_t size = value->shape().dim(dim) / mesh_.size_of(digits);
-  return slice_at(value, dim, start_along(digits, size), size);
+  const int64_t whole = value->shape().dim(dim);
+  const int64_t size = whole / mesh_.size_of(digits);
+  return slice_at(value, dim, start_along(digits, size, place_type(whole)), size);
 }
 
 Instruction* Emitter::move_between(Instruction* value, const Mesh& from, const Mesh& to) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -76,8 +77,10 @@ class Emitter {
   static bool is_neutral(const Instruction& scalar, Reducer reducer);
   // The position of this device along some digits, major to minor, as s32[].
   Instruction* index_along(const Digits& digits);
-  // The first element of this device's part along some digits, where each part has `size` elements, as s32[].
-  Instruction* start_along(const Digits& digits, int64_t size);
+  // In which the places of so many elements are counted: s32 where it has room for them, else s64.
+  static DType place_type(int64_t size);
+  // The first element of this device's part along some digits, where each part has `size` elements, as a scalar.
+  Instruction* start_along(const Digits& digits, int64_t size, DType type = DType::s32);
   // values[i] on the devices whose index along `digits` is i, as s32[]; any number where there is none.
   Instruction* tabulated(const Digits& digits, std::span<const std::optional<int64_t>> values);
 
@@ -142,7 +145,7 @@ class Emitter {
   // Small scalars that many pieces ask for, made once.
   std::map<std::pair<DType, int64_t>, Instruction*> scalars_;
   std::map<Digits, Instruction*> indices_;
-  std::map<std::pair<Instruction*, int64_t>, Instruction*> starts_;
+  std::map<std::tuple<Instruction*, int64_t, DType>, Instruction*> starts_;
 };
 
 }  // namespace gshard

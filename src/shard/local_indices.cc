@@ -103,6 +103,7 @@ Instruction* without_extremes(Instruction* indices, size_t vector_dim, const std
 }
 
 Instruction* nothing_to_add(DType type, Emitter& emitter) {
+  if (type == DType::f8e8m0fnu) return emitter.neutral(Reducer::max, type);
   if (!is_floating(type)) return emitter.scalar(type, 0);
   Literal zero = convert_elements(Literal::scalar(DType::f64, -0.0), type);
   return emitter.add(Op::constant, Shape(type), {}, ConstantAttrs{std::move(zero)});

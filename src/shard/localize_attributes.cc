@@ -57,7 +57,8 @@ struct Localizer {
 }  // namespace
 
 Attributes localized_attributes(const LocalOp& op) {
-  return std::visit(Localizer{op, op.result_shape()}, op.instruction.attributes());
+  const bool has_results = !op.context.result_shapes.empty();  // an empty tuple has none
+  return std::visit(Localizer{op, has_results ? op.result_shape() : Shape()}, op.instruction.attributes());
 }
 
 }  // namespace gshard

@@ -221,12 +221,16 @@ Leaves ComputationLocalizer::visit_iota(const Instruction& i) {
 Instruction* ComputationLocalizer::emit_iota(const Instruction& i, const Sharding& sharding) {
   const Shape local(i.shape().type(), shard_sizes(i.shape().dims(), sharding, emitter_.mesh()));
   const auto dim = static_cast<size_t>(i.attrs<IotaAttrs>().iota_dimension);
-  Instruction* value = emitter_.add(Op::iota, local, {}, i.attributes());
   const Digits& digits = sharding.dims[dim];
-  if (digits.empty()) return value;
-  Instruction* start = emitter_.start_along(digits, local.dim(dim));
-  if (local.type() != DType::s32) start = emitter_.add(Op::convert, Shape(local.type()), {start});
-  return emitter_.add(Op::add, local, {value, emitter_.broadcast_scalar(start, local)});
+  if (digits.empty()) return emitter_.add(Op::iota, local, {}, i.attributes());
+  // Floats of 16 bits round the places of a long dimension: they are added up before, to be rounded once.
+  const DType places = Emitter::place_type(i.shape().dim(dim));
+  const Shape counted = is_floating(local.type()) ? local.with_type(places) : local;
+  Instruction* value = emitter_.add(Op::iota, counted, {}, i.attributes());
+  Instruction* start = emitter_.start_along(digits, local.dim(dim), places);
+  if (counted.type() != places) start = emitter_.add(Op::convert, Shape(counted.type()), {start});
+  value = emitter_.add(Op::add, counted, {value, emitter_.broadcast_scalar(start, counted)});
+  return counted.type() == local.type() ? value : emitter_.add(Op::convert, local, {value});
 }
 
 Leaves ComputationLocalizer::visit_tuple_element(const Instruction& i) {

@@ -1,6 +1,7 @@
 #include "shard/mesh_choice.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "shard/refusal.h"
 
@@ -83,6 +84,21 @@ std::string joined_names(const std::vector<MeshAxis>& axes) {
   std::string names;
   for (const MeshAxis& axis : axes) names += (names.empty() ? "" : ", ") + axis.name;
   return names;
+}
+
+// Of axes that --mesh makes up: annotations and the header of the partitioned program must be able to name them.
+void check_names(const std::vector<MeshAxis>& axes) {
+  const auto is_alphanumeric = [](unsigned char c) { return std::isalnum(c) != 0; };
+  const auto is_allowed = [&](char c) {
+    return is_alphanumeric(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
+  };
+  for (const MeshAxis& axis : axes) {
+    const std::string& name = axis.name;
+    const bool is_name = std::all_of(name.begin(), name.end(), is_allowed);
+    if (!is_name || std::none_of(name.begin(), name.end(), is_alphanumeric)) {
+      throw Error::usage("--mesh: '" + name + "' is no name for an axis; letters, digits, '_', '-' and '.' make one");
+    }
+  }
 }
 
 MeshAxis& axis_named(std::vector<MeshAxis>& axes, const std::string& name) {
@@ -177,11 +193,19 @@ std::vector<ShardyMesh> used_shardy_meshes(const Module& module) {
 }
 
 MeshChoice::MeshChoice(const Module& module, const PartitionOptions& options) {
-  lists_meshes_ = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes").has_value();
+  const auto listed = frontend_attribute(module.header().frontend_attributes, "xla.sdy.meshes");
+  lists_meshes_ = listed.has_value();
+  if (listed) {
+    for (ShardyMesh& mesh : read_shardy_meshes(*listed)) listed_names_.push_back(std::move(mesh.name));
+  }
   check_devices(module);
   choose_shardy(module);
   if (!lists_meshes_ && !is_shardy()) choose_found(module);
   resize(options);
+}
+
+bool MeshChoice::lists(std::string_view name) const {
+  return std::find(listed_names_.begin(), listed_names_.end(), name) != listed_names_.end();
 }
 
 void MeshChoice::choose_shardy(const Module& module) {
@@ -193,6 +217,13 @@ void MeshChoice::choose_shardy(const Module& module) {
       throw Error::program("the module has two meshes, @" + shardy_ + " and @" + mesh.name +
                            "; partitioning needs one");
     }
+  }
+  // A header that says one partition says nothing of the devices.
+  const int64_t partitions = module.header().num_partitions;
+  if (is_shardy() && partitions != 1 && partitions != original_.device_count()) {
+    throw Error::program("the mesh @" + shardy_ + " " + original_.to_string() + " has " +
+                         std::to_string(original_.device_count()) + " devices, the module's num_partitions is " +
+                         std::to_string(partitions));
   }
 }
 
@@ -209,6 +240,7 @@ void MeshChoice::resize(const PartitionOptions& options) {
   std::vector<MeshAxis> axes = original_.axes();
   const bool is_new = original_.device_count() == 1 && !is_shardy();
   if (is_new && !options.mesh.empty()) {
+    check_names(options.mesh);
     axes = options.mesh;
   } else {
     for (const MeshAxis& wanted : options.mesh) axis_named(axes, wanted.name).size = wanted.size;

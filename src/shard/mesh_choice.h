@@ -22,6 +22,8 @@ class MeshChoice {
   bool is_shardy() const { return !shardy_.empty(); }
   // Whether the header lists Shardy meshes, be they all of one device.
   bool lists_meshes() const { return lists_meshes_; }
+  // Whether one of them has that name.
+  bool lists(std::string_view name) const;
   bool is_resized() const { return resized_; }
   const Mesh& original() const { return original_; }
   const Mesh& mesh() const { return mesh_; }
@@ -36,6 +38,7 @@ class MeshChoice {
   Mesh original_;
   Mesh mesh_;
   bool lists_meshes_ = false;
+  std::vector<std::string> listed_names_;
   bool resized_ = false;
 };
 

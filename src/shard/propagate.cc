@@ -272,9 +272,9 @@ class Propagation {
 
   // Whether a dimension can be cut further. Unless it is 0, what is cut is `parts_of` long and each part alike.
   bool fits(const Constraint& constraint, size_t t, size_t d, const Digits& fresh, int64_t parts_of) const {
-    const Sharding& sharding = shardings_[constraint.tensors[t]];
+    const auto& [sharding, open, replicated] = shardings_.partial(constraint.tensors[t]);
     const int64_t pieces = mesh_.size_of(fresh);
-    return (sharding.used() & set_of(fresh)) == 0 && parts_of % pieces == 0 &&
+    return ((sharding.used() | replicated) & set_of(fresh)) == 0 && parts_of % pieces == 0 &&
            sharding.pieces(d, mesh_) * pieces <= constraint.loops->sizes[t][d];
   }
 

@@ -201,6 +201,7 @@ class Walk {
 
   // Goes all the way at once, if that sends less than `limit` times what a device holds.
   bool fetch_interval(size_t d, int64_t limit) {
+    if (Emitter::place_type(sizes_[d]) != DType::s32) return false;
     const Digits& wanted = to_.dims[d];
     Remap remap{d, now_.dims[d], sizes_[d], local_[d], ceil_div(sizes_[d], pieces(wanted)), {}};
     for (const Digit digit : wanted) {
@@ -299,6 +300,49 @@ std::optional<Step> permutation(const Dims& sizes, const Sharding& from, const S
   return step;
 }
 
+// A sharding that differs from the second only in which digits cut: those that cut in the first, where they do already
+// or after they left another dimension. From there one permutation of the devices is left. nullopt where digits of
+// other sizes would be needed.
+std::optional<Sharding> in_other_places(const Sharding& from, const Sharding& to, const Mesh& mesh) {
+  const auto are_alike = [&](Digit a, Digit b) { return mesh.digits()[a].size == mesh.digits()[b].size; };
+  Sharding middle = to;
+  Digits leaving;
+  for (size_t d = 0; d < to.dims.size(); ++d) {
+    const auto kept = static_cast<size_t>(
+        std::mismatch(from.dims[d].begin(), from.dims[d].end(), to.dims[d].begin(), to.dims[d].end(), are_alike).first -
+        from.dims[d].begin());
+    middle.dims[d] = prefix(from.dims[d], kept);
+    const Digits rest = suffix(from.dims[d], kept);
+    leaving.append({rest.data(), rest.size()});
+  }
+  for (size_t d = 0; d < to.dims.size(); ++d) {
+    for (const Digit wanted : suffix(to.dims[d], middle.dims[d].size())) {
+      if ((from.cut() & digit_bit(wanted)) == 0) {
+        middle.dims[d].push_back(wanted);
+        continue;
+      }
+      const auto* next =
+          std::find_if(leaving.begin(), leaving.end(), [&](Digit digit) { return are_alike(digit, wanted); });
+      if (next == leaving.end()) return std::nullopt;
+      middle.dims[d].push_back(*next);
+      leaving = within(leaving, ~digit_bit(*next));
+    }
+  }
+  return middle;
+}
+
+// First the parts become what they are to be, by digits that are at hand; then they go where they belong.
+std::vector<Step> steps_with_permutation(const Dims& sizes, const Sharding& from, const Sharding& to,
+                                         const Mesh& mesh) {
+  const auto middle = in_other_places(from, to, mesh);
+  if (!middle || *middle == to) return {};
+  const auto moved = permutation(sizes, *middle, to, mesh);
+  if (!moved) return {};
+  std::vector<Step> steps = Walk(sizes, from, *middle, mesh).steps();
+  steps.push_back(*moved);
+  return steps;
+}
+
 Instruction* emit_permute(const Step& step, Instruction* value, Emitter& emitter) {
   return emitter.change_places(value, step.digits, step.to_digits);
 }
@@ -319,7 +363,9 @@ Instruction* emit_place(const Step& step, Instruction* value, Emitter& emitter) 
   dims[step.dim] *= emitter.mesh().size_of(step.digits);
   const Shape whole = shape.with_dims(dims);
   Instruction* neutral = emitter.broadcast_scalar(emitter.neutral(step.reducer, shape.type()), whole);
-  return emitter.update_at(neutral, value, step.dim, emitter.start_along(step.digits, shape.dim(step.dim)));
+  Instruction* start =
+      emitter.start_along(step.digits, shape.dim(step.dim), Emitter::place_type(whole.dim(step.dim)));
+  return emitter.update_at(neutral, value, step.dim, start);
 }
 
 double elements_sent(const Step& step, const Mesh& mesh) {
@@ -362,7 +408,8 @@ std::vector<Step> reshard_steps(const Dims& sizes, const Sharding& from, const S
   std::vector<Step> steps = Walk(sizes, from, to, mesh).steps();
   const auto moved = permutation(sizes, from, to, mesh);
   if (moved && elements_sent(*moved, mesh) <= elements_sent(steps, mesh)) return {*moved};
-  return steps;
+  std::vector<Step> others = steps_with_permutation(sizes, from, to, mesh);
+  return !others.empty() && elements_sent(others, mesh) < elements_sent(steps, mesh) ? others : steps;
 }
 
 double elements_sent(const std::vector<Step>& steps, const Mesh& mesh) {

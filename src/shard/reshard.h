@@ -6,7 +6,8 @@
 // Steps act on the minor end of a dimension. Where the padded sizes of two shardings do not nest (f32[9] cut by 4 is
 // 3,3,3,0, by 2 it is 5,4), or other digits change, each device fetches the interval that it is to have, where that is
 // less than to gather the dimension, cut it to its real size, and cut it again. Where digits only change places, one
-// collective-permute moves all parts.
+// collective-permute moves all parts. Where they do and parts are of other sizes too ([x, y] -> [y, x] with x=4, y=2),
+// an all-to-all makes these first.
 #pragma once
 
 #include <vector>

@@ -15,6 +15,7 @@ uint64_t hash_of(const PartialSharding& partial) {
   hash_combine(hash, static_cast<uint64_t>(sharding.reducer));
   hash_combine(hash, sharding.manual);
   for (const bool open : partial.open) hash_combine(hash, open ? 1 : 0);
+  hash_combine(hash, partial.replicated);
   return hash;
 }
 

@@ -21,6 +21,8 @@ struct PartialSharding {
   Sharding sharding;
   // Dimensions that propagation may still cut; an annotation closes those that it specifies.
   SmallVector<bool, 8> open;
+  // Digits by which it may cut none of them.
+  DigitSet replicated = 0;
   bool operator==(const PartialSharding&) const = default;
 };
 
@@ -35,8 +37,10 @@ class ShardingTable {
   const PartialSharding& partial(ValueClass value) const { return distinct_[number_of_[static_cast<size_t>(value)]]; }
 
   void set(ValueClass value, const PartialSharding& sharding);
-  // Keeps which dimensions are open.
-  void set(ValueClass value, const Sharding& sharding) { set(value, {sharding, partial(value).open}); }
+  // Keeps which dimensions are open, and to what.
+  void set(ValueClass value, const Sharding& sharding) {
+    set(value, {sharding, partial(value).open, partial(value).replicated});
+  }
 
  private:
   uint32_t number_of(const PartialSharding& sharding);

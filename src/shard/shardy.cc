@@ -21,9 +21,9 @@ class Reader {
   void expect(std::string_view token) {
     if (!take(token)) fail("'" + std::string(token) + "'");
   }
-  bool at_end() {
+  void expect_end() {
     skip_space();
-    return rest_.empty();
+    if (!rest_.empty()) fail("nothing more");
   }
   std::string quoted() {
     expect("\"");
@@ -138,7 +138,7 @@ ShardySharding sharding_body(Reader& reader) {
   while (reader.take(",")) {
     if (reader.take("replicated")) {
       reader.expect("=");
-      axes_in_braces(reader);
+      sharding.replicated = axes_in_braces(reader);
     } else {
       reader.expect("unreduced");
       reader.expect("=");
@@ -161,6 +161,7 @@ std::vector<ShardyMesh> read_shardy_meshes(std::string_view text) {
     reader.expect("#sdy.mesh<");
     meshes.push_back(mesh_body(reader, std::move(name)));
   });
+  reader.expect_end();
   return meshes;
 }
 
@@ -178,6 +179,7 @@ std::vector<ShardySharding> read_shardy_shardings(std::string_view text) {
     if (!reader.take("#sdy.sharding<")) reader.expect("<");
     shardings.push_back(sharding_body(reader));
   }
+  reader.expect_end();
   return shardings;
 }
 
@@ -187,6 +189,8 @@ std::vector<std::string> read_manual_axes(std::string_view text) {
   reader.expect("#sdy<manual_axes");
   reader.expect("{");
   reader.list("}", [&] { names.push_back(reader.quoted()); });
+  reader.expect(">");
+  reader.expect_end();
   return names;
 }
 

@@ -43,6 +43,7 @@ struct ShardySharding {
   std::string mesh;                       // its name, without the '@'; empty where the mesh itself stands there
   std::optional<ShardyMesh> inline_mesh;  // without a name
   std::vector<ShardyDim> dims;
+  std::vector<ShardyAxis> replicated;  // by which open dimensions may not be cut either
   std::vector<ShardyAxis> unreduced;
 };
 

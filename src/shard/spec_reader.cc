@@ -26,15 +26,13 @@ std::vector<int64_t> unspecified_dims(const Instruction& instruction) {
   return dims;
 }
 
-// Of shardings that are the only ones of their value, in a module that says nothing of meshes.
-void check_cuts_nothing(const std::vector<ShardySharding>& shardings) {
-  for (const ShardySharding& sharding : shardings) {
-    const bool cuts =
-        std::any_of(sharding.dims.begin(), sharding.dims.end(), [](const ShardyDim& dim) { return !dim.axes.empty(); });
-    if (!cuts) continue;
-    throw Error::program("its xla.sdy.sharding is for the mesh @" + sharding.mesh +
-                         "; the module's header has no xla.sdy.meshes that says what that is");
-  }
+// What cuts nothing needs no mesh.
+void check_mesh_is_listed(const ShardySharding& sharding, const MeshChoice& choice) {
+  const bool cuts =
+      std::any_of(sharding.dims.begin(), sharding.dims.end(), [](const ShardyDim& dim) { return !dim.axes.empty(); });
+  if (!cuts || sharding.inline_mesh || choice.lists(sharding.mesh)) return;
+  throw Error::program("its xla.sdy.sharding is for the mesh @" + sharding.mesh +
+                       "; the module's header has no xla.sdy.meshes that says what that is");
 }
 
 }  // namespace
@@ -43,8 +41,9 @@ std::optional<Spec> SpecReader::read(const Instruction& instruction, size_t leaf
                                      size_t rank) const {
   const auto text = frontend_attribute(instruction, "xla.sdy.sharding");
   const HloSharding* tiling = element_of(instruction, leaf, leaf_count);
+  // Of shardings that are the only ones of their value, in a module that says nothing of meshes.
   if (text && tiling == nullptr && !choice_.lists_meshes() && !choice_.is_shardy()) {
-    check_cuts_nothing(read_shardy_shardings(*text));
+    for (const ShardySharding& sharding : read_shardy_shardings(*text)) check_mesh_is_listed(sharding, choice_);
   }
   if (!text || !choice_.is_shardy()) return tiling == nullptr ? std::nullopt : of_tiling(*tiling, instruction, rank);
   const std::vector<ShardySharding> all = read_shardy_shardings(*text);
@@ -58,6 +57,7 @@ std::optional<Spec> SpecReader::read(const Instruction& instruction, size_t leaf
 }
 
 Spec SpecReader::of_shardy(const ShardySharding& shardy, size_t rank) const {
+  check_mesh_is_listed(shardy, choice_);
   // Without dimensions where the mesh is one device: the value is sent to all where it enters.
   if (shardy.dims.empty() && shardy.unreduced.empty() && shardy.mesh != choice_.shardy_name()) {
     return {Sharding::replicated(rank), std::vector<bool>(rank, false)};
@@ -74,9 +74,10 @@ Spec SpecReader::of_shardy(const ShardySharding& shardy, size_t rank) const {
       spec.sharding.dims[d].append({digits.data(), digits.size()});
     }
   }
+  for (const ShardyAxis& axis : shardy.replicated) spec.replicated |= set_of(digits_of(axis));
   for (const ShardyAxis& axis : shardy.unreduced) spec.sharding.partial |= set_of(digits_of(axis));
   if (spec.sharding.partial != 0) spec.sharding.reducer = Reducer::add;
-  check_once(spec.sharding);
+  check_once(spec);
   return spec;
 }
 
@@ -111,7 +112,7 @@ Spec SpecReader::read_outside(const OutsideAnnotation& annotation, size_t rank) 
       at = end + 1;
     }
   }
-  check_once(spec.sharding);
+  check_once(spec);
   return spec;
 }
 
@@ -163,9 +164,9 @@ Digits SpecReader::digits_of(const ShardyAxis& axis) const {
   return part;
 }
 
-void SpecReader::check_once(const Sharding& sharding) const {
-  DigitSet used = 0;
-  for (const Digits& digits : sharding.dims) {
+void SpecReader::check_once(const Spec& spec) const {
+  DigitSet used = spec.replicated;
+  for (const Digits& digits : spec.sharding.dims) {
     for (const Digit digit : digits) {
       if ((used & digit_bit(digit)) != 0) {
         throw Error::program("a sharding uses " + choice_.mesh().name_of(Digits{digit}) + " twice");

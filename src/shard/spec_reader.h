@@ -15,6 +15,7 @@ struct Spec {
   Sharding sharding;
   std::vector<bool> open;
   Placement placement = {};  // where a tiling numbers the devices otherwise than the mesh
+  DigitSet replicated = 0;   // by which no dimension may be cut
 };
 
 class SpecReader {
@@ -33,7 +34,7 @@ class SpecReader {
   std::optional<Spec> of_tiling(const HloSharding& tiling, const Instruction& instruction, size_t rank) const;
   void check_agreement(const Spec& spec, const HloSharding& tiling, size_t rank) const;
   Digits digits_of(const ShardyAxis& axis) const;
-  void check_once(const Sharding& sharding) const;
+  void check_once(const Spec& spec) const;
   // The same axes in the resized mesh.
   Sharding rescaled(const Sharding& sharding) const;
   Digits rescaled(const Digits& digits) const;

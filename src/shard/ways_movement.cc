@@ -206,12 +206,27 @@ std::vector<Sending> sent_by_linear(const OpContext& op, const OpPlan& plan, con
 
 }  // namespace
 
+namespace {
+
+// What is fetched is counted in 32 bits.
+Rule rule_of_moderate(const Instruction& instruction) {
+  Rule rule = rule_of(instruction);
+  for (size_t d = 0; d < rule.results[0].size(); ++d) {
+    Factor& factor = rule.factors[static_cast<size_t>(rule.results[0][d][0])];
+    const bool is_counted = are_moderate({instruction.shape().dim(d)});
+    if (factor.kind == FactorKind::shift && !is_counted) factor.kind = FactorKind::whole;
+  }
+  return rule;
+}
+
+}  // namespace
+
 std::vector<Way> ways_of_reverse(const Instruction& instruction) {
-  return {plain_way(instruction), {rule_of(instruction), localize_reverse, sent_by_reverse}};
+  return {plain_way(instruction), {rule_of_moderate(instruction), localize_reverse, sent_by_reverse}};
 }
 
 std::vector<Way> ways_of_concatenate(const Instruction& instruction) {
-  return {plain_way(instruction), {rule_of(instruction), localize_concatenate, sent_by_concatenate}};
+  return {plain_way(instruction), {rule_of_moderate(instruction), localize_concatenate, sent_by_concatenate}};
 }
 
 namespace {

@@ -137,7 +137,8 @@ class BitsOfPart {
     const Digits& digits = sharding_.dims[d];
     const Words local = words(add(Op::iota, Shape(DType::u64, part_.dims()), {}, IotaAttrs{static_cast<int64_t>(d)}));
     if (digits.empty()) return local;
-    return local + words(op_.emitter.start_along(digits, part_.dim(d))).to(DType::u64);
+    Instruction* start = op_.emitter.start_along(digits, part_.dim(d), Emitter::place_type(whole_.dim(d)));
+    return local + words(start).to(DType::u64);
   }
 
   // The dimension along which Threefry takes pairs of 32-bit words: the first even one, else the largest.

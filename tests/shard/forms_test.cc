@@ -32,6 +32,16 @@ TEST(Forms, AShardyShardingMayStartAtItsMesh) {
   EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(<@mesh, [{\"y\"}, {\"x\", ?}], replicated={}>)")), "[y, x]");
 }
 
+// An open dimension may be cut further, but not by these.
+TEST(Forms, AShardyShardingNamesAxesThatCutNothing) {
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(#sdy.sharding<@mesh, [{?}, {?}]>)")), "[x, y]");
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(#sdy.sharding<@mesh, [{?}, {?}], replicated={\"y\"}>)")), "[x, -]");
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(#sdy.sharding<@mesh, [{?}, {?}], replicated={\"x\":(1)2}>)")),
+            "[-, y]");
+  const auto contradiction = with_shardy(kMesh, R"(#sdy.sharding<@mesh, [{\"x\"}, {?}], replicated={\"x\"}>)");
+  EXPECT_THROW(partition(*parse_module(contradiction)), Error);
+}
+
 TEST(Forms, AMeshOfOneDeviceHasNoDimensions) {
   const std::string meshes = std::string(R"(maximal_mesh_2 = #sdy.mesh<[], device_ids=[2]>, )") + kMesh;
   EXPECT_EQ(first_parameter(with_shardy(meshes, "#sdy.sharding<@maximal_mesh_2, []>")), "[-, -]");
@@ -73,6 +83,21 @@ TEST(Forms, AShardyMeshThatIsNowhereIsAnError) {
   }
 }
 
+TEST(Forms, AShardyMeshThatTheHeaderDoesNotListIsAnError) {
+  EXPECT_THROW(partition(*parse_module(with_shardy(kMesh, R"(#sdy.sharding<@other, [{\"x\"}, {}]>)"))), Error);
+  EXPECT_EQ(first_parameter(with_shardy(kMesh, R"(#sdy.sharding<@other, [{}, {}]>)")), "[-, -]");
+}
+
+TEST(Forms, AShardyMeshIsOfAllPartitions) {
+  for (const char* mesh : {R"(mesh = #sdy.mesh<["x"=4, "y"=4]>)", R"(mesh = #sdy.mesh<["x"=2, "y"=2]>)"})
+    EXPECT_THROW(partition(*parse_module(with_shardy(mesh, kCut))), Error) << mesh;
+}
+
+TEST(Forms, NothingFollowsAShardySharding) {
+  EXPECT_THROW(partition(*parse_module(with_shardy(kMesh, std::string(kCut) + ", unreduced={}"))), Error);
+  EXPECT_THROW(partition(*parse_module(with_shardy(kMesh, std::string(kCut) + " x"))), Error);
+}
+
 void expect_refused(const std::string& sharding, const std::string& name, const std::string& number) {
   try {
     partition(*parse_module("HloModule m, num_partitions=4\nENTRY e {\n  a = f32[4,4] parameter(0)\n" +
@@ -99,6 +124,19 @@ TEST(Forms, MoreDevicesThanAnyoneHasAreAnError) {
   PartitionOptions options;
   options.mesh = {{"x", int64_t{1} << 40}, {"y", int64_t{1} << 40}};
   EXPECT_THROW(partition(*parse_module("HloModule m" + rest), options), Error);
+}
+
+TEST(Forms, AxesOfANewMeshCanBeNamed) {
+  const auto module = parse_module("HloModule m\nENTRY e {\n  ROOT a = f32[4,4] parameter(0)\n}");
+  PartitionOptions options;
+  for (const char* name : {"data", "fsdp_transpose", "x-1", "a.b", "2"}) {
+    options.mesh = {{name, 4}};
+    EXPECT_EQ(partition(*module, options).mesh.device_count(), 4) << name;
+  }
+  for (const char* name : {"_", "-", "?", "a+b", "a;b", "a b", "x:(1)2", "a\"b"}) {
+    options.mesh = {{name, 4}};
+    EXPECT_THROW(partition(*module, options), Error) << name;
+  }
 }
 
 // What the result's tuple is to be says nothing of how its elements are held before.

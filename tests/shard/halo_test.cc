@@ -268,7 +268,10 @@ TEST(Halo, AFilterGradientIsReduced) {
   ROOT y = f32[3,3,3,5] convolution(x, g), window={size=64x8 pad=1_1x1_1}, dim_labels=f01b_i01o->b01f
 )");
   EXPECT_EQ(collectives_of(*module), (Collectives{2, 0}));
-  EXPECT_EQ(count(*partition(*module).module, Op::all_reduce), 1u);
+  const Partitioned local = partition(*module);
+  EXPECT_EQ(count(*local.module, Op::all_reduce), 1u);
+  EXPECT_EQ(count(*local.module, Op::reduce_scatter), 0u) << print(*local.module);
+  EXPECT_EQ(local.results[0].sharding.cut(), 0u);  // as the filter
   expect_same(*module);
 }
 

@@ -181,6 +181,45 @@ ENTRY e {
 )");
 }
 
+// Windows at places that count up reach into the next part.
+TEST(Indexing, WindowsAtPlacesThatCountUp) {
+  for (const char* op : {"add(a, b)", "maximum(a, b)", "copy(b)"}) {
+    for (const int64_t window : {1, 2, 3, 16}) {
+      checked(fmt::format(R"(
+HloModule m, num_partitions=4
+combine {{ a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] {0} }}
+ENTRY e {{
+  x = f32[16,3] parameter(0), sharding={{devices=[4,1]<=[4]}}
+  updates = f32[16,{1},3] parameter(1), sharding={{devices=[4,1,1]<=[4]}}
+  places = s32[16,1] iota(), iota_dimension=0
+  rows = f32[16,{1},3] gather(x, places), offset_dims={{1,2}}, collapsed_slice_dims={{}}, start_index_map={{0}}, index_vector_dim=1, slice_sizes={{{1},3}}, sharding={{devices=[4,1,1]<=[4]}}
+  put = f32[16,3] scatter(x, places, updates), update_window_dims={{1,2}}, inserted_window_dims={{}}, scatter_dims_to_operand_dims={{0}}, index_vector_dim=1, to_apply=combine, sharding={{devices=[4,1]<=[4]}}
+  ROOT r = (f32[16,{1},3], f32[16,3]) tuple(rows, put)
+}}
+)",
+                          op, window));
+    }
+  }
+}
+
+// Scales of blocks of narrow floats: powers of two, without a zero.
+TEST(Indexing, NumbersWithoutAZeroAreFound) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  numbers = f32[16,4] parameter(0), sharding={devices=[4,1]<=[4]}
+  positive = f32[16,4] exponential(numbers)
+  scales = f8e8m0fnu[16,4] convert(positive)
+  ids = s32[5] parameter(1), sharding={replicated}
+  at = s32[] parameter(2), sharding={replicated}
+  zero = s32[] constant(0)
+  rows = f8e8m0fnu[5,4] gather(scales, ids), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0}, index_vector_dim=1, slice_sizes={1,4}, sharding={replicated}
+  some = f8e8m0fnu[3,4] dynamic-slice(scales, at, zero), dynamic_slice_sizes={3,4}, sharding={replicated}
+  ROOT r = (f8e8m0fnu[5,4], f8e8m0fnu[3,4]) tuple(rows, some)
+}
+)");
+}
+
 TEST(Indexing, AnUpdateOfACacheLeavesItWhereItLies) {
   const Partitioned program = checked(R"(
 HloModule m, num_partitions=4

@@ -12,6 +12,7 @@
 #include "eval/elements.h"
 #include "eval/simulate.h"
 #include "parse_verified.h"
+#include "shard/checked.h"
 #include "text/parse.h"
 #include "text/print.h"
 #include "text/verify.h"
@@ -125,6 +126,60 @@ ENTRY e {
   expect_same_results(*module, partition(*module), 1e-6);
 }
 
+// Some narrow floats have no infinities: their first and last numbers pad maxima and minima.
+TEST(Partition, PaddingDoesNotReachAReductionOfNarrowFloats) {
+  for (const std::string type : {"f8e4m3fn", "f8e4m3b11fnuz", "f8e5m2", "f4e2m1fn"}) {
+    for (const std::string op : {"maximum", "minimum"}) {
+      checked("HloModule m, num_partitions=4\nchoose {\n  a = " + type + "[] parameter(0)\n  b = " + type +
+              "[] parameter(1)\n  ROOT c = " + type + "[] " + op + "(a, b)\n}\nENTRY e {\n  x = " + type +
+              "[13,3] parameter(0), sharding={devices=[4,1]<=[4]}\n  one = " + type + "[] constant(1)\n  ROOT m = " +
+              type + "[3] reduce(x, one), dimensions={0}, to_apply=choose\n}\n");
+    }
+  }
+}
+
+// bf16 has 8 digits: 1,505 is 1,504 there, and 1,500 + 5 must not be 1,504 + 5.
+TEST(Partition, PlacesOfNarrowFloatsAreRoundedOnce) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  places = bf16[2000] iota(), iota_dimension=0, sharding={devices=[4]<=[4]}
+  numbers = s32[2000] iota(), iota_dimension=0
+  rounded = bf16[2000] convert(numbers)
+  ROOT same = pred[2000] compare(places, rounded), direction=EQ, sharding={devices=[4]<=[4]}
+}
+)");
+}
+
+// Places beyond 2^31: nobody has the memory to run these, but what counts them must have room for them.
+TEST(Partition, PlacesOfLongDimensionsAreCountedInSixtyFourBits) {
+  const auto module = parse_verified(R"(
+HloModule m, num_partitions=8
+sum {
+  a = f32[] parameter(0)
+  b = f32[] parameter(1)
+  ROOT c = f32[] add(a, b)
+}
+ENTRY e {
+  x = f32[4294967301] parameter(0), sharding={devices=[8]<=[8]}
+  seed = u64[2] parameter(1)
+  zero = f32[] constant(0)
+  total = f32[] reduce(x, zero), dimensions={0}, to_apply=sum
+  places = f64[4294967301] iota(), iota_dimension=0, sharding={devices=[8]<=[8]}
+  bits = u32[4294967301] rng-bit-generator(seed), algorithm=rng_default, sharding={devices=[8]<=[8]}
+  back = f32[4294967301] reverse(x), dimensions={0}
+  ROOT r = (f32[], f64[4294967301], u32[4294967301], f32[4294967301]) tuple(total, places, bits, back)
+}
+)");
+  const Partitioned program = partition(*module);
+  for (const auto& instruction : program.module->entry()->instructions()) {
+    if (instruction->op() != Op::multiply || instruction->shape().rank() > 0) continue;
+    if (instruction->shape().type() != DType::s32) continue;
+    const Literal& factor = instruction->operand(1)->attrs<ConstantAttrs>().value;
+    EXPECT_LT(factor.values<int32_t>()[0], 1 << 28) << print(*program.module);
+  }
+}
+
 TEST(Partition, LoopsKeepTheirStateWhereItLies) {
   const auto module = parse_verified(R"(
 HloModule m, num_partitions=4
@@ -207,6 +262,32 @@ INSTANTIATE_TEST_SUITE_P(Scaled, RealModules,
                            std::string name = info.param;
                            return name.substr(0, name.find('.'));
                          });
+
+TEST(Partition, AnOpMayHaveNoResults) {
+  checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[16] parameter(0), sharding={devices=[4]<=[4]}
+  nothing = () custom-call(x), custom_call_target="MoveToHost"
+  ROOT both = ((), f32[16]) tuple(nothing, x)
+}
+)");
+}
+
+// Bytes of a number stay with it: only the dimension that numbers them is whole.
+TEST(Partition, ABitcastToAnotherWidthKeepsItsRows) {
+  const Partitioned program = checked(R"(
+HloModule m, num_partitions=4
+ENTRY e {
+  x = f32[14,6] parameter(0), sharding={devices=[4,1]<=[4]}
+  bytes = u8[14,6,4] bitcast-convert(x)
+  word = s32[14,6] bitcast-convert(bytes)
+  ROOT y = u32[14,6] bitcast-convert(word)
+}
+)");
+  EXPECT_EQ(program.reshards.size(), 0u) << print(*program.module);
+  EXPECT_EQ(program.results[0].sharding, program.parameters[0][0].sharding);
+}
 
 // The bytes of a value in another order of its dimensions: devices hold all values with the last dimension minor.
 TEST(Partition, ABitcastBetweenLayoutsTransposes) {

@@ -172,5 +172,22 @@ TEST(Reshard, MovesPartsWithoutGathering) {
   }
 }
 
+// Parts of other sizes, held by other devices: an all-to-all between the dimensions, then one permutation.
+TEST(Reshard, CutsDimensionsByEachOthersAxesWithoutGathering) {
+  const Mesh mesh({{"a", 4}, {"b", 2}});
+  const Shape shape(DType::s32, {16, 8});
+  Sharding from = Sharding::replicated(2);
+  from.dims = {{0, 1}, {2}};
+  for (const auto& dims : {SmallVector<Digits, 4>{{2}, {0, 1}}, SmallVector<Digits, 4>{{0}, {1, 2}}}) {
+    Sharding to = Sharding::replicated(2);
+    to.dims = dims;
+    const auto module = resharding_module(shape, from, to, mesh);
+    EXPECT_EQ(count(*module, Op::all_to_all), 1u) << print(*module);
+    EXPECT_EQ(count(*module, Op::collective_permute), 1u) << print(*module);
+    EXPECT_EQ(count(*module, Op::all_gather), 0u) << print(*module);
+    expect_same_value(shape, from, to, mesh);
+  }
+}
+
 }  // namespace
 }  // namespace gshard
