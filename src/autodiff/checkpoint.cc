@@ -1,4 +1,6 @@
 // Checkpoints of what was built already.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
 
@@ -58,8 +60,15 @@ class Tail {
 }  // namespace
 
 std::vector<Value> checkpoint_since(size_t first, const std::vector<Value>& results, Here here) {
-  Computation& in = results.at(0).computation();
+  const auto is_nothing = [](const Value& x) { return x.instruction() == nullptr; };
+  if (results.empty() || std::any_of(results.begin(), results.end(), is_nothing)) {
+    throw error_here("checkpoint: a result is a value of nothing", here);
+  }
+  Computation& in = results[0].computation();
   const size_t last = in.size();
+  if (first > last) {
+    throw error_here(fmt::format("checkpoint: from instruction {} on, of {}", first, last), here);
+  }
   Tail tail(in, first);
   tail.need(results);
   std::vector<Value> made;

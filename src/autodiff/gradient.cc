@@ -15,13 +15,29 @@ namespace {
 
 std::string text_of(Value x) { return "%" + x->name() + ", " + x.shape().to_string(); }
 
+void check_is_set(Value x, std::string_view what, const Here& here) {
+  if (x.instruction() == nullptr) throw error_here(fmt::format("gradient: {} is a value of nothing", what), here);
+}
+
+// The results are of one computation.
+void check_computation(Value x, const Computation& computation, const Here& here) {
+  if (x->parent() == &computation) return;
+  throw error_here(fmt::format("gradient: {} is of computation %{}, the result of %{}", text_of(x), x->parent()->name(),
+                               computation.name()),
+                   here);
+}
+
 void check_results(Values results, Values cotangents, const Here& here) {
   if (results.empty() || results.size() != cotangents.size()) {
     throw error_here(fmt::format("gradient: {} results with {} cotangents", results.size(), cotangents.size()), here);
   }
   for (size_t i = 0; i < results.size(); ++i) {
+    check_is_set(results[i], "a result", here);
+    check_computation(results[i], results[0].computation(), here);
     if (!results[i].shape().is_array()) throw error_here("gradient: " + text_of(results[i]) + " is no array", here);
-    if (cotangents[i].instruction() == nullptr || cotangents[i].shape() == results[i].shape()) continue;
+    if (cotangents[i].instruction() == nullptr) continue;
+    check_computation(cotangents[i], results[0].computation(), here);
+    if (cotangents[i].shape() == results[i].shape()) continue;
     throw error_here(
         fmt::format("gradient: the cotangent of {} is {}", text_of(results[i]), cotangents[i].shape().to_string()),
         here);
@@ -30,11 +46,8 @@ void check_results(Values results, Values cotangents, const Here& here) {
 
 void check_variables(Values variables, const Computation& computation, const Here& here) {
   for (const Value& x : variables) {
-    if (x->parent() != &computation) {
-      throw error_here(fmt::format("gradient: {} is of computation %{}, the result of %{}", text_of(x),
-                                   x->parent()->name(), computation.name()),
-                       here);
-    }
+    check_is_set(x, "what it is asked with respect to", here);
+    check_computation(x, computation, here);
     if (!is_differentiable(x.shape())) {
       throw error_here(
           fmt::format("gradient: {} is neither an array of floating-point nor of complex numbers", text_of(x)), here);
@@ -61,6 +74,7 @@ bool is_stopped(const Instruction& x) { return says(x, kStop); }
 bool is_recomputed(const Instruction& call) { return says(call, kRecompute); }
 
 std::vector<Value> gradient(Value loss, Values with_respect_to, Here here) {
+  check_is_set(loss, "the loss", here);
   if (!loss.shape().is_scalar() || !is_floating(loss.type())) {
     throw error_here("gradient: the loss " + text_of(loss) + " is not one floating-point number", here);
   }

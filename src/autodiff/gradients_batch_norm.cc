@@ -29,6 +29,7 @@ class BatchNorm {
 
 // Results are the normalized array, the mean and the variance by feature.
 void gradient_batch_norm_training(Pullback& p) {
+  if (p.operand(0).shape().element_count() == 0) return;
   const BatchNorm norm(p);
   const Value mean = get_tuple_element(p.result(), 1);
   const auto is_given = [&](size_t leaf) { return p.cotangent(leaf).instruction() != nullptr; };

@@ -10,6 +10,12 @@ namespace {
 // All of x, to be narrowed.
 SliceRanges whole_of(const Value& x) { return {Dims(x.rank(), 0), x.dims(), Dims(x.rank(), 1)}; }
 
+// Whether an element of the result is the padding value.
+Value is_padding(const Pullback& p) {
+  Computation& in = p.walk().computation();
+  return pad(full(in, Shape(DType::pred, p.operand(0).dims()), 0), 1, p.attrs<PadAttrs>().padding);
+}
+
 }  // namespace
 
 void gradient_broadcast(Pullback& p) {
@@ -61,9 +67,8 @@ void gradient_slice(Pullback& p) {
   });
 }
 
-// Elements that the pad cut off get nothing, the padding value gets what the others leave.
+// Elements that the pad cut off get nothing.
 void gradient_pad(Pullback& p) {
-  if (!p.wants(0) && !p.wants(1)) return;
   const Padding& padding = p.attrs<PadAttrs>().padding;
   Padding without;
   SliceRanges ranges = whole_of(p.operand(0));
@@ -73,9 +78,8 @@ void gradient_pad(Pullback& p) {
     const int64_t size = p.operand(0).dim(d);
     ranges.limits[d] = size == 0 ? 0 : (size - 1) * ranges.strides[d] + 1;
   }
-  Value inside = slice(pad(p.cotangent(), 0, without), ranges);
-  p.give(0, inside);
-  p.give(1, [&] { return subtract(total(p.cotangent()), total(inside)); });
+  p.give(0, [&] { return slice(pad(p.cotangent(), 0, without), ranges); });
+  p.give(1, [&] { return total(select(is_padding(p), p.cotangent(), 0)); });
 }
 
 void gradient_dynamic_slice(Pullback& p) {

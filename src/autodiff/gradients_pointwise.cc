@@ -28,8 +28,6 @@ void gradient_of_choice(Pullback& p, Direction direction) {
 // A complex number times a real one.
 Value scaled(Value z, Value factor) { return multiply(z, as_type(factor, z.type())); }
 
-Value truncated(Value x) { return select(compare(x, 0, Direction::LT), ceil(x), floor(x)); }
-
 }  // namespace
 
 Value conjugated(Value z) { return is_complex(z.type()) ? complex(real(z), negate(imag(z))) : z; }
@@ -50,12 +48,14 @@ void gradient_atan2(Pullback& p) {
   p.give(1, [&] { return negate(multiply(scaled, y)); });
 }
 
-// What lies on a bound moves with x.
+// What lies on a bound moves with x. Where the bounds are crossed the upper one holds.
 void gradient_clamp(Pullback& p) {
   const Value x = p.operand(1);
   const auto like_x = [&](Value bound) { return broadcast_to(bound, x.dims()); };
-  const Value is_below = compare(x, like_x(p.operand(0)), Direction::LT);
-  const Value is_above = compare(x, like_x(p.operand(2)), Direction::GT);
+  const Value low = like_x(p.operand(0));
+  const Value high = like_x(p.operand(2));
+  const Value is_above = compare(maximum(x, low), high, Direction::GT);
+  const Value is_below = and_(compare(x, low, Direction::LT), not_(is_above));
   const auto give_bound = [&](size_t i, Value is_beyond) {
     p.give(i, [&] {
       const Value all = select(is_beyond, p.cotangent(), 0);
@@ -99,14 +99,13 @@ void gradient_multiply(Pullback& p) {
 void gradient_power(Pullback& p) {
   const Value x = p.operand(0);
   const Value n = p.operand(1);
+  const Value is_zero = compare(x, 0, Direction::EQ);
   p.give(0, [&] {
-    const Value slope = multiply(n, power(x, subtract(n, 1)));
-    return multiply(p.cotangent(), select(compare(n, 0, Direction::EQ), 0, slope));
+    // One that is finite there, so that gradients of this one are finite too.
+    const Value is_constant = and_(is_zero, compare(n, 0, Direction::EQ));
+    return multiply(p.cotangent(), multiply(n, power(x, select(is_constant, 0, subtract(n, 1)))));
   });
-  p.give(1, [&] {
-    const Value is_zero = compare(x, 0, Direction::EQ);
-    return multiply(p.cotangent(), multiply(p.result(), log(select(is_zero, 1, x))));
-  });
+  p.give(1, [&] { return multiply(p.cotangent(), multiply(p.result(), log(select(is_zero, 1, x)))); });
 }
 
 void gradient_real(Pullback& p) {
@@ -118,9 +117,13 @@ void gradient_reduce_precision(Pullback& p) {
   p.give(0, [&] { return reduce_precision(p.cotangent(), attrs.exponent_bits, attrs.mantissa_bits); });
 }
 
+// The result is x - n * y: n from it, for x / y may be rounded up to the next whole number.
 void gradient_remainder(Pullback& p) {
   p.give(0, p.cotangent());
-  p.give(1, [&] { return negate(multiply(p.cotangent(), truncated(divide(p.operand(0), p.operand(1))))); });
+  p.give(1, [&] {
+    const Value n = round_nearest_even(divide(subtract(p.operand(0), p.result()), p.operand(1)));
+    return negate(multiply(p.cotangent(), n));
+  });
 }
 
 // A complex number's is the direction of it, which turns: dz / |z| without its part along z.

@@ -28,19 +28,30 @@ void gradient_of_sum(Pullback& p) {
   p.give(1, [&] { return total(p.cotangent()); });
 }
 
-// Elements that are the result in all their parts share its cotangent.
-void gradient_of_selection(Pullback& p) {
-  Value is_chosen;
-  for (size_t i = 0; i < array_count(p); ++i) {
+// Whether an element is the result in all parts that are of this choice.
+Value is_chosen(const Pullback& p, const std::vector<size_t>& choices, size_t choice) {
+  Value all;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i] != choice) continue;
     const Value same = compare(p.operand(i), spread(p, part(p, i)), Direction::EQ);
-    is_chosen = i == 0 ? same : and_(is_chosen, same);
+    all = all.instruction() == nullptr ? same : and_(all, same);
   }
-  for (size_t i = 0; i < array_count(p); ++i) {
+  return all;
+}
+
+// Elements that are the result in all parts that are chosen together share its cotangent.
+void gradient_of_selection(Pullback& p) {
+  const std::vector<size_t> choices = choices_of(*p.instruction().callees()[0]);
+  std::vector<Value> chosen(choices.size());  // by choice
+  for (size_t i = 0; i < choices.size(); ++i) {
     if (p.cotangent(i).instruction() == nullptr) continue;
     p.give(i, [&] {
+      Value& mask = chosen[choices[i]];
+      if (mask.instruction() == nullptr) mask = is_chosen(p, choices, choices[i]);
       const DType type = p.operand(i).type();
-      const Value count = reduce(convert(is_chosen, type), p.attrs<DimensionsAttrs>().dimensions, Reducer::add);
-      return select(is_chosen, spread(p, divide(p.cotangent(i), count)), 0);
+      const Value count = reduce(convert(mask, type), p.attrs<DimensionsAttrs>().dimensions, Reducer::add);
+      // None is the result where the initial value is.
+      return select(mask, spread(p, divide(p.cotangent(i), maximum(count, 1))), 0);
     });
   }
 }

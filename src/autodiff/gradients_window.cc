@@ -74,7 +74,7 @@ bool starts_from_worst(const Pullback& p, Direction direction) {
   const Instruction* initial = p.instruction().operand(p.operand_count() / 2);
   const DType type = initial->shape().type();
   return initial->op() == Op::constant &&
-         initial->attrs<ConstantAttrs>().value == (direction == Direction::GE ? lowest(type) : highest(type));
+         initial->attrs<ConstantAttrs>().value == (is_larger(direction) ? lowest(type) : highest(type));
 }
 
 // The cotangents go where the windows found what they chose, unless that was what they started from.
@@ -96,12 +96,13 @@ void gradient_of_choices(Pullback& p, Direction direction) {
   }
 }
 
-// Of two pairs the one whose first part wins.
-Computation& chosen_pair(Pullback& p, Direction direction) {
+// Of two pairs the one whose first part wins, by the same comparison.
+Computation& chosen_pair(Pullback& p, const Computation& comparison) {
   const Shape scalar(p.operand(0).type());
+  const auto& by = comparison.root()->attrs<CompareAttrs>();
   Module& module = *p.walk().computation().parent();
   return define(module, "chosen", {scalar, scalar, scalar, scalar}, [&](Computation&, Values x) {
-    const Value is_first = compare(x[0], x[2], direction);
+    const Value is_first = compare(x[0], x[2], by.direction, by.type);
     return tuple({select(is_first, x[0], x[2]), select(is_first, x[1], x[3])});
   });
 }
@@ -131,10 +132,10 @@ void gradient_select_and_scatter(Pullback& p) {
   p.give(1, [&] {
     Computation& in = p.walk().computation();
     const DType type = p.operand(0).type();
-    const Value worst = constant(in, *direction == Direction::GE ? lowest(type) : highest(type));
+    const Value worst = constant(in, is_larger(*direction) ? lowest(type) : highest(type));
     const std::vector<Value> pairs{p.operand(0), p.cotangent(), worst, constant(in, type, 0)};
-    const Window& window = p.attrs<WindowAttrs>().window;
-    return get_tuple_element(reduce_window(pairs, window, chosen_pair(p, *direction)), 1);
+    Computation& chosen = chosen_pair(p, *p.instruction().callees()[0]);
+    return get_tuple_element(reduce_window(pairs, p.attrs<WindowAttrs>().window, chosen), 1);
   });
   p.give(2, [&] { return total(p.cotangent()); });
 }

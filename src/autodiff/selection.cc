@@ -1,6 +1,8 @@
 #include "autodiff/selection.h"
 
 #include <algorithm>
+#include <numeric>
+#include <unordered_set>
 
 namespace gshard {
 namespace {
@@ -22,19 +24,30 @@ bool all_parts(const Computation& combine, Test test) {
 
 std::optional<Direction> direction_of(const Instruction& x, const Instruction* first, const Instruction* second) {
   if (x.op() != Op::compare || x.operand(0) != first || x.operand(1) != second) return std::nullopt;
-  switch (x.attrs<CompareAttrs>().direction) {
-    case Direction::GE:
-    case Direction::GT:
-      return Direction::GE;
-    case Direction::LE:
-    case Direction::LT:
-      return Direction::LE;
-    default:
-      return std::nullopt;
+  const Direction direction = x.attrs<CompareAttrs>().direction;
+  if (direction == Direction::EQ || direction == Direction::NE) return std::nullopt;
+  return direction;
+}
+
+// The parts of the two arguments that x is made of.
+std::vector<size_t> parts_read(const Instruction& x, size_t count) {
+  std::vector<size_t> parts;
+  std::vector<const Instruction*> open{&x};
+  std::unordered_set<const Instruction*> seen{&x};
+  for (size_t i = 0; i < open.size(); ++i) {
+    if (open[i]->op() == Op::parameter) {
+      parts.push_back(static_cast<size_t>(open[i]->attrs<ParameterAttrs>().number) % count);
+    }
+    for (const Instruction* operand : open[i]->operands()) {
+      if (seen.insert(operand).second) open.push_back(operand);
+    }
   }
+  return parts;
 }
 
 }  // namespace
+
+bool is_larger(Direction direction) { return direction == Direction::GE || direction == Direction::GT; }
 
 bool is_selection(const Computation& combine) {
   return all_parts(combine, [](const Instruction& x, const Instruction* first, const Instruction* second) {
@@ -43,6 +56,19 @@ bool is_selection(const Computation& combine) {
     const auto is_one = [&](const Instruction* operand) { return operand == first || operand == second; };
     return is_one(x.operand(x.operand_count() - 2)) && is_one(x.operand(x.operand_count() - 1));
   });
+}
+
+std::vector<size_t> choices_of(const Computation& combine) {
+  std::vector<size_t> choices(part_count(combine));
+  std::iota(choices.begin(), choices.end(), size_t{0});
+  for (size_t k = 0; k < choices.size(); ++k) {
+    for (const size_t read : parts_read(*part(combine, k), choices.size())) {
+      const size_t kept = std::min(choices[k], choices[read]);
+      const size_t joined = std::max(choices[k], choices[read]);
+      std::replace(choices.begin(), choices.end(), joined, kept);
+    }
+  }
+  return choices;
 }
 
 std::optional<Direction> order_of(const Computation& combine) {
@@ -56,7 +82,10 @@ std::optional<Direction> order_of(const Computation& combine) {
         return y.op() == Op::select && y.operand(0) == x.operand(0) && y.operand(1) == first && y.operand(2) == second;
       });
   if (!is_one_choice) return std::nullopt;
-  return direction_of(*x.operand(0), combine.parameter(0), combine.parameter(part_count(combine)));
+  const auto direction = direction_of(*x.operand(0), combine.parameter(0), combine.parameter(part_count(combine)));
+  // Of one part it is all the same which of two equal ones is chosen.
+  if (!direction || part_count(combine) > 1) return direction;
+  return is_larger(*direction) ? Direction::GE : Direction::LE;
 }
 
 std::optional<Direction> direction_of(const Computation& comparison) {

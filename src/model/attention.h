@@ -3,8 +3,9 @@
 //   Tensor y = attention(scope / "self", x, x_places, x, x_places, {.heads = 16, .key_size = 128});
 //
 // Several sequences may share a row of a batch: `segments` numbers them from 1 (0 is padding), and nobody looks into
-// another segment. Logits are divided by sqrt(key_size). (The authors begin with smaller queries instead: for
-// Adafactor, whose steps are relative to the weights, that is the same; for Adam it is not.)
+// another segment; but a query that sees no key at all, its segment having none there, gets the mean of all values.
+// Logits are divided by sqrt(key_size). (The authors begin with smaller queries instead: for Adafactor, whose steps are
+// relative to the weights, that is the same; for Adam it is not.)
 #pragma once
 
 #include "model/model.h"

@@ -15,20 +15,23 @@ void check_precise(Tensor x, std::string_view what, const Here& here) {
   throw error_here(fmt::format("{}: of {}; convert() it to f32", what, x.shape()), here);
 }
 
-// Less its largest element along a dimension, which keeps exponentials finite and is no matter of gradients.
-struct Shifted {
-  Tensor x;
-  Tensor largest;  // [..., 1, ...]
-};
-
-Shifted shifted_to_zero(Tensor x, int64_t dim, std::string_view what, const Here& here) {
-  check_precise(x, what, here);
-  const Tensor largest = stop_gradient(max(x, {dim}, Keep::dims, here), here);
-  return {subtract(x, broadcast_to(largest, x.dims(), here), here), largest};
+// The largest element along a dimension [..., 1, ...], which is no matter of gradients.
+Tensor largest_along(Tensor x, int64_t dim, const Here& here) {
+  return stop_gradient(max(x, {dim}, Keep::dims, here), here);
 }
 
-Tensor log_sum(const Shifted& shifted, int64_t dim, const Here& here) {
-  return log(sum(exponential(shifted.x, here), {dim}, Keep::dims, here), here);
+Tensor less(Tensor x, Tensor shift, const Here& here) {
+  return subtract(x, broadcast_to(shift, x.dims(), here), here);
+}
+
+// Less its largest element along a dimension, which keeps exponentials finite.
+Tensor shifted_to_zero(Tensor x, int64_t dim, std::string_view what, const Here& here) {
+  check_precise(x, what, here);
+  return less(x, largest_along(x, dim, here), here);
+}
+
+Tensor log_sum(Tensor shifted, int64_t dim, const Here& here) {
+  return log(sum(exponential(shifted, here), {dim}, Keep::dims, here), here);
 }
 
 // x times something along its last dimension.
@@ -54,21 +57,24 @@ Tensor gelu(Tensor x, Here here) {
 Tensor silu(Tensor x, Here here) { return multiply(x, logistic(x, here), here); }
 
 Tensor logsumexp(Tensor x, int64_t dim, Here here) {
-  const Shifted shifted = shifted_to_zero(x, dim, "logsumexp", here);
-  const Tensor total = add(log_sum(shifted, dim, here), shifted.largest, here);
+  check_precise(x, "logsumexp", here);
+  const Tensor largest = largest_along(x, dim, here);
+  // An infinity less itself is no number.
+  const Tensor shift = select(is_finite(largest, here), largest, 0, here);
+  const Tensor total = add(log_sum(less(x, shift, here), dim, here), shift, here);
   Dims sizes = total.dims();
   sizes.erase(sizes.begin() + (dim < 0 ? dim + static_cast<int64_t>(x.rank()) : dim));
   return reshape(total, sizes, here);
 }
 
 Tensor softmax(Tensor x, int64_t dim, Here here) {
-  const Tensor powers = exponential(shifted_to_zero(x, dim, "softmax", here).x, here);
+  const Tensor powers = exponential(shifted_to_zero(x, dim, "softmax", here), here);
   return divide(powers, broadcast_to(sum(powers, {dim}, Keep::dims, here), x.dims(), here), here);
 }
 
 Tensor log_softmax(Tensor x, int64_t dim, Here here) {
-  const Shifted shifted = shifted_to_zero(x, dim, "log_softmax", here);
-  return subtract(shifted.x, broadcast_to(log_sum(shifted, dim, here), x.dims(), here), here);
+  const Tensor shifted = shifted_to_zero(x, dim, "log_softmax", here);
+  return less(shifted, log_sum(shifted, dim, here), here);
 }
 
 Tensor rms_norm(Tensor x, Tensor scale, double epsilon, Here here) {
@@ -88,10 +94,15 @@ CrossEntropy cross_entropy(Tensor logits, Tensor labels, const CrossEntropyOptio
   if (logits.rank() == 0 || labels.dims() != expected) {
     throw error_here(fmt::format("cross_entropy: logits {} and labels {}", logits.shape(), labels.shape()), here);
   }
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
+    throw error_here(
+        fmt::format("cross_entropy: a label smoothing of {}, must be in [0, 1]", options.label_smoothing), here);
+  }
   const int64_t classes = logits.dim(logits.rank() - 1);
   const Tensor normalizer = logsumexp(logits, -1, here);
-  const Tensor chosen = one_hot(labels, classes, logits.type(), here);
-  const Tensor label_logit = sum(multiply(chosen, logits, here), {-1}, Keep::none, here);
+  // Of a class that cannot be, the logit may be an infinity.
+  const Tensor is_label = one_hot(labels, classes, DType::pred, here);
+  const Tensor label_logit = sum(select(is_label, logits, 0, here), {-1}, Keep::none, here);
   const Tensor log_likelihood = label_logit - normalizer;
   Tensor loss = -log_likelihood;
   if (options.label_smoothing != 0) {

@@ -16,7 +16,7 @@ Tensor relu(Tensor x, Here here = Here::current());
 Tensor gelu(Tensor x, Here here = Here::current());
 Tensor silu(Tensor x, Here here = Here::current());
 
-// log(sum(exp(x))) along a dimension, which is left out, without overflow.
+// log(sum(exp(x))) along a dimension, which is left out, without overflow; -inf where all elements are.
 Tensor logsumexp(Tensor x, int64_t dim, Here here = Here::current());
 Tensor softmax(Tensor x, int64_t dim, Here here = Here::current());
 Tensor log_softmax(Tensor x, int64_t dim, Here here = Here::current());

@@ -72,9 +72,10 @@ class Router {
 
   // Its largest element is distributed as the gates that are left (Gumbel's trick).
   Tensor with_noise(Tensor left, int64_t k) const {
+    constexpr double kLeast = 1e-37;  // those that round to 0 come before the ones that were chosen
     const Tensor uniform = (scope_ / fmt::format("sample_{}", k)).uniform(left.dims());
     const Tensor gumbel = -log(-log(uniform + std::ldexp(1.0, -25)));
-    return where(left < 0, -std::numeric_limits<double>::infinity(), log(left) + gumbel);
+    return where(left < 0, -std::numeric_limits<double>::infinity(), log(maximum(left, kLeast)) + gumbel);
   }
 
   void send_by_chance(Draft& draft, size_t k) const {
@@ -185,6 +186,9 @@ void check(Tensor logits, Tensor is_token, const GatingOptions& options, const H
                                  options.capacity, options.capacity_factor, options.evaluation_factor),
                      here);
   }
+  if (!(options.threshold >= 0)) {
+    throw error_here(fmt::format("gating: a threshold of {}, must not be negative", options.threshold), here);
+  }
   if (!is_set(is_token)) return;
   if (is_token.shape() == Shape(DType::pred, {logits.dim(0), logits.dim(1)})) return;
   throw error_here(fmt::format("gating: what is a token is {} for logits {}", is_token.shape(), logits.shape()), here);
@@ -210,7 +214,9 @@ int64_t capacity_of(const GatingOptions& options, int64_t tokens, Mode mode) {
   if (options.capacity != 0) return std::min(options.capacity, tokens);
   const double factor = mode == Mode::train ? options.capacity_factor : options.evaluation_factor;
   const double share = factor * static_cast<double>(tokens) / static_cast<double>(options.experts);
-  return std::clamp<int64_t>(static_cast<int64_t>(share), 1, tokens);
+  // A product that is a whole number may be rounded to one just below it, 1.15 * 100 / 5 say.
+  constexpr double kRounding = 1 + 1e-12;
+  return std::max<int64_t>(1, static_cast<int64_t>(std::min(static_cast<double>(tokens), share * kRounding)));
 }
 
 Routing route(const Scope& scope, Tensor logits, Tensor is_token, const GatingOptions& options, Here here) {

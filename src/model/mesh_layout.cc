@@ -105,7 +105,11 @@ MeshLayout MeshLayout::with_state_over(std::string axis) const {
 
 int64_t MeshLayout::parts_along(const std::string& axes) const {
   int64_t parts = 1;
-  for (const std::string& axis : split(axes, '+')) parts *= mesh_.axes()[*mesh_.find_axis(axis)].size;
+  for (const std::string& axis : split(axes, '+')) {
+    const auto found = mesh_.find_axis(axis);
+    if (!found) throw Error::usage(fmt::format("layout: the mesh {} has no axis '{}'", mesh_.to_string(), axis));
+    parts *= mesh_.axes()[*found].size;
+  }
   return parts;
 }
 

@@ -59,7 +59,7 @@ class MeshLayout {
   int64_t devices() const { return mesh_.device_count(); }
   // Into how many parts a dimension of this name is cut.
   int64_t parts(const std::string& dim) const { return parts_along(axes_of({dim})[0]); }
-  // Into how many parts these axes cut, "data+model" say.
+  // Into how many parts these axes cut, "data+model" say. Throws Error(usage) on axes that the mesh has not.
   int64_t parts_along(const std::string& axes) const;
   // Per dimension the axes that cut it. An axis that an earlier dimension has taken is not taken again, so that
   // {"expert", "group"} is the experts' cut alone where both are cut by the same axis.

@@ -11,10 +11,32 @@
 namespace gshard {
 namespace {
 
-// Paths as HLO's names have them.
+// Paths as HLO's names have them: letters, digits, '_', '-' and '.', a letter or '_' first.
 std::string instruction_name(std::string path) {
-  std::replace(path.begin(), path.end(), '/', '.');
-  return path;
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  for (char& c : path) {
+    const bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (!is_letter(c) && !is_other) c = c == '/' ? '.' : '_';
+  }
+  return path.empty() || !is_letter(path[0]) ? "_" + path : path;
+}
+
+// The same, another one than those of the parameters before.
+std::string unused_name(const std::string& path, const Computation& in) {
+  const std::string name = instruction_name(path);
+  const auto is_taken = [&](const std::string& tried) {
+    return std::any_of(in.parameters().begin(), in.parameters().end(),
+                       [&](const Instruction* parameter) { return parameter->name() == tried; });
+  };
+  std::string unused = name;
+  for (int n = 2; is_taken(unused); ++n) unused = fmt::format("{}_{}", name, n);
+  return unused;
+}
+
+void check_sizes(const Parameter& parameter, const Here& here) {
+  const Dims& dims = parameter.shape.dims();
+  if (std::all_of(dims.begin(), dims.end(), [](int64_t size) { return size >= 0; })) return;
+  throw error_here(fmt::format("parameter: '{}' is {}, of a negative size", parameter.name, parameter.shape), here);
 }
 
 void check_axes(const Axes& axes, Tensor x, const Here& here) {
@@ -67,8 +89,10 @@ Tensor Model::declare(Parameter parameter, const Here& here) {
   if (std::any_of(parameters_.begin(), parameters_.end(), same_name)) {
     throw error_here(fmt::format("parameter: there is a '{}' already", parameter.name), here);
   }
+  check_sizes(parameter, here);
+  const std::string name = unused_name(parameter.name, entry_);
   parameter.value = gshard::parameter(entry_, parameter.shape, here);
-  parameter.value->set_name(instruction_name(parameter.name));
+  parameter.value->set_name(name);
   check_axes(parameter.axes, parameter.value, here);
   parameter.axes.resize(parameter.shape.rank());
   laid_as(parameter, parameter.value, here);

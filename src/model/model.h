@@ -188,7 +188,7 @@ class Scope {
   Tensor dropout(Tensor x, double rate, Here here = Here::current()) const;
 
   // What `body` makes, of which nothing is kept for the backward pass: it is computed again there. The parameters,
-  // metrics and losses that it declares are the model's as ever; other values that it makes end with it.
+  // metrics, losses and updates that it declares are the model's as ever; other values that it makes end with it.
   Tensor recomputed(const std::function<Tensor()>& body, Here here = Here::current()) const;
 
   // A result of the program, under this scope's path, that nothing is computed from: a number or a few to be reported.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "model/functions.h"
 #include "ops/infer.h"
 
@@ -110,10 +112,13 @@ Tensor through_slots(const Scope& scope, const Routing& routing, Tensor tokens, 
 //
 //   P parts that the experts are cut into   K choices   R = K * S rows of a group, row k * S + s is the k-th of token s
 
-// s32 [P,G,R]: where in ascending order of the keys [P,G,R] each row stands, earlier ones of a key first.
-Tensor ascending_order(Tensor keys) {
+// s32 [P,G,R]: the rows in ascending order of their keys [P,G,R], earlier ones of a key first. Keys are 0 to `largest`.
+Tensor ascending_order(Tensor keys, int64_t largest) {
   const int64_t rows = keys.dim(2);
-  return remainder(sort(keys * rows + positions_along(keys, 2, DType::s32), 2, Direction::LT), rows);
+  const bool is_narrow = largest < std::numeric_limits<int32_t>::max() / rows;
+  const Tensor wide = convert(keys, is_narrow ? DType::s32 : DType::s64);
+  const Tensor numbers = sort(wide * rows + positions_along(wide, 2, wide.type()), 2, Direction::LT);
+  return convert(remainder(numbers, rows), DType::s32);
 }
 
 struct SortedRows {
@@ -132,8 +137,9 @@ SortedRows sort_rows(const Routing& routing, int64_t parts) {
   const Tensor all = broadcast(expert, {parts, expert.dim(0), expert.dim(1)}, {1, 2});
   const Tensor within = all - positions_along(all, 0, DType::s32) * own;
   const Tensor key = where((within >= 0) & (within < own), within, own);
-  const Tensor order = ascending_order(key);
-  return {order, ascending_order(order), sum(one_hot(key, own, DType::s32), {2})};
+  const Tensor order = ascending_order(key, own);
+  const Tensor place = ascending_order(order, order.dim(2) - 1);
+  return {order, place, sum(one_hot(key, own, DType::s32), {2})};
 }
 
 // rows [P,G,R,M] by weights [E,M,N], each with its expert's: [P,G,R,N], 0 for rows of other parts' experts.

@@ -174,11 +174,66 @@ Tensor learning_rate(Model& model, const Scope& scope, Tensor step, const Schedu
   return scope.exact(model.input("learning_rate", Shape(DType::f32)));
 }
 
+// ---- options --------------------------------------------------------------------------------------------------------
+
+enum class Least : uint8_t { allowed, excluded };
+
+struct OptionBounds {
+  const char* name;
+  double value;
+  double least = 0;
+  Least is_least = Least::allowed;
+  std::optional<double> end = std::nullopt;  // excluded
+
+  bool hold() const {
+    const bool is_above = value > least || (value == least && is_least == Least::allowed);
+    return is_above && !(end && value >= *end);
+  }
+  std::string to_string() const {
+    const std::string_view above = is_least == Least::allowed ? "at least" : "more than";
+    return fmt::format("{} {}{}", above, least, end ? fmt::format(" and less than {}", *end) : "");
+  }
+};
+
+std::vector<OptionBounds> bounds_of(const Sgd& rule) {
+  return {{.name = "momentum", .value = rule.momentum, .end = 1}};
+}
+
+std::vector<OptionBounds> bounds_of(const Adam& rule) {
+  return {{.name = "beta1", .value = rule.beta1, .end = 1},
+          {.name = "beta2", .value = rule.beta2, .end = 1},
+          {.name = "epsilon", .value = rule.epsilon, .is_least = Least::excluded},
+          {.name = "decay", .value = rule.decay}};
+}
+
+std::vector<OptionBounds> bounds_of(const Adafactor& rule) {
+  return {{.name = "decay_power", .value = rule.decay_power},
+          {.name = "clip", .value = rule.clip, .is_least = Least::excluded},
+          {.name = "squares_floor", .value = rule.squares_floor, .is_least = Least::excluded},
+          {.name = "scale_floor", .value = rule.scale_floor}};
+}
+
+void check(const OptimizerOptions& options, const Here& here) {
+  std::vector<OptionBounds> all = std::visit([](const auto& rule) { return bounds_of(rule); }, options.rule);
+  const Schedule& schedule = options.schedule;
+  all.push_back({.name = "rate", .value = schedule.rate});
+  all.push_back({.name = "steps", .value = static_cast<double>(schedule.steps)});
+  all.push_back({.name = "ramp", .value = static_cast<double>(schedule.ramp)});
+  all.push_back({.name = "lowest", .value = schedule.lowest});
+  all.push_back({.name = "clip_norm", .value = options.clip_norm});
+  all.push_back({.name = "micro_batches", .value = static_cast<double>(options.micro_batches), .least = 1});
+  for (const OptionBounds& one : all) {
+    if (one.hold()) continue;
+    throw error_here(fmt::format("optimize: {} is {}, must be {}", one.name, one.value, one.to_string()), here);
+  }
+}
+
 }  // namespace
 
 void optimize(Model& model, Tensor loss, Tensor step, const OptimizerOptions& options, Here here) {
   const std::vector<Parameter> weights = model.weights();
   if (weights.empty()) throw error_here("optimize: the model has no weights", here);
+  check(options, here);
   const Scope root = model.scope();
   const Scope scope = root / "optimizer";
   std::vector<Tensor> gradients = gradients_of(scope, weights, loss, here);

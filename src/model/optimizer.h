@@ -53,7 +53,7 @@ struct OptimizerOptions {
 // Updates the model's weights by the gradients of the loss, a scalar. `step` is an s32 scalar that counts from 0. Adds
 // the metrics gradient_norm, learning_rate and, where steps may be skipped, skipped (0 or 1): weights and state then
 // stay as they are. Weights that the loss does not depend on have a gradient of 0. Throws Error(program) where the
-// model has no weights, or the loss no gradient (autodiff/gradient.h).
+// model has no weights, the loss no gradient (autodiff/gradient.h), or an option cannot be.
 void optimize(Model& model, Tensor loss, Tensor step, const OptimizerOptions& options, Here here = Here::current());
 
 }  // namespace gshard

@@ -61,7 +61,7 @@ Tensor Scope::uniform(const Dims& sizes, Here here) const {
 }
 
 Tensor Scope::dropout(Tensor x, double rate, Here here) const {
-  if (rate < 0 || rate >= 1) throw error_here(fmt::format("dropout: a rate of {}, must be in [0, 1)", rate), here);
+  if (!(rate >= 0 && rate < 1)) throw error_here(fmt::format("dropout: a rate of {}, must be in [0, 1)", rate), here);
   if (rate == 0 || mode() == Mode::evaluate) return x;
   const Tensor kept = compare(uniform(x.dims(), here), rate, Direction::GE, ComparisonType::automatic, here);
   return select(kept, multiply(x, 1 / (1 - rate), here), 0, here);
@@ -72,13 +72,17 @@ Tensor Scope::recomputed(const std::function<Tensor()>& body, Here here) const {
   const auto since = [](std::vector<NamedTensor>& all, size_t count) { return std::span(all).subspan(count); };
   const size_t metrics = model_.metrics_.size();
   const size_t losses = model_.losses_.size();
+  const auto updates = model_.updates_;
   std::vector<Tensor> results = {body()};
-  for (const NamedTensor& metric : since(model_.metrics_, metrics)) results.push_back(metric.value);
-  for (const NamedTensor& loss : since(model_.losses_, losses)) results.push_back(loss.value);
+  std::vector<Tensor*> kept;  // by the model
+  for (NamedTensor& metric : since(model_.metrics_, metrics)) kept.push_back(&metric.value);
+  for (NamedTensor& loss : since(model_.losses_, losses)) kept.push_back(&loss.value);
+  for (auto& [name, value] : model_.updates_) {
+    if (!updates.contains(name)) kept.push_back(&value);
+  }
+  for (const Tensor* value : kept) results.push_back(*value);
   results = checkpoint_since(first, results, here);
-  size_t next = 1;
-  for (NamedTensor& metric : since(model_.metrics_, metrics)) metric.value = results[next++];
-  for (NamedTensor& loss : since(model_.losses_, losses)) loss.value = results[next++];
+  for (size_t i = 0; i < kept.size(); ++i) *kept[i] = results[i + 1];
   return results[0];
 }
 

@@ -19,9 +19,6 @@ std::pair<Tensor, Tensor> meet(const OperandHere& a, const OperandHere& b, std::
   };
   const Tensor x = as_tensor(a, b);
   const Tensor y = as_tensor(b, a);
-  for (const Tensor& t : {x, y}) {
-    if (!is_set(t)) throw error_here(fmt::format("{}: a tensor of nothing", what), a.here());
-  }
   if (x.type() != y.type()) {
     throw error_here(fmt::format("{}: {} and {} are of two types; convert() one of them", what, x.shape(), y.shape()),
                      a.here());
@@ -81,6 +78,14 @@ Tensor first_largest(Tensor x, int64_t dim, Tensor allowed, const Here& here) {
   return min(select(found, place, x.dim(static_cast<size_t>(dim)) - 1, here), {dim}, Keep::none, here);
 }
 
+// Whether an integer type has all numbers below `size`.
+bool counts_to(DType type, int64_t size) {
+  const int bits = bits_of(type) - (is_signed_int(type) ? 1 : 0);
+  return bits >= 63 || size <= int64_t{1} << bits;
+}
+
+DType counting_type(int64_t size) { return counts_to(DType::s32, size) ? DType::s32 : DType::s64; }
+
 // x moved `by` places towards the end of a dimension, zeros before it.
 Tensor shifted(Tensor x, size_t dim, int64_t by, const Here& here) {
   Padding padding;
@@ -91,6 +96,10 @@ Tensor shifted(Tensor x, size_t dim, int64_t by, const Here& here) {
 }
 
 }  // namespace
+
+OperandHere::OperandHere(Tensor x, Here here) : Operand(x), here_(here) {
+  if (!is_set(x)) throw error_here("operator: a tensor of nothing", here);
+}
 
 // ---- operators ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +135,7 @@ Tensor operator!(OperandHere x) { return not_(x.value(), x.here()); }
 
 Tensor where(Tensor condition, OperandHere x, OperandHere y) {
   auto [a, b] = meet(x, y, "where");
+  if (!is_set(condition)) throw error_here("where: a condition of nothing", x.here());
   if (condition.type() != DType::pred) {
     throw error_here(fmt::format("where: the condition is {}, must be pred", condition.shape()), x.here());
   }
@@ -149,7 +159,10 @@ Tensor min(Tensor x, const Dims& dims, Keep keep, Here here) {
 
 Tensor mean(Tensor x, const Dims& dims, Keep keep, Here here) {
   const int64_t count = elements_along(x, places_of(dims, x, "mean", here));
-  return divide(sum(x, dims, keep, here), count, here);
+  // Neither the sum nor the number of elements need be among the numbers of a narrow type.
+  const bool is_narrow = is_floating(x.type()) && bits_of(x.type()) < bits_of(DType::f32);
+  const Tensor total = sum(is_narrow ? convert(x, DType::f32, here) : x, dims, keep, here);
+  return convert(divide(total, count, here), x.type(), here);
 }
 
 Tensor sum(Tensor x, Here here) { return sum(x, counting(0, x.rank()), Keep::none, here); }
@@ -205,6 +218,10 @@ Tensor positions_along(Tensor x, int64_t dim, DType type, Here here) {
 }
 
 Tensor one_hot(Tensor indices, int64_t size, DType type, Here here) {
+  if (!is_integer(indices.type()) || size < 0) {
+    throw error_here(fmt::format("one_hot: {} places, at indices {}; must be integers", size, indices.shape()), here);
+  }
+  if (!counts_to(indices.type(), size)) indices = convert(indices, counting_type(size), here);
   Dims sizes = indices.dims();
   sizes.push_back(size);
   const Tensor wanted = broadcast_to(expand_dims(indices, -1, here), sizes, here);

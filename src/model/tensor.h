@@ -20,10 +20,11 @@ namespace gshard {
 
 using Tensor = Value;
 
-// What stands beside an operator: a tensor, or a number that takes the type of the other one. It knows its line.
+// What stands beside an operator: a tensor, which is not of nothing, or a number that takes the type of the other one.
+// It knows its line.
 class OperandHere : public Operand {
  public:
-  OperandHere(Tensor x, Here here = Here::current()) : Operand(x), here_(here) {}
+  OperandHere(Tensor x, Here here = Here::current());
   template <class T>
   requires std::is_arithmetic_v<T> OperandHere(T number, Here here = Here::current()) : Operand(number), here_(here) {}
 
@@ -67,7 +68,7 @@ Tensor sum(Tensor x, const Dims& dims, Keep keep = Keep::none, Here here = Here:
 Tensor mean(Tensor x, const Dims& dims, Keep keep = Keep::none, Here here = Here::current());
 Tensor max(Tensor x, const Dims& dims, Keep keep = Keep::none, Here here = Here::current());
 Tensor min(Tensor x, const Dims& dims, Keep keep = Keep::none, Here here = Here::current());
-// Over everything: scalars.
+// Means of types narrower than f32 are taken in f32. Over everything: scalars.
 Tensor sum(Tensor x, Here here = Here::current());
 Tensor mean(Tensor x, Here here = Here::current());
 
@@ -93,7 +94,7 @@ Tensor expand_dims(Tensor x, int64_t dim, Here here = Here::current());
 // Of x's sizes: each element's place along a dimension.
 Tensor positions_along(Tensor x, int64_t dim, DType type, Here here = Here::current());
 
-// [..., size]: 1 at each index, 0 elsewhere; all 0 where the index is no place.
+// [..., size]: 1 at each index, an integer, 0 elsewhere; all 0 where the index is no place.
 Tensor one_hot(Tensor indices, int64_t size, DType type, Here here = Here::current());
 
 // [..., columns]: the rows of a table [rows, columns] at these places, those out of range at the nearest.

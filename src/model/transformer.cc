@@ -144,6 +144,36 @@ Tensor logits_of(const Scope& scope, Tensor x, Tensor table) {
   return scope.annotate(logits, {"batch.vocab", "", "vocab.logits"});
 }
 
+void check_least(const char* what, int64_t value, int64_t least, const Here& here) {
+  if (value >= least) return;
+  throw error_here(fmt::format("transformer: {} is {}, must be at least {}", what, value, least), here);
+}
+
+void check_layers(int64_t layers, const TransformerOptions& options, const Here& here) {
+  check_least("the number of layers", layers, 0, here);
+  check_least("size", options.size, 1, here);
+  check_least("moe_every", options.moe_every, 0, here);
+  check_least("moe.gating.experts", options.moe.gating.experts, 0, here);
+  if (layers > 0 && options.moe_every != 1) check_least("hidden", options.hidden, 1, here);
+  if (options.moe_every > 0 && layers >= options.moe_every) check_least("moe.hidden", options.moe.hidden, 1, here);
+}
+
+void check_encoder(const TransformerOptions& options, const Here& here) {
+  check_layers(options.encoder_layers, options, here);
+  check_least("source_vocabulary", options.source_vocabulary, 1, here);
+}
+
+void check_decoder(const TransformerOptions& options, const Here& here) {
+  check_layers(options.decoder_layers, options, here);
+  check_least("source_vocabulary", options.source_vocabulary, 0, here);
+  check_least("target_vocabulary", options.target_vocabulary, 1, here);
+  const bool is_shared = options.embeddings == Embeddings::shared && options.source_vocabulary > 0;
+  if (!is_shared || options.source_vocabulary == options.target_vocabulary) return;
+  throw error_here(fmt::format("transformer: shared embeddings for vocabularies of {} and {}, must be one",
+                               options.source_vocabulary, options.target_vocabulary),
+                   here);
+}
+
 void check_rows(int64_t length, const TransformerOptions& options, const Here& here) {
   if (options.positions == PositionEncoding::sinusoidal || length <= options.longest) return;
   throw error_here(fmt::format("transformer: rows of {} tokens, and {} positions to learn; make `longest` larger",
@@ -163,6 +193,7 @@ void check(Tensor tokens, const Places& places, const Here& here) {
 }  // namespace
 
 Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const TransformerOptions& options, Here here) {
+  check_encoder(options, here);
   check(tokens, places, here);
   check_rows(tokens.dim(1), options, here);
   const Scope encoder = scope / "encoder";
@@ -174,6 +205,7 @@ Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const Tr
 
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,
               const TransformerOptions& options, Here here) {
+  check_decoder(options, here);
   check(tokens, places, here);
   check_rows(tokens.dim(1), options, here);
   const Scope decoder = scope / "decoder";
@@ -204,6 +236,7 @@ std::vector<AttentionCache> source_caches(const Scope& scope, const Encoded& enc
 DecoderStep decode_step(const Scope& scope, const StepInput& input, const DecoderCaches& caches,
                         const TransformerOptions& options, Here here) {
   const Places places{convert(input.tokens > 0, DType::s32), broadcast(input.step, input.tokens.dims(), {})};
+  check_decoder(options, here);
   check(input.tokens, places, here);
   const Scope decoder = scope / "decoder";
   const Tensor table = target_table(scope, {}, options);
@@ -259,6 +292,9 @@ Tensor token_input(Model& model, const std::string& name, const BatchSize& size,
 // `prefix` is that of the names of segments and positions.
 Sequences sequence_inputs(Model& model, const std::string& name, const std::string& prefix, const BatchSize& size,
                           const Here& here) {
+  if (size.batch < 1 || size.length < 1) {
+    throw error_here(fmt::format("transformer: a batch of {} x {} tokens", size.batch, size.length), here);
+  }
   const Tensor tokens = token_input(model, name, size, here);
   const Tensor segments = token_input(model, prefix + "segments", size, here);
   return {tokens, {segments, token_input(model, prefix + "positions", size, here)}};

@@ -46,7 +46,7 @@ struct Encoded {
   Tensor embedding = {};  // the encoder's, which a decoder with shared embeddings uses
 };
 
-// tokens [B,L], `places` of the same sizes. They throw Error(program) where these differ.
+// tokens [B,L], `places` of the same sizes. They throw Error(program) where these differ, or options cannot be.
 Encoded encode(const Scope& scope, Tensor tokens, const Places& places, const TransformerOptions& options,
                Here here = Here::current());
 Tensor decode(const Scope& scope, Tensor tokens, const Places& places, const Encoded& encoded,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "count_ops.h"
 #include "eval/arguments.h"
@@ -97,6 +98,27 @@ TEST(Gradient, VectorJacobianProductsTakeCotangents) {
   const std::vector<Literal> arguments = random_arguments(*module, 1);
   const Literal result = evaluate(*module, arguments);
   EXPECT_FLOAT_EQ(result.values<float>()[0], 2 * arguments[0].values<float>()[0] * arguments[1].values<float>()[0]);
+}
+
+// The large cotangents of what is padded do not meet the small ones of the padding.
+TEST(Gradient, APaddingValueGetsWhatThePaddingDoes) {
+  const auto module = module_with({f32({2}), f32({}), f32({4})}, [](Computation&, Values p) {
+    Padding padding;
+    padding.dims = {{1, 1, 0}};
+    return gradient(total(multiply(pad(p[0], p[1], padding), p[2])), std::array{p[1]})[0];
+  });
+  Literal cotangents(f32({4}));
+  std::ranges::copy(std::array{3.0F, 1e9F, INFINITY, 5.0F}, cotangents.mutable_values<float>().begin());
+  const std::array arguments{Literal(f32({2})), Literal(f32({})), cotangents};
+  EXPECT_EQ(evaluate(*module, arguments).values<float>()[0], 8);
+}
+
+// 1 / 0.1F is rounded up to 10, and it fits 9 times.
+TEST(Gradient, OfARemainderCountsHowOftenItFits) {
+  const auto module = module_with(
+      {f32({}), f32({})}, [](Computation&, Values p) { return gradient(remainder(p[0], p[1]), p)[1]; });
+  const std::array arguments{Literal::scalar(DType::f32, 1.0F), Literal::scalar(DType::f32, 0.1F)};
+  EXPECT_EQ(evaluate(*module, arguments).values<float>()[0], -9);
 }
 
 TEST(Gradient, NarrowFactorsMakeNarrowProducts) {
@@ -224,6 +246,23 @@ TEST(GradientErrors, OfWhatIsAskedFor) {
       message_of({f32({}), f32({2})},
                  [](Computation&, Values p) { return vector_jacobian_product(p.first(1), std::array{p[1]}, p)[0]; }),
       HasSubstr("the cotangent of %parameter"));
+}
+
+TEST(GradientErrors, OfNothingAndOfOtherComputations) {
+  EXPECT_THAT(message_of({f32({})}, [](Computation&, Values p) { return gradient({}, p)[0]; }),
+              HasSubstr("the loss is a value of nothing"));
+  EXPECT_THAT(message_of({f32({})}, [](Computation&, Values p) { return gradient(p[0], std::array{Value()})[0]; }),
+              HasSubstr("what it is asked with respect to is a value of nothing"));
+  EXPECT_THAT(message_of({f32({})}, [](Computation&, Values p) { return checkpoint_since(0, {p[0], {}})[0]; }),
+              HasSubstr("checkpoint: a result is a value of nothing"));
+  Module other("other");
+  Value elsewhere;
+  define_entry(other, "elsewhere", {f32({})}, [&](Computation&, Values p) { return elsewhere = p[0]; });
+  EXPECT_THAT(message_of({f32({})},
+                         [&](Computation&, Values p) {
+                           return vector_jacobian_product(p, std::array{elsewhere}, p)[0];
+                         }),
+              HasSubstr("is of computation %elsewhere, the result of %main"));
 }
 
 TEST(GradientErrors, OfReductions) {

@@ -19,6 +19,18 @@ best {
   value = select(is_more, x, y); place = select(is_more, i, j)
   ROOT both = (f64[], s32[]) tuple(value, place)
 }
+extremes {
+  x = f64[] parameter(0); u = f64[] parameter(1); y = f64[] parameter(2); v = f64[] parameter(3)
+  largest = maximum(x, y); smallest = minimum(u, v)
+  ROOT both = (f64[], f64[]) tuple(largest, smallest)
+}
+later {
+  x = f64[] parameter(0); u = f64[] parameter(1); y = f64[] parameter(2); v = f64[] parameter(3)
+  is_more = compare(x, y), direction=GT
+  largest = select(is_more, x, y); other = select(is_more, u, v)
+  ROOT both = (f64[], f64[]) tuple(largest, other)
+}
+is_more { x = f64[] parameter(0); y = f64[] parameter(1); ROOT z = compare(x, y), direction=GT }
 assign { x = f64[] parameter(0); ROOT y = f64[] parameter(1) }
 odd { x = f64[] parameter(0); y = f64[] parameter(1); z = multiply(x, y); ROOT w = add(z, x) }
 is_equal { x = f64[] parameter(0); y = f64[] parameter(1); ROOT z = compare(x, y), direction=EQ }
@@ -116,12 +128,15 @@ constexpr GradientSample kSamples[] = {
     {"f64[6] f64[6]", "multiply(a, b)"},
     {"f64[6] f64[6]", "t = abs(a); power(t, b)"},
     {"f64[6]", "two = f64[] constant(2); n = f64[6] broadcast(two), dimensions={}; power(a, n)"},
+    {"f64[4]",
+     "n = f64[4] constant({0, 1, 2, 3}); z = f64[4] constant({0, 0, 0, 0}); t = multiply(a, z); power(t, n)"},
     {"f64[6] f64[6]", "remainder(a, b)"},
     {"f64[6] f64[6]", "subtract(a, b)"},
     {"pred[6] f64[6] f64[6]", "select(a, b, c)"},
     {"pred[] f64[6] f64[6]", "select(a, b, c)"},
     {"f64[6] f64[6] f64[6]", "low = minimum(a, c); clamp(low, b, c)"},
     {"f64[] f64[6]", "high = f64[] constant(2); clamp(a, b, high)"},
+    {"f64[6] f64[6] f64[6]", "clamp(a, b, c)"},
     {"f64[6]", "t = compare(a, a), direction=LT; u = f64[6] convert(t); add(u, a)"},
     // Structure.
     {"f64[4] f64[4]",
@@ -173,6 +188,8 @@ constexpr GradientSample kSamples[] = {
      "x = get-tuple-element(t), index=0; m = get-tuple-element(t), index=1; "
      "v = get-tuple-element(t), index=2; r = multiply(m, v); s = f64[4,3,5] broadcast(r), "
      "dimensions={1}; multiply(s, x)"},
+    {"f64[0,2] f64[2] f64[2]",
+     "t = batch-norm-training(a, b, c), epsilon=0.1, feature_index=1; get-tuple-element(t), index=0"},
     {"f64[4,3] f64[3] f64[3] f64[3] f64[3]",
      "v = multiply(e, e); "
      "batch-norm-inference(a, b, c, d, v), epsilon=0.01, feature_index=1"},
@@ -241,6 +258,19 @@ constexpr GradientSample kSamples[] = {
     {"f64[3,4]",
      "i = s32[3,4] iota(), iota_dimension=1; z = f64[] constant(-inf); j = s32[] constant(0); "
      "r = reduce(a, i, z, j), dimensions={1}, to_apply=best; get-tuple-element(r), index=0"},
+    // Two choices side by side, and one that the initial value wins.
+    {"f64[3,4] f64[3,4] f64[3]",
+     "z = f64[] constant(-inf); i = f64[] constant(inf); r = (f64[3], f64[3]) reduce(a, b, z, i), dimensions={1}, "
+     "to_apply=extremes; u = get-tuple-element(r), index=0; v = get-tuple-element(r), index=1; w = multiply(u, v); "
+     "multiply(w, c)"},
+    {"f64[3,4] f64[3]", "z = f64[] constant(2); r = reduce(a, z), dimensions={1}, to_apply=maximum; multiply(r, b)"},
+    // The last of equal elements.
+    {"f64[4]",
+     "k = f64[4] constant({1, 1, 2, 2}); z = f64[] constant(-inf); o = f64[] constant(0); "
+     "r = (f64[3], f64[3]) reduce-window(k, a, z, o), window={size=2}, to_apply=later; get-tuple-element(r), index=1"},
+    {"f64[2] f64[]",
+     "k = f64[6] constant({1, 1, 1, 2, 3, 3}); select-and-scatter(k, a, b), window={size=3 stride=3}, "
+     "select=is_more, scatter=add"},
 };
 
 constexpr RefusedSample kRefused[] = {

@@ -49,6 +49,19 @@ TEST(Functions, SoftmaxOfLargeNumbersIsFinite) {
   EXPECT_THAT(on({kMatrix}, [](Values x) { return logsumexp(x[0], -1); }), near({0.5 - logs[0], 1000 - logs[3]}));
 }
 
+TEST(Functions, SumsOfExponentialsOfInfinities) {
+  const Literal x = doubles({3, 2}, {-HUGE_VAL, -HUGE_VAL, -HUGE_VAL, 1, HUGE_VAL, 1});
+  EXPECT_THAT(on({x}, [](Values x) { return logsumexp(x[0], 1); }), ElementsAre(-HUGE_VAL, 1, HUGE_VAL));
+}
+
+// A class that cannot be changes nothing for the others.
+TEST(Functions, CrossEntropyOfImpossibleClasses) {
+  const Literal logits = doubles({1, 4}, {0.5, -1, -HUGE_VAL, 2});
+  const std::vector<double> logs = log_softmax_of({0.5, -1, 2});
+  EXPECT_THAT(on({logits, integers({1}, {3})}, [](Values x) { return cross_entropy(x[0], x[1]).loss; }),
+              near({-logs[2]}));
+}
+
 TEST(Functions, NormsHaveMeanSquareOne) {
   const Literal x = doubles({4}, {1, 2, 3, 4});
   const Literal scale = doubles({4}, {1, 1, 2, 2});
@@ -81,6 +94,15 @@ TEST(Functions, CrossEntropySmoothsLabelsAndHoldsTheNormalizer) {
   EXPECT_THAT(on({kMatrix, labels},
                  [](Values x) { return cross_entropy(x[0], x[1], {.label_smoothing = 0.1, .z_loss = 1e-4}).loss; }),
               near({smoothed(0, 2, 0.5 - logs[0]), smoothed(1, 0, 1000 - logs[3])}));
+}
+
+TEST(Functions, SmoothingIsAShare) {
+  Module module("test");
+  define_entry(module, "main", {Shape(DType::f32, {2, 3}), Shape(DType::s32, {2})}, [&](Computation&, Values x) {
+    EXPECT_EQ(error_of([&] { cross_entropy(x[0], x[1], {.label_smoothing = 1.5}); }),
+              "cross_entropy: a label smoothing of 1.5, must be in [0, 1]");
+    return x[0];
+  });
 }
 
 TEST(Functions, RefuseTypesTooNarrowToAddUpIn) {

@@ -278,6 +278,8 @@ TEST(Gating, CapacityIsTheFactorsShare) {
   EXPECT_EQ(capacity_of({.experts = 4, .evaluation_factor = 1.5}, 16, Mode::evaluate), 6);
   EXPECT_EQ(capacity_of({.experts = 64}, 16, Mode::train), 1);
   EXPECT_EQ(capacity_of({.experts = 2, .capacity_factor = 9}, 16, Mode::train), 16);
+  EXPECT_EQ(capacity_of({.experts = 2, .capacity_factor = 1e30}, 16, Mode::train), 16);
+  EXPECT_EQ(capacity_of({.experts = 5, .capacity_factor = 1.15}, 100, Mode::train), 23);  // 22.999999999999996
   EXPECT_EQ(capacity_of(GatingOptions{.experts = 8}.without_drops(), 16, Mode::train), 16);
 }
 
@@ -374,6 +376,17 @@ TEST(Gating, SampledSecondChoicesFollowTheGates) {
   EXPECT_EQ(sampled.tokens_per_expert[1] + sampled.tokens_per_expert[2], 512);
 }
 
+// Gates that round to 0 are gates of experts all the same: no token takes two places of one.
+TEST(Gating, SampledSecondChoicesAreOthersThanTheFirst) {
+  std::vector<double> logits;
+  for (int s = 0; s < 16; ++s) logits.insert(logits.end(), {2000, 0, 0});
+  GatingOptions options = GatingOptions{.experts = 3, .later = LaterChoices::sampled}.without_drops();
+  const Gated sampled = gated({1, 16, logits, {}, options});
+  EXPECT_EQ(sampled.tokens_per_expert[0], 16);
+  EXPECT_EQ(sampled.tokens_per_expert[1] + sampled.tokens_per_expert[2], 16);
+  EXPECT_EQ(sampled.dropped, 0);
+}
+
 TEST(Gating, ErrorsNameWhatDoesNotFit) {
   Model model("gating");
   const Tensor logits = model.input("logits", Shape(DType::f32, {2, 8, 4}));
@@ -384,6 +397,8 @@ TEST(Gating, ErrorsNameWhatDoesNotFit) {
             "gating: 5 choices among 4 experts");
   EXPECT_EQ(error_of([&] { route(scope, logits, {}, {.experts = 4, .capacity_factor = 0}); }),
             "gating: a capacity of 0, factors of 0 and 2 in evaluation; must be positive");
+  EXPECT_EQ(error_of([&] { route(scope, logits, {}, {.experts = 4, .threshold = -1}); }),
+            "gating: a threshold of -1, must not be negative");
   EXPECT_EQ(error_of([&] { route(scope, logits, logits, {.experts = 4}); }),
             "gating: what is a token is f32[2,8,4] for logits f32[2,8,4]");
 }

@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "run.h"
+#include "text/parse.h"
+#include "text/print.h"
 #include "text/verify.h"
 
 namespace gshard {
@@ -24,6 +26,42 @@ TEST(Model, ParametersHaveThePathsOfTheirScopes) {
   EXPECT_EQ(model.weights().size(), 1);
   EXPECT_EQ(error_of([&] { (model.scope() / "encoder" / "layer_0").parameter("w", {2}, {}); }),
             "parameter: there is a 'encoder/layer_0/w' already");
+}
+
+// Programs are read back from their text.
+TEST(Model, InstructionsHaveNamesThatHloReads) {
+  Model model("m");
+  Tensor total = model.input("x", Shape(DType::f32));
+  std::vector<std::string> names;
+  for (const char* name : {"a/b", "a.b", "my layer", "1", "", "x\"y"}) {
+    const Tensor w = (model.scope() / "s").parameter(name, {}, Initializer::constant(1));
+    names.push_back(w->name());
+    total = total + w;
+  }
+  EXPECT_THAT(names, ElementsAre("s.a.b", "s.a.b_2", "s.my_layer", "s.1", "s.", "s.x_y"));
+  const ModelProgram program = std::move(model).finish({{"total", total}});
+  EXPECT_EQ(print(*parse_module(print(*program.module))), print(*program.module));
+}
+
+TEST(Model, ParametersHaveNoNegativeSizes) {
+  Model model("m");
+  EXPECT_EQ(error_of([&] { model.scope().parameter("w", {-3, 2}, {}); }),
+            "parameter: 'w' is f32[-3,2], of a negative size");
+}
+
+TEST(Model, WhatIsRecomputedMayUpdateState) {
+  Model model("m");
+  const Tensor x = model.input("x", Shape(DType::f32, {3}));
+  const Tensor before = model.state("total", Shape(DType::f32, {3}), Initializer::constant(10));
+  const Tensor y = model.scope().recomputed([&] {
+    const Tensor twice = x * 2;
+    model.update("total", before + twice);
+    return sine(twice);
+  });
+  const ModelProgram program = std::move(model).finish({{"y", y}});
+  Literal input(Shape(DType::f32, {3}));
+  std::iota(input.mutable_values<float>().begin(), input.mutable_values<float>().end(), 1.0F);
+  EXPECT_THAT(named(program, run_whole(program, {input}), "total"), ElementsAre(12, 14, 16));
 }
 
 TEST(Model, OperationsHaveTheNameOfTheInnermostScope) {
@@ -91,6 +129,7 @@ TEST(Model, LayoutsCutByTheNamesOfDimensions) {
   EXPECT_THAT(layout.axes_of({"expert", "group", "model"}), ElementsAre("data", "", ""));
   EXPECT_EQ(layout.parts("batch"), 4);
   EXPECT_EQ(layout.parts("model"), 1);
+  EXPECT_EQ(error_of([&] { layout.parts_along("ff"); }), "layout: the mesh [data=4, model=2] has no axis 'ff'");
   EXPECT_EQ(error_of([] {
               MeshLayout(Mesh({{"data", 2}}), {{"ff", "model"}});
             }),
@@ -159,6 +198,7 @@ TEST(Model, DropoutOfNothingOrEverything) {
   const Tensor x = model.input("x", Shape(DType::f32, {4}));
   EXPECT_EQ(model.scope().dropout(x, 0).instruction(), x.instruction());
   EXPECT_EQ(error_of([&] { model.scope().dropout(x, 1); }), "dropout: a rate of 1, must be in [0, 1)");
+  EXPECT_EQ(error_of([&] { model.scope().dropout(x, std::nan("")); }), "dropout: a rate of nan, must be in [0, 1)");
 }
 
 TEST(Model, DropoutIsTheSameOnAnyDevices) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "count_ops.h"
@@ -93,6 +94,22 @@ TEST(Moe, SortedRowsAreTheSameAsSlots) {
       EXPECT_THAT(elements_of(run_whole(layer(sorted), random_input())[0]), near(expected[0], 1e-12)) << choices;
     }
   }
+}
+
+// Numbers of rows times their keys are more than an s32 holds.
+TEST(Moe, SortedRowsOfLargeGroups) {
+  constexpr int64_t kTokens = 25000;
+  MoeOptions options{.gating = {.experts = 2}, .hidden = 2, .group_size = kTokens};
+  options.gating = options.gating.without_drops();
+  std::vector<double> values;
+  for (int i = 0; i < 2 * kTokens; ++i) values.push_back(std::sin(0.37 * i));
+  const auto result = [&](Dispatch dispatch) {
+    options.dispatch = dispatch;
+    Model model("moe", {.numerics = Numerics::doubled()});
+    const Tensor y = moe(model.scope() / "moe", model.input("x", Shape(DType::f64, {1, kTokens, 2})), {}, options);
+    return run_whole(std::move(model).finish({{"y", y}}), {doubles({1, kTokens, 2}, values)})[0];
+  };
+  EXPECT_THAT(elements_of(result(Dispatch::sorted)), near(result(Dispatch::scatter), 1e-12));
 }
 
 // One expert, one place, one group, nothing but padding.

@@ -197,6 +197,24 @@ TEST(Optimizer, ASkippedStepChangesNoState) {
   }
 }
 
+TEST(Optimizer, OptionsAreChecked) {
+  const auto refused = [](const OptimizerOptions& options) {
+    return error_of([&] {
+      Model model("m");
+      const Tensor w = model.scope().parameter("w", {4}, {});
+      optimize(model, sum(w * w), model.state("step", Shape(DType::s32)), options);
+    });
+  };
+  EXPECT_EQ(refused({}), "");
+  EXPECT_EQ(refused(with(Adam{.beta1 = 1})), "optimize: beta1 is 1, must be at least 0 and less than 1");
+  EXPECT_EQ(refused(with(Adam{.epsilon = 0})), "optimize: epsilon is 0, must be more than 0");
+  EXPECT_EQ(refused(with(Adafactor{.clip = 0})), "optimize: clip is 0, must be more than 0");
+  EXPECT_EQ(refused(with(Sgd{-0.5})), "optimize: momentum is -0.5, must be at least 0 and less than 1");
+  EXPECT_EQ(refused({.schedule = Schedule::constant(-1)}), "optimize: rate is -1, must be at least 0");
+  EXPECT_EQ(refused({.clip_norm = -1}), "optimize: clip_norm is -1, must be at least 0");
+  EXPECT_EQ(refused({.micro_batches = 0}), "optimize: micro_batches is 0, must be at least 1");
+}
+
 TEST(Optimizer, ExpertsAreToldApart) {
   Model model("m");
   const Tensor w = model.scope().parameter("w", {256, 128, 64}, Initializer::normal(1), {"expert", "model", "ff"});

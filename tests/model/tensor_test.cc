@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "eval/arguments.h"
 #include "run.h"
 
 namespace gshard {
@@ -64,12 +67,36 @@ TEST(Tensor, OneHotOfNoPlaceIsZero) {
               ElementsAre(0, 1, 0, 0, 0, 0));
 }
 
+// Neither their sums nor the number of their elements are f16.
+TEST(Tensor, MeansOfNarrowTypes) {
+  const auto mean_of = [](int64_t count, double value) {
+    const Literal x = convert_leaves(doubles({count}, std::vector<double>(static_cast<size_t>(count), value)),
+                                     Shape(DType::f16, {count}));
+    return on({x}, [](Values x) { return mean(x[0]); });
+  };
+  EXPECT_THAT(mean_of(4000, 100), ElementsAre(100));
+  EXPECT_THAT(mean_of(70000, 0.5), ElementsAre(0.5));
+}
+
+TEST(Tensor, OneHotOfMorePlacesThanTheTypeOfIndicesCounts) {
+  for (const DType type : {DType::u8, DType::s8}) {
+    const Literal five = convert_leaves(integers({1}, {5}), Shape(type, {1}));
+    const std::vector<double> found = on({five}, [](Values x) { return one_hot(x[0], 600, DType::f32); });
+    EXPECT_EQ(found[5], 1);
+    EXPECT_EQ(std::count(found.begin(), found.end(), 1), 1);
+  }
+}
+
 TEST(Tensor, ErrorsNameSizesAndTheLineOfTheModel) {
   Module module("test");
   define_entry(module, "main", {Shape(DType::f32, {2, 3}), Shape(DType::f32, {4})}, [&](Computation&, Values x) {
     EXPECT_EQ(error_of([&] { x[0] + x[1]; }), "operator +: sizes of f32[2,3] and f32[4] differ");
     EXPECT_EQ(error_of([&] { sum(x[0], {2}); }), "sum: dimension 2 of 2");
     EXPECT_EQ(error_of([&] { top_k(x[1], 5); }), "top_k: 5 largest of f32[4]");
+    EXPECT_EQ(error_of([&] { x[1] * Tensor(); }), "operator: a tensor of nothing");
+    EXPECT_EQ(error_of([&] { where({}, x[1], 0); }), "where: a condition of nothing");
+    EXPECT_EQ(error_of([&] { one_hot(x[1], 4, DType::f32); }),
+              "one_hot: 4 places, at indices f32[4]; must be integers");
     EXPECT_EQ(error_of([&] { x[1] * convert(x[1], DType::bf16); }),
               "operator *: f32[4] and bf16[4] are of two types; convert() one of them");
     try {

@@ -51,6 +51,26 @@ TEST(Transformer, RowsAreNoLongerThanPositionsThatAreLearned) {
   }
 }
 
+TEST(Transformer, OptionsAreChecked) {
+  const auto refused = [](const std::function<void(TransformerOptions&)>& change) {
+    TransformerOptions options = small_model();
+    change(options);
+    return error_of([&] { translation(options, {}); });
+  };
+  EXPECT_EQ(refused([](auto& o) { o.decoder_layers = -1; }),
+            "transformer: the number of layers is -1, must be at least 0");
+  EXPECT_EQ(refused([](auto& o) { o.size = 0; }), "transformer: size is 0, must be at least 1");
+  EXPECT_EQ(refused([](auto& o) { o.moe.hidden = 0; }), "transformer: moe.hidden is 0, must be at least 1");
+  EXPECT_EQ(refused([](auto& o) { o.moe_every = -2; }), "transformer: moe_every is -2, must be at least 0");
+  EXPECT_EQ(refused([](auto& o) { o.source_vocabulary = 0; }),
+            "transformer: source_vocabulary is 0, must be at least 1");
+  EXPECT_EQ(refused([](auto& o) { o.embeddings = Embeddings::shared; }),
+            "transformer: shared embeddings for vocabularies of 11 and 13, must be one");
+  Model model("empty");
+  EXPECT_EQ(error_of([&] { language_model(model, {0, kLength}, small_model()); }),
+            "transformer: a batch of 0 x 8 tokens");
+}
+
 TEST(Transformer, LossOfAnUntrainedModelIsThatOfGuessing) {
   TransformerOptions options = small_model();
   options.loss = {};
