@@ -37,7 +37,7 @@ std::string human_seconds(double seconds) {
   for (const Unit& unit : kUnits) {
     if (seconds >= unit.seconds) return fmt::format("{:.3g} {}", seconds / unit.seconds, unit.name);
   }
-  return fmt::format("{:.3g} s", seconds);
+  return seconds > 0 ? fmt::format("{:.3g} ns", seconds / 1e-9) : fmt::format("{:.3g} s", seconds);
 }
 
 std::string human_bytes(double bytes) {

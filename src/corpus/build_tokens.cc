@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "runtime/output_file.h"
+#include "corpus/sha256.h"
 #include "corpus/text_lines.h"
 #include "corpus/token_file.h"
 
@@ -220,6 +221,7 @@ class PartBuilder {
   PartBuilder(const std::string& folder, Part part, const CorpusSummary& summary, const Vocabularies& vocabularies,
               const BuildPlan& plan)
       : path_(part_path(folder, part)),
+        sha256_(summary.sha256[static_cast<size_t>(part)]),
         vocabularies_(vocabularies),
         threads_(static_cast<size_t>(std::clamp(plan.threads, 1, 256))),
         source_bytes_(byte_pieces(vocabularies.source)),
@@ -236,7 +238,7 @@ class PartBuilder {
       add(rows);
       if (built_.pairs / kRowsBetweenReports > before) progress(fmt::format("{}: {} pairs", path_, built_.pairs));
     }
-    if (!writer_.is_complete()) fail_for_text();
+    if (!writer_.is_complete() || to_hex(hash_.digest()) != sha256_) fail_for_text();
     writer_.close();
     return built_;
   }
@@ -249,6 +251,8 @@ class PartBuilder {
     while (rows.size() < threads_ * kRowsAtATime && lines.next(line)) {
       auto pair = parse_row(line);
       if (!pair) fail_for_text();
+      hash_.add(line);
+      hash_.add("\n");
       rows.push_back(std::move(*pair));
     }
     return !rows.empty();
@@ -276,6 +280,8 @@ class PartBuilder {
   }
 
   std::string path_;
+  std::string sha256_;  // that the text must have
+  Sha256 hash_;
   const Vocabularies& vocabularies_;
   size_t threads_;
   std::vector<bool> source_bytes_;

@@ -39,7 +39,11 @@ void for_each_gram(const std::vector<std::string>& words, const See& see) {
   }
 }
 
-uint64_t source_hash(const TextPair& pair) { return fingerprint(pair.source_language + '\t' + fold_case(pair.source)); }
+uint64_t text_hash(const std::string& language, const std::string& text) {
+  return fingerprint(language + '\t' + fold_case(text));
+}
+
+uint64_t source_hash(const TextPair& pair) { return text_hash(pair.source_language, pair.source); }
 
 // "{name}", "%1", "$count": what programs fill in.
 size_t end_of_placeholder(const std::u32string& text, size_t at) {
@@ -98,9 +102,17 @@ void HoldOut::note(const TextPair& pair, std::optional<Part> given) {
   const Part part = given ? *given : part_of(pair, words, key);
   if (part == Part::train) return;
   held_sources_.insert(source_hash(pair));
+  if (given) given_sources_.insert(source_hash(pair));
+  source_languages_.insert(pair.source_language);
+  target_languages_.insert(pair.target_language);
   Sentence& sentence = held_[key];
   sentence.words = std::move(words);
-  sentence.part = std::max(sentence.part, part);
+  if (given.has_value() == sentence.is_given) {
+    sentence.part = std::max(sentence.part, part);
+  } else if (given) {
+    sentence.part = part;
+    sentence.is_given = true;
+  }
 }
 
 // Between the passes: what to look for in training sentences.
@@ -131,9 +143,32 @@ void HoldOut::mark_near(const std::vector<std::string>& words) {
   }
 }
 
+// Whether a pair whose own sentence is not held out shows one that is: it has the source of a given set, or in text of
+// both directions the sentence on its other side.
+bool HoldOut::gives_away(const TextPair& pair) const {
+  if (given_sources_.size() > 0) {
+    if (given_sources_.contains(source_hash(pair))) return true;
+    if (given_sources_.contains(text_hash(pair.target_language, pair.target))) return true;
+  }
+  return target_languages_.contains(pair.source_language) && held_.contains(hash_of_words(key_of(pair.source)));
+}
+
 void HoldOut::mark_trained(const TextPair& pair, const std::vector<std::string>& words, uint64_t key) {
-  const uint64_t source = source_hash(pair);
+  mark_source(source_hash(pair));
+  mark_sentence(words, key);
+  // Text of both directions has each sentence on the other side too.
+  if (source_languages_.contains(pair.target_language)) mark_source(text_hash(pair.target_language, pair.target));
+  if (target_languages_.contains(pair.source_language)) {
+    const std::vector<std::string> other = key_of(pair.source);
+    mark_sentence(other, hash_of_words(other));
+  }
+}
+
+void HoldOut::mark_source(uint64_t source) {
   if (held_sources_.contains(source)) trained_sources_.insert(source);
+}
+
+void HoldOut::mark_sentence(const std::vector<std::string>& words, uint64_t key) {
   if (!trained_keys_.insert(key)) return;
   for_each_gram(words, [&](uint64_t gram) {
     if (wanted_grams_.contains(gram)) trained_grams_.insert(gram);
@@ -148,6 +183,10 @@ std::optional<Part> HoldOut::place(const TextPair& pair, std::optional<Part> giv
   const uint64_t key = hash_of_words(words);
   const auto held = held_.find(key);
   if (held == held_.end()) {
+    if (gives_away(pair)) {
+      ++counts_.removed;
+      return std::nullopt;
+    }
     mark_trained(pair, words, key);
     return Part::train;
   }

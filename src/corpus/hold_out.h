@@ -8,9 +8,10 @@
 // What decides is a sentence's key: its words in the target language with case folded, without digits, punctuation and
 // placeholders. Whole documents are held out where pairs name one, else single sentences, both by a hash, so that the
 // same sentences are held out of the next version of a text and out of every language. A pair with a key that is held
-// out never trains, in any language. Of what is held out these are dropped: sentences most of whose 4-grams stand in
-// one or another training sentence, those one word away from a training sentence (put in, left out or replaced), those
-// whose source trains, and what is shorter or longer than the limits.
+// out never trains, in any language, nor does one that has it as its source, in text that goes in both directions. Of
+// what is held out these are dropped: sentences most of whose 4-grams stand in one or another training sentence, those
+// one word away from a training sentence (put in, left out or replaced), those whose source trains, and what is shorter
+// or longer than the limits. Of a test set that is given nothing is dropped; what has one of its sources never trains.
 #pragma once
 
 #include <array>
@@ -87,12 +88,16 @@ class HoldOut {
   struct Sentence {
     std::vector<std::string> words;
     Part part = Part::train;
-    bool is_near = false;  // one word away from a training sentence
+    bool is_given = false;  // it stands in a set of the user's own, which its hash does not change
+    bool is_near = false;   // one word away from a training sentence
   };
 
   Part part_of(const TextPair& pair, const std::vector<std::string>& words, uint64_t key) const;
   void prepare();
+  bool gives_away(const TextPair& pair) const;
   void mark_trained(const TextPair& pair, const std::vector<std::string>& words, uint64_t key);
+  void mark_source(uint64_t source);
+  void mark_sentence(const std::vector<std::string>& words, uint64_t key);
   void mark_near(const std::vector<std::string>& words);
   double overlap_of(const std::vector<std::string>& words) const;
   int64_t* reason_to_drop(const Candidate& candidate, HoldOutCounts& counts);
@@ -100,7 +105,10 @@ class HoldOut {
 
   HoldOutPlan plan_;
   std::unordered_map<uint64_t, Sentence> held_;  // by key
+  std::set<std::string> source_languages_;       // of what is held out
+  std::set<std::string> target_languages_;
   FingerprintSet held_sources_;
+  FingerprintSet given_sources_;
   FingerprintSet trained_sources_;
   FingerprintSet wanted_grams_;
   FingerprintSet trained_grams_;

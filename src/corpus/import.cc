@@ -232,9 +232,10 @@ CorpusSummary import_corpus(const ImportPlan& plan, const Progress& progress) {
   make_folder(plan.folder);
   CorpusSummary summary;
   CleanedRows cleaned(plan.folder);
-  Cleaner cleaner(plan.cleaning);
+  std::map<Part, Cleaner> cleaners;  // a row of a given set is no duplicate of one that would train: that one has to go
   int64_t kept = 0;
   for (const ImportInput& input : plan.inputs) {
+    Cleaner& cleaner = cleaners.try_emplace(input.part.value_or(Part::train), plan.cleaning).first->second;
     summary.files.push_back(clean_file(input, cleaner, cleaned, progress));
     const FileCounts& file = summary.files.back();
     kept += file.kept;

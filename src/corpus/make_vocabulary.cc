@@ -10,6 +10,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "runtime/output_file.h"
+#include "corpus/sampler.h"
 #include "corpus/text_lines.h"
 
 namespace gshard {
@@ -200,14 +202,14 @@ std::vector<int64_t> sample_sizes(const std::vector<int64_t>& available, int64_t
   int64_t left = lines;
   for (bool changed = true; changed && left > 0;) {
     changed = false;
-    double weights = 0;
-    for (size_t i = 0; i < sizes.size(); ++i) {
-      if (!full[i]) weights += std::pow(static_cast<double>(available[i]), 1 / temperature);
-    }
-    const double share = weights > 0 ? static_cast<double>(left) / weights : 0;
+    std::vector<int64_t> open = available;
+    for (size_t i = 0; i < open.size(); ++i) open[i] = full[i] ? 0 : open[i];
+    const std::vector<double> weights = sampling_weights(open, temperature);
+    const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+    const double share = total > 0 ? static_cast<double>(left) / total : 0;
     for (size_t i = 0; i < sizes.size(); ++i) {
       if (full[i]) continue;
-      sizes[i] = std::llround(share * std::pow(static_cast<double>(available[i]), 1 / temperature));
+      sizes[i] = std::llround(share * weights[i]);
       if (sizes[i] < available[i]) continue;
       sizes[i] = available[i];
       left -= available[i];

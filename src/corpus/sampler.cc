@@ -54,14 +54,24 @@ int64_t pairs_of(const TokenFile& tokens, const std::vector<LanguagePair>& wante
   return pairs;
 }
 
+std::vector<double> sampling_weights(const std::vector<int64_t>& counts, double temperature) {
+  const int64_t largest = counts.empty() ? 0 : std::ranges::max(counts);
+  std::vector<double> weights;
+  for (const int64_t count : counts) {
+    const double part = static_cast<double>(count) / static_cast<double>(std::max<int64_t>(largest, 1));
+    weights.push_back(count > 0 ? std::pow(part, 1 / temperature) : 0);
+  }
+  return weights;
+}
+
 // A direction that is not wanted keeps its place, with the bound of the one before: no draw falls between the two.
 Sampler::Sampler(const TokenFile& tokens, const SamplerOptions& options) : tokens_(tokens), options_(options) {
-  double total = 0;
+  std::vector<int64_t> usable;
   for (const auto& range : tokens.directions()) {
-    const int64_t usable = is_wanted(range.direction, options.directions) ? count_usable(range) : 0;
-    if (usable > 0) total += std::pow(static_cast<double>(usable), 1 / options.temperature);
-    bounds_.push_back(total);
+    usable.push_back(is_wanted(range.direction, options.directions) ? count_usable(range) : 0);
   }
+  double total = 0;
+  for (const double weight : sampling_weights(usable, options.temperature)) bounds_.push_back(total += weight);
   if (total == 0) {
     throw Error::program(fmt::format(
         "{}: none of its {} pairs has at most {} source and {} target tokens; allow longer rows", tokens.path(),

@@ -34,6 +34,9 @@ bool is_wanted(const LanguagePair& direction, const std::vector<LanguagePair>& w
 // How many pairs the file has of the wanted directions.
 int64_t pairs_of(const TokenFile& tokens, const std::vector<LanguagePair>& wanted);
 
+// Of each count n^(1/temperature), by which the largest has 1; an empty one has 0. Any temperature above 0 will do.
+std::vector<double> sampling_weights(const std::vector<int64_t>& counts, double temperature);
+
 struct SamplerOptions {
   uint64_t seed = 0;
   double temperature = 5;

@@ -28,18 +28,22 @@ std::vector<LanguagePair> ModelConfig::parsed_directions() const {
 std::vector<Setting> settings_of(ModelConfig& config) {
   TransformerOptions& t = config.transformer;
   GatingOptions& gating = t.moe.gating;
+  // What is beyond these is a slip of the keyboard, found here rather than after minutes of building layers.
+  const Bounds layers{.low = 1, .high = 1000};
+  const Bounds width{.low = 1, .high = 1 << 20};
+  const Bounds experts{.low = 0, .high = 1 << 16};
   const Bounds positive{.low = 1};
   const Bounds share{.low = 0, .high = 0.99};
   return {
-      {"model.size", &t.size, "of a token's vector", positive},
-      {"model.hidden", &t.hidden, "hidden units of feed-forward layers", positive},
-      {"model.encoder_layers", &t.encoder_layers, "", positive},
-      {"model.decoder_layers", &t.decoder_layers, "", positive},
-      {"model.heads", &t.attention.heads, "of attention", positive},
-      {"model.head_size", &t.attention.key_size, "of each head's queries, keys and values", positive},
+      {"model.size", &t.size, "of a token's vector", width},
+      {"model.hidden", &t.hidden, "hidden units of feed-forward layers", width},
+      {"model.encoder_layers", &t.encoder_layers, "", layers},
+      {"model.decoder_layers", &t.decoder_layers, "", layers},
+      {"model.heads", &t.attention.heads, "of attention", width},
+      {"model.head_size", &t.attention.key_size, "of each head's queries, keys and values", width},
       {"model.moe_every", &t.moe_every, "every so many-th layer is a mixture of experts; 0 for none", {.low = 0}},
-      {"model.experts", &gating.experts, "of each mixture; 0: such layers are feed-forward ones", {.low = 0}},
-      {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert, or of the layers in their place", positive},
+      {"model.experts", &gating.experts, "of each mixture; 0: such layers are feed-forward ones", experts},
+      {"model.expert_hidden", &t.moe.hidden, "hidden units of each expert, or of the layers in their place", width},
       {"model.choices", &gating.choices, "experts that a token goes to", positive},
       {"model.group_size", &t.moe.group_size, "tokens among which experts are shared out", positive},
       {"model.capacity_factor", &gating.capacity_factor, "an expert takes factor * group_size / experts", {.low = 0.01}},

@@ -14,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include "base/error.h"
+#include "runtime/file.h"
 #include "runtime/memory.h"
 #include "runtime/peaks.h"
 
@@ -47,7 +48,7 @@ class MachineReader {
  private:
   toml::table parsed() const {
     try {
-      return toml::parse_file(path_);
+      return toml::parse(read_text(path_), path_);
     } catch (const toml::parse_error& error) {
       fail(error.source(), std::string(error.description()));
     }

@@ -40,7 +40,10 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)), partial_(path
   if (std::filesystem::is_directory(status)) {
     throw Error::program(fmt::format("{}: it is a directory, not a file", path_));
   }
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) partial_ += ".partial";
+  // A link stays one, also that of /dev/stdout to the file that a shell opened.
+  const bool is_link = std::filesystem::is_symlink(path_, ignored);
+  const bool is_replaced = !std::filesystem::exists(status) || std::filesystem::is_regular_file(status);
+  if (is_replaced && !is_link) partial_ += ".partial";
   file_ = std::fopen(partial_.c_str(), "wbe");
   if (file_ == nullptr) fail("cannot create it");
 }

@@ -4,7 +4,7 @@
 //   out.write("...\n");
 //   out.finish();                         // renames it; without this, the partial file is removed
 //
-// What stood under the name before stays there until finish(). Devices and pipes are written to at once.
+// What stood under the name before stays there until finish(). Devices, pipes and what links lead to are written to at once.
 #pragma once
 
 #include <cstddef>

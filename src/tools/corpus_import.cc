@@ -103,11 +103,12 @@ Command add_corpus_import(CLI::App& corpus) {
   app->add_option("--pair", options->pairs, "Two plain files whose lines are translations, as de:en FILE FILE")
       ->type_name("FROM:TO FILE FILE")
       ->type_size(3)
-      ->expected(1, 100000)
+      ->allow_extra_args(false)  // what follows is a FILE, here and below
       ->take_all();
   app->add_option("--dev", options->dev, "TSV to measure by while training, in place of held-out text")
+      ->allow_extra_args(false)
       ->type_name("FILE");
-  app->add_option("--test", options->test, "TSV to measure by at the end")->type_name("FILE");
+  app->add_option("--test", options->test, "TSV to measure by at the end")->allow_extra_args(false)->type_name("FILE");
   add_count_option(*app, "--hold-out", options->hold_out,
                    "Of a thousand sentences or documents, those held out for dev, and as many for test [10]");
   add_count_option(*app, "--held-rows", options->held_rows, "The most pairs of dev and test per direction [200]");
@@ -119,7 +120,9 @@ Command add_corpus_import(CLI::App& corpus) {
   app->add_option("--max-ratio", options->limits.most_ratio,
                   "Source longer than this many times the target is dropped [4]")
       ->type_name("X");
-  app->add_option("--keep", options->keep, "A rule that is to drop nothing")->type_name("RULE");
+  app->add_option("--keep", options->keep, "A rule that is to drop nothing")
+      ->allow_extra_args(false)
+      ->type_name("RULE");
   return {app, [options, app] { return import_files(*options, *app); }};
 }
 

@@ -4,14 +4,15 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cinttypes>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/error.h"
 #include "corpus/batch_reader.h"
+#include "corpus/sampler.h"
 #include "corpus/token_file.h"
 #include "tools/corpus.h"
 #include "tools/table.h"
@@ -84,16 +85,16 @@ std::string language_table(const CorpusSummary& summary, const std::map<Language
     columns.insert(columns.end(), {{"source tokens", Align::right}, {"target tokens", Align::right}});
   Table table(columns);
   const std::vector<DirectionCounts> directions = directions_of(summary);
-  const auto weight = [&](const DirectionCounts& d) {
-    return d.pairs[0] > 0 ? std::pow(static_cast<double>(d.pairs[0]), 1 / temperature) : 0;
-  };
-  double weights = 0;
-  for (const DirectionCounts& d : directions) weights += weight(d);
-  for (const DirectionCounts& d : directions) {
+  std::vector<int64_t> trained;
+  for (const DirectionCounts& d : directions) trained.push_back(d.pairs[0]);
+  const std::vector<double> weights = sampling_weights(trained, temperature);
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (size_t i = 0; i < directions.size(); ++i) {
+    const DirectionCounts& d = directions[i];
     std::vector<std::string> cells = {d.direction.name()};
     for (std::string& cell : size_cells(d.pairs, d.words)) cells.push_back(std::move(cell));
     cells.push_back(share(static_cast<double>(d.pairs[0]), static_cast<double>(summary.pairs(Part::train))));
-    cells.push_back(share(weight(d), weights));
+    cells.push_back(share(weights[i], total));
     if (!tokens.empty()) {
       const auto found = tokens.find(d.direction);
       const TokenCounts counts = found == tokens.end() ? TokenCounts{} : found->second;
@@ -207,6 +208,7 @@ Command add_corpus_stats(CLI::App& corpus) {
   app->add_option("--rows", *rows, "Say how well rows of such lengths are filled, as 96x64")->type_name("SxT");
   return {app, [=] {
             if (rows->empty()) return show(*folder, *temperature, *as_json);
+            if (*as_json) throw Error::usage("--json is of the sizes of languages: give it without --rows");
             put(packing_text(*folder, *rows, *temperature));
             return 0;
           }};

@@ -1,4 +1,6 @@
 // gshard help: the help of the whole command or of one subcommand.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
@@ -15,6 +17,9 @@ Command add_help(CLI::App& root) {
   return {app, [&root, topic] {
             const CLI::App* at = &root;
             for (const std::string& name : *topic) {
+              if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) {
+                throw Error::usage(fmt::format("'{}' has no subcommands: '{}' is none", at->get_name(), name));
+              }
               const auto found = at->get_subcommands([&](const CLI::App* app) { return app->get_name() == name; });
               if (found.empty()) throw unknown_subcommand(*at, name);
               at = found[0];

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 
 #include "model/preset.h"
@@ -108,6 +110,10 @@ int list() {
 }
 
 MeshLayout layout_of(const Options& options, const Preset& preset) {
+  constexpr uint64_t kMost = std::numeric_limits<int32_t>::max();
+  if (std::max(options.devices, options.tensor) > kMost) {
+    throw Error::usage(fmt::format("{} devices: more than {}", std::max(options.devices, options.tensor), kMost));
+  }
   const auto devices = options.devices == 0 ? preset.devices : static_cast<int64_t>(options.devices);
   const auto tensor = static_cast<int64_t>(options.tensor);
   if (tensor < 1 || devices % tensor != 0) {
@@ -117,11 +123,20 @@ MeshLayout layout_of(const Options& options, const Preset& preset) {
   return tensor == 1 ? MeshLayout::experts(devices) : MeshLayout::mixed(devices / tensor, tensor);
 }
 
+// A known model that cannot be built is one that does not go with these devices.
+ModelProgram built(const Preset& preset, const MeshLayout& layout) {
+  try {
+    return train_step_of(preset, layout);
+  } catch (const Error& error) {
+    throw Error::usage(fmt::format("{} over {}: {}", preset.name, layout.mesh().to_string(), error.what()));
+  }
+}
+
 int show(const Options& options) {
   const Preset& preset = preset_of(options.name);
   const MeshLayout layout = layout_of(options, preset);
   Stopwatch watch;
-  const ModelProgram program = train_step_of(preset, layout);
+  const ModelProgram program = built(preset, layout);
   const double building = watch.seconds();
   std::string text = line("model", preset.description);
   text += line("weights", with_separators(weight_count(program)));
@@ -149,6 +164,9 @@ Command add_model(CLI::App& root) {
                 "Whole embeddings on every device, as in the paper; otherwise 2,048 devices and\nmore cut them too");
   app->add_flag("--partition", options->partition, "Partition a step of its training");
   return {app, [options] {
+            if (options->action == "list" && !options->name.empty()) {
+              throw Error::usage(fmt::format("model list shows all: '{}' is of 'model show'", options->name));
+            }
             if (options->action == "list") return list();
             if (options->name.empty()) throw Error::usage("model show: which? See 'gshard model list'");
             return show(*options);

@@ -1,4 +1,5 @@
 // gshard partition: the program of one device.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -61,6 +62,9 @@ Json report_of(const Module& prepared, const Partitioned& program, const Partiti
 }
 
 int partition_file(const Options& options) {
+  if (options.report == options.out) {
+    throw Error::usage(fmt::format("--report and --out are both '{}': give them places of their own", options.out));
+  }
   const Program program = read_program(options.file);
   return with_lines(program, [&] {
     const std::unique_ptr<Module> prepared = prepare(*program.module);

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "runtime/file.h"
+#include "runtime/output_file.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 
@@ -19,11 +20,10 @@ Program read_program(const std::string& path) {
 }
 
 void put_result(const std::string& path, std::string_view text) {
-  if (path == "-") {
-    put(text);
-  } else {
-    write_text(path, text);
-  }
+  if (path == "-") return put(text);
+  OutputFile file(path);  // what stood there, maybe the program that was read, stays until all of the text is stored
+  file.write(text);
+  file.finish();
 }
 
 }  // namespace gshard

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <limits>
+#include <set>
 
 #include "runtime/machine_file.h"
 #include "tools/usage.h"
@@ -31,7 +32,11 @@ void add_sharding_options(CLI::App& app, ShardingArguments& arguments) {
 }
 
 bool asks_for_devices(const CLI::App& app) {
-  return app.count("--devices") + app.count("--mesh") + app.count("--annotate") > 0;
+  const bool asks = app.count("--devices") + app.count("--mesh") + app.count("--annotate") > 0;
+  if (!asks && app.count("--machine") > 0) {
+    throw Error::usage("--machine is of a partitioned program: give --devices, --mesh or --annotate too");
+  }
+  return asks;
 }
 
 PartitionOptions partition_options(const ShardingArguments& arguments) {
@@ -40,8 +45,16 @@ PartitionOptions partition_options(const ShardingArguments& arguments) {
     throw Error::usage(
         fmt::format("--devices {}: more than {} devices", arguments.devices, std::numeric_limits<int32_t>::max()));
   }
+  if (arguments.devices > 0 && !arguments.mesh.empty()) {
+    throw Error::usage("--devices and --mesh both resize the mesh: give one of them");
+  }
   if (arguments.devices > 0) options.devices = static_cast<int64_t>(arguments.devices);
   if (!arguments.mesh.empty()) options.mesh = parse_mesh(arguments.mesh);
+  std::set<std::string> axes;
+  for (const MeshAxis& axis : options.mesh) {
+    if (axes.insert(axis.name).second) continue;
+    throw Error::usage(fmt::format("--mesh '{}': it has two sizes for '{}'", arguments.mesh, axis.name));
+  }
   for (const std::string& text : arguments.annotations) options.annotations.push_back(parse_annotation(text));
   if (!arguments.machine.empty()) options.machine = read_machine(arguments.machine);
   return options;

@@ -25,7 +25,7 @@ struct ShardingArguments {
 // Declares --devices, --mesh, --annotate and --machine.
 void add_sharding_options(CLI::App& app, ShardingArguments& arguments);
 
-// Whether one of them asks for a partitioned program.
+// Whether one of them asks for a partitioned program. Throws Error(usage) where there is a machine for none.
 bool asks_for_devices(const CLI::App& app);
 
 // Throws Error(usage) where they cannot be read.

@@ -10,6 +10,16 @@
 #include "tools/terminal.h"
 
 namespace gshard {
+namespace {
+
+// For check(): the ranges of CLI11 have a place for NaN.
+std::string check_number(const std::string& text, double least, double most) {
+  double number = 0;
+  if (CLI::detail::lexical_cast(text, number) && number >= least && number <= most) return "";
+  return fmt::format("'{}' is no number from {} to {}", text, least, most);
+}
+
+}  // namespace
 
 std::string names_of(const std::vector<LanguagePair>& directions) {
   std::vector<std::string> names;
@@ -30,7 +40,7 @@ void add_model_options(CLI::App& app, TranslationArguments& arguments) {
                  "Let an expert take no more than so many times its even share of the tokens, and report\n"
                  "what is dropped; without it, experts take all")
       ->type_name("FACTOR")
-      ->check(CLI::PositiveNumber);
+      ->check([](const std::string& text) { return check_number(text, 0.001, 1e6); });
 }
 
 void add_search_options(CLI::App& app, TranslationArguments& arguments) {
@@ -39,7 +49,7 @@ void add_search_options(CLI::App& app, TranslationArguments& arguments) {
       ->check(CLI::Range(1, 64));
   app.add_option("--alpha", arguments.alpha, "Scores are log-probabilities / ((5 + length) / 6)^ALPHA [0.8]")
       ->type_name("ALPHA")
-      ->check(CLI::Range(0.0, 10.0));
+      ->check([](const std::string& text) { return check_number(text, 0, 10); });
 }
 
 LoadedModel load_model(const TranslationArguments& arguments) {

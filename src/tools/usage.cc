@@ -22,8 +22,13 @@ class HelpFormatter : public CLI::Formatter {
     label("Positionals", "Arguments");
   }
   std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string type = option->get_type_name();
+    std::string type = option->get_type_name();
+    if (type.starts_with("TEXT:")) type.erase(0, 5);  // what it may be says more
     return option->get_positional() || type.empty() ? "" : " " + type;
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const bool is_needed = option->get_required() && !option->get_positional();
+    return option->get_description() + (is_needed ? " (required)" : "");
   }
 };
 
@@ -59,6 +64,16 @@ std::optional<Error> unexpected(const CLI::App& app) {
   if (word.starts_with("-") && word.size() > 1) return unknown_word("option", word, option_names(app), app);
   if (!subcommand_names(app).empty()) return unknown_subcommand(app, word);
   return Error::usage(fmt::format("unexpected argument '{}' (see '{}')", word, help_command(app)));
+}
+
+// An argument without a letter: most likely a variable of the shell that is not set.
+std::optional<Error> empty_argument(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto& given = option->results();
+    if (std::ranges::find(given, "") == given.end()) continue;
+    return Error::usage(fmt::format("{}: what is given is empty (see '{}')", option->get_name(), help_command(app)));
+  }
+  return std::nullopt;
 }
 
 const CLI::App& chosen_app(const CLI::App& root) {
@@ -141,6 +156,7 @@ int parse_and_run(CLI::App& root, std::span<const Command> commands, int argc, c
   const CLI::App& app = chosen_app(root);
   for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
     if (auto word = unexpected(*at)) throw *word;
+    if (auto nothing = empty_argument(*at)) throw *nothing;
   }
   for (const Command& command : commands) {
     if (command.app == &app) return command.run();

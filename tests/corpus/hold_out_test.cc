@@ -162,5 +162,76 @@ TEST(HoldOut, AGivenTestSetStaysWholeAndLeavesTraining) {
   EXPECT_EQ(split.finish().test.size(), 1U);
 }
 
+TEST(HoldOut, WhatHasTheSourceOfAGivenSetDoesNotTrain) {
+  HoldOut split({.share = {0, 0, {}, {}}});
+  const TextPair given = pair_of("de", "Nur kurz", "short one");
+  const TextPair same = pair_of("de", "nur kurz", "another answer");
+  const TextPair other = pair_of("fr", "nur kurz", "another answer");
+  split.note(given, Part::test);
+  split.note(same, std::nullopt);
+  split.note(other, std::nullopt);
+  EXPECT_EQ(split.place(given, Part::test), Part::test);
+  EXPECT_EQ(split.place(same, std::nullopt), std::nullopt);
+  EXPECT_EQ(split.place(other, std::nullopt), Part::train);
+  EXPECT_EQ(split.finish().counts.removed, 1);
+}
+
+TEST(HoldOut, AHashTakesNothingFromAGivenSet) {
+  const std::string sentence = "one two three four five six";
+  const TextPair given = pair_of("de", "a b", sentence);
+  const TextPair hashed = pair_of("fr", "c d", sentence, "test");
+  for (const bool given_first : {true, false}) {
+    HoldOut split(of_documents());
+    if (given_first) split.note(given, Part::dev);
+    split.note(hashed, std::nullopt);
+    if (!given_first) split.note(given, Part::dev);
+    EXPECT_EQ(split.place(given, Part::dev), Part::dev);
+    EXPECT_EQ(split.place(hashed, std::nullopt), std::nullopt);
+    EXPECT_EQ(split.finish().dev.size(), 1U);
+  }
+}
+
+TextPair turned(const TextPair& pair) {
+  return {pair.target_language, pair.source_language, pair.target, pair.source, pair.origin, pair.document};
+}
+
+TEST(HoldOut, InBothDirectionsNoHeldOutSentenceTrainsOnEitherSide) {
+  std::vector<TextPair> pairs;
+  for (const TextPair& pair : made_up_pairs(2000)) {
+    pairs.push_back(pair);
+    pairs.push_back(turned(pair));
+  }
+  const Split split = split_of(pairs, {.share = {50, 50, {}, {}}, .most_overlap = 2});
+  std::set<std::string> trained;
+  for (const TextPair& pair : split.train) {
+    trained.insert(pair.source);
+    trained.insert(pair.target);
+  }
+  for (const auto* part : {&split.held.dev, &split.held.test}) {
+    EXPECT_GT(part->size(), 50U);
+    for (const TextPair& pair : *part) {
+      EXPECT_FALSE(trained.contains(pair.source)) << pair.source;
+      EXPECT_FALSE(trained.contains(pair.target)) << pair.target;
+    }
+  }
+  EXPECT_GT(split.train.size(), 2500U);
+}
+
+TEST(HoldOut, ASentenceOneWordAwayOnTheOtherSideIsSeen) {
+  const TextPair held = pair_of("de", "eins", "one two three four five six", "test");
+  const TextPair near = turned(pair_of("de", "zwei", "one two three four five seven"));
+  const Split split = split_of({held, near}, of_documents());
+  EXPECT_EQ(split.train.size(), 1U);
+  EXPECT_EQ(split.held.counts.one_word_away, 1);
+}
+
+TEST(HoldOut, ASourceThatTrainedAsATargetIsNotMeasured) {
+  const TextPair held = pair_of("de", "eins zwei", "one two three four five six", "test");
+  const TextPair other = turned(pair_of("de", "Eins zwei", "now something else is said here"));
+  const Split split = split_of({held, other}, of_documents());
+  EXPECT_EQ(split.train.size(), 1U);
+  EXPECT_EQ(split.held.counts.source_trains, 1);
+}
+
 }  // namespace
 }  // namespace gshard

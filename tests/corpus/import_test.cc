@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -154,6 +155,20 @@ TEST(Import, WhichRepeatsTrainDoesNotDependOnTheOrderOfRows) {
   };
   const size_t middle = text.find('\n', text.size() / 2) + 1;
   EXPECT_EQ(kept(text), kept(text.substr(middle) + text.substr(0, middle)));
+}
+
+TEST(Import, AGivenSetStaysWholeWhereItsRowsStandAmongTheOthersToo) {
+  const ScratchFolder folder;
+  const std::string text = made_up_rows(500);
+  const std::string given = text.substr(0, text.find('\n', 2000) + 1);
+  const auto count = [](const std::string& rows) { return std::count(rows.begin(), rows.end(), '\n'); };
+  ImportPlan plan = tsv(folder, text);
+  plan.inputs.push_back({folder.write("given.tsv", given + given), "", {}, Part::test});
+  plan.hold_out.share = {0, 0, {}, {}};
+  const CorpusSummary summary = import_corpus(plan, be_silent);
+  EXPECT_EQ(summary.pairs(Part::test), count(given));
+  EXPECT_EQ(summary.pairs(Part::train), 500 - count(given));
+  EXPECT_EQ(summary.files[1].dropped[Drop::duplicate], count(given));
 }
 
 TEST(Import, AFailureLeavesTheCorpusThatWasThere) {

@@ -4,9 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "corpus/build_tokens.h"
 #include "corpus/make_vocabulary.h"
+#include "corpus/sampler.h"
 #include "corpus/text_lines.h"
 #include "scratch_folder.h"
 #include "small_corpus.h"
@@ -119,10 +122,15 @@ TEST_F(Tokens, AVocabularyOfAnotherTextIsAnErrorUnlessItIsNamed) {
 TEST_F(Tokens, TextThatChangedSinceTheImportIsAnError) {
   const std::string other = folder_->path("e");
   import_rows(other, folder_->write("rows.tsv", made_up_rows(500)));
-  folder_->write("e/train.tsv", folder_->read("e/train.tsv") + "de\ten\tnoch eins\tone more\to\n");
-  const BuildPlan plan{.threads = 1, .vocabulary_folder = corpus()};
-  EXPECT_THROW(build_tokens(other, plan, be_silent), Error);
-  EXPECT_FALSE(std::filesystem::exists(token_path(other, Part::train)));
+  const std::string text = folder_->read("e/train.tsv");
+  std::string other_word = text;
+  other_word.replace(text.find("the"), 3, "THE");
+  for (const std::string& changed : {text + "de\ten\tnoch eins\tone more\to\n", other_word}) {
+    folder_->write("e/train.tsv", changed);
+    const BuildPlan plan{.threads = 1, .vocabulary_folder = corpus()};
+    EXPECT_THROW(build_tokens(other, plan, be_silent), Error);
+    EXPECT_FALSE(std::filesystem::exists(token_path(other, Part::train)));
+  }
 }
 
 TEST_F(Tokens, AnyTextCanBeEncoded) {
@@ -180,12 +188,23 @@ TEST(Vocabulary, SeveralTargetsHaveTokensOfTheirOwn) {
   EXPECT_NE(v.source.encode("<2de>")[0], ids[0]);
 }
 
+TEST(Sampling, WeightsFollowAnyTemperature) {
+  EXPECT_THAT(sampling_weights({100, 0, 1}, 2), ElementsAre(1, 0, 0.1));
+  EXPECT_THAT(sampling_weights({100, 0, 1}, 1), ElementsAre(1, 0, 0.01));
+  EXPECT_THAT(sampling_weights({10'000'000, 0, 9'000'000}, 1e-3), ElementsAre(1, 0, testing::Le(1e-40)));
+  EXPECT_THAT(sampling_weights({100, 0, 100, 1}, 1e-300), ElementsAre(1, 0, 1, 0));
+  EXPECT_THAT(sampling_weights({100, 0, 1}, HUGE_VAL), ElementsAre(1, 0, 1));
+  EXPECT_THAT(sampling_weights({0, 0}, 5), ElementsAre(0, 0));
+  EXPECT_THAT(sampling_weights({}, 5), ElementsAre());
+}
+
 TEST(Sampling, SizesFollowTheTemperature) {
   EXPECT_THAT(sample_sizes({1000, 100}, 110, 1), ElementsAre(100, 10));
   EXPECT_THAT(sample_sizes({10'000, 100}, 110, 2), ElementsAre(100, 10));
   EXPECT_THAT(sample_sizes({1000, 10}, 200, 1e9), ElementsAre(190, 10));  // none has more than it has
   EXPECT_THAT(sample_sizes({1000, 10}, 5000, 5), ElementsAre(1000, 10));
   EXPECT_THAT(sample_sizes({5, 0}, 3, 5), ElementsAre(3, 0));
+  EXPECT_THAT(sample_sizes({1000, 100, 10}, 1050, 1e-300), ElementsAre(1000, 50, 0));
 }
 
 }  // namespace

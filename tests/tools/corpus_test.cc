@@ -57,6 +57,23 @@ TEST(CorpusCommand, PlainFilesAndLanguagesWithoutDev) {
   EXPECT_THAT(o.err, HasSubstr("no dev pairs for de-en; give some with --dev"));
 }
 
+TEST(CorpusCommand, AnOptionTakesNoFilesThatFollow) {
+  const Folder folder;
+  folder.write("x.de", "Guten Morgen\n");
+  folder.write("x.en", "Good morning\n");
+  folder.write("mine.tsv", rows());
+  folder.write("own.tsv", "de\ten\tGuten Abend\tGood evening\n");
+  for (const char* arguments :
+       {"--pair de:en x.de x.en mine.tsv", "--pair de:en x.de x.en --dev own.tsv mine.tsv",
+        "--pair de:en x.de x.en --test own.tsv mine.tsv", "--pair de:en x.de x.en --keep letters mine.tsv"}) {
+    const Outcome o = folder.gshard(std::string("corpus import -o c ") + arguments);
+    EXPECT_EQ(o.exit_code, 0) << o.err;
+    EXPECT_THAT(o.err, HasSubstr("mine.tsv: kept ")) << arguments;
+    EXPECT_THAT(folder.gshard("corpus stats c --json").out, HasSubstr("\"origin\": \"mine\",\n      \"train\": 3"))
+        << arguments;
+  }
+}
+
 // A folder of commands with python3 alone in it, so that there is no apt.
 constexpr const char* kWithoutApt =
     "mkdir -p bin; ln -sf \"$(python3 -c 'import sys; print(sys.executable)')\" bin/python3; PATH=$PWD/bin ";
@@ -206,6 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
               "error: unknown source 'books'; there are lo, lohelp, firefox, wesnoth, ddtp"},
         Wrong{"stats . --rows 96", 2,
               "error: --rows: '96' are no lengths of a row; write source and target tokens as 96x64"},
+        Wrong{"stats . --rows 96x64 --json", 2, "error: --json is of the sizes of languages: give it without --rows"},
         Wrong{"stats . --rows 96x64", 3, "error: . has no tokens; 'gshard corpus build .' makes them"},
         Wrong{"baselines . --part train", 2, "error: --part: 'train' is none of dev, test"},
         Wrong{"vocab .", 3,
@@ -213,9 +231,11 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"vocab . --size 100 --source-size 100", 2,
               "error: --size is of a shared vocabulary; give it or the other two sizes"},
         Wrong{"vocab . --size 0", 2,
-              "error: --size: Value 0 not in range 1 to 2147483647 (see 'gshard help corpus vocab')"},
+              "error: --size: Value 0 not in range 1 to 1000000 (see 'gshard help corpus vocab')"},
+        Wrong{"vocab . --size 2147483647", 2,
+              "error: --size: Value 2147483647 not in range 1 to 1000000 (see 'gshard help corpus vocab')"},
         Wrong{"vocab . --source-size -5 --target-size 100", 2,
-              "error: --source-size: Value -5 not in range 1 to 2147483647 (see 'gshard help corpus vocab')"},
+              "error: --source-size: Value -5 not in range 1 to 1000000 (see 'gshard help corpus vocab')"},
         Wrong{"build .", 3,
               "error: . is no corpus: it has no corpus.json; 'gshard corpus import' and 'fetch' make one"},
         Wrong{"stats . --temperature 0", 2, "error: --temperature must be above 0"}));

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "run_tool.h"
 
 namespace gshard {
@@ -76,7 +78,40 @@ INSTANTIATE_TEST_SUITE_P(
         WrongUsage{"run m.hlo --precision bf16 --backend reference", "--precision bf16 needs --backend cpu"},
         WrongUsage{"run m.hlo --precision bf16 --f64",
                    "--precision bf16 is of products of f32, of which --f64 leaves none"},
+        WrongUsage{"run m.hlo --machine threads",
+                   "--machine is of a partitioned program: give --devices, --mesh or --annotate too"},
+        WrongUsage{"run m.hlo --out ''", "--out: what is given is empty (see 'gshard help run')"},
+        WrongUsage{"stats ''", "FILE: what is given is empty (see 'gshard help stats')"},
+        WrongUsage{"partition m.hlo --report r -o r", "--report and --out are both 'r': give them places of their own"},
+        WrongUsage{"translate --model m --alpha nan",
+                   "--alpha: 'nan' is no number from 0 to 10 (see 'gshard help translate')"},
+        WrongUsage{"translate --model m --expert-capacity 0",
+                   "--expert-capacity: '0' is no number from 0.001 to 1000000 (see 'gshard help translate')"},
+        WrongUsage{"help verify all", "'verify' has no subcommands: 'all' is none"},
+        WrongUsage{"model list tiny", "model list shows all: 'tiny' is of 'model show'"},
+        WrongUsage{"model show tiny --devices 3",
+                   "tiny over [device=3]: moe: 16 groups of 128 tokens are cut in 3 parts; make groups smaller or batches larger"},
+        WrongUsage{"model show tiny --devices 18446744073709551615",
+                   "18446744073709551615 devices: more than 2147483647"},
         WrongUsage{"run m.hlo --sed=1", "unknown option '--sed'; did you mean '--seed'? (see 'gshard help run')"}));
+
+TEST(Usage, HelpNamesWhatIsRequiredAndWhatAnOptionMayBe) {
+  const Folder folder;
+  EXPECT_THAT(folder.gshard("help corpus import").out,
+              ContainsRegex("--out DIR +The folder of the corpus .required.\n"));
+  EXPECT_THAT(folder.gshard("help run").out, HasSubstr("  --backend {reference,cpu} "));
+}
+
+TEST(Usage, SizesOfAMeshThatContradictEachOther) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome both = folder.gshard("partition m.hlo --mesh x=2 --devices 4");
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_EQ(both.err, "error: --devices and --mesh both resize the mesh: give one of them\n");
+  const Outcome twice = folder.gshard("partition m.hlo --mesh x=2,x=4");
+  EXPECT_EQ(twice.exit_code, 2);
+  EXPECT_EQ(twice.err, "error: --mesh 'x=2,x=4': it has two sizes for 'x'\n");
+}
 
 TEST(Usage, AnUnknownSubcommandFarFromAllListsAll) {
   EXPECT_THAT(Folder().gshard("model.hlo").err,
@@ -114,6 +149,32 @@ TEST(Terminal, AFullDiskIsAnError) {
   const Outcome o = folder.gshard("print m.hlo >/dev/full");
   EXPECT_EQ(o.exit_code, 3);
   EXPECT_EQ(o.err, "error: cannot write to standard output: No space left on device\n");
+}
+
+TEST(Terminal, WhatCannotBeWrittenLeavesTheFileThatWasThere) {
+  const Folder folder;
+  std::string text = "HloModule m\n\nENTRY %main () -> f32[] {\n";
+  for (int i = 0; i < 2000; ++i) text += "  %c" + std::to_string(i) + " = f32[] constant(1)\n";
+  text += "  ROOT %r = f32[] constant(2)\n}\n";
+  folder.write("m.hlo", text);
+  const Outcome o = folder.shell("trap '' XFSZ; ulimit -f 8; $GSHARD print m.hlo -o m.hlo");
+  EXPECT_EQ(o.exit_code, 3);
+  EXPECT_EQ(o.err, "error: m.hlo: cannot write it: File too large\n");
+  EXPECT_EQ(folder.read("m.hlo"), text);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("m.hlo.partial")));
+}
+
+TEST(Terminal, ALinkStaysOne) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome o = folder.shell("touch out.hlo; ln -s out.hlo link.hlo; $GSHARD print m.hlo -o link.hlo");
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link.hlo")));
+  EXPECT_EQ(folder.read("out.hlo"), kDouble);
+  const Outcome r = folder.shell("touch out.npz; ln -s out.npz link.npz; $GSHARD run m.hlo --out link.npz");
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("link.npz")));
+  EXPECT_TRUE(folder.read("out.npz").starts_with("PK"));
 }
 
 }  // namespace

@@ -47,6 +47,13 @@ TEST(TrainConfig, WhatDoesNotGoTogether) {
   EXPECT_THAT(report_of("stop.steps = 10\nmodel.experst = 4\n"), HasSubstr("did you mean 'model.experts'?"));
 }
 
+TEST(TrainConfig, SizesThatNoModelHas) {
+  EXPECT_THAT(report_of("stop.steps = 10\nmodel.encoder_layers = 100000000\n"),
+              HasSubstr("c.toml:2:24: error: model.encoder_layers is 100000000; it must be at most 1000"));
+  EXPECT_THAT(report_of("stop.steps = 10\nmodel.size = 99999999999\n"), HasSubstr("it must be at most 1048576"));
+  EXPECT_THAT(report_of("stop.steps = 10\nmodel.experts = 99999999999\n"), HasSubstr("it must be at most 65536"));
+}
+
 TEST(TrainConfig, CombinationsThatMeanNothing) {
   EXPECT_THAT(report_of("stop.steps = 10\ndevices = 2\nlayout = 'data'\nmesh = {data = 2}\n"),
               HasSubstr("c.toml:3:10: error: the names of a mesh's axes say what they cut; leave out layout, or the "
