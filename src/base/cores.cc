@@ -18,4 +18,6 @@ int usable_cores() {
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+int thread_count(int wanted) { return wanted > 0 ? wanted : usable_cores(); }
+
 }  // namespace gshard

@@ -44,10 +44,6 @@ class Blocks {
   std::multimap<size_t, std::byte*> idle_;
 };
 
-int thread_count(int threads) {
-  return threads > 0 ? threads : usable_cores();
-}
-
 }  // namespace
 
 struct Devices::State {

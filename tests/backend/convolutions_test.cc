@@ -73,7 +73,7 @@ bool is_by_onednn(const Module& module) {
 
 TEST(CpuConvolutions, EqualTheEvaluatorAndAreOneDnns) {
   for (const Case& c : kFast) {
-    for (const std::string type : {"f32", "bf16"}) {
+    for (const std::string type : {"f32", "bf16", "f16"}) {
       SCOPED_TRACE(c.name + " " + type);
       const auto module = module_of(c, type);
       EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1)), "");

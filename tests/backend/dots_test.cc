@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "backend/cpu/executable.h"
+#include "backend/cpu/instruction_set.h"
 #include "base/random.h"
 #include "equals_evaluator.h"
 #include "eval/arguments.h"
@@ -171,6 +173,16 @@ std::vector<std::string> steps_of(const std::string& lines) {
   return texts;
 }
 
+// The same of each type that there are products of on this processor, in the place of TYPE.
+std::vector<std::vector<std::string>> steps_of_types(const std::string& lines) {
+  std::vector<std::vector<std::string>> steps;
+  for (const std::string type : {"f32", "bf16"}) {
+    if (type == "bf16" && !cpu::makes_bf16_products()) continue;
+    steps.push_back(steps_of(std::regex_replace(lines, std::regex("TYPE"), type)));
+  }
+  return steps;
+}
+
 TEST(CpuDots, TransposesAreStrides) {
   // GSEC,GSM->EGCM, and the way back.
   EXPECT_EQ(steps_of(R"(
@@ -181,32 +193,31 @@ TEST(CpuDots, TransposesAreStrides) {
   )")
                 .size(),
             1);
-  EXPECT_EQ(steps_of(R"(
-    weights = bf16[2,24,4,8] parameter(0)
-    y = bf16[4,2,8,16] parameter(1)
-    t = bf16[2,4,8,16] transpose(y), dimensions={1,0,2,3}
-    r = bf16[2,32,16] reshape(t)
-    s = bf16[2,24,32] reshape(weights)
+  const auto back = steps_of_types(R"(
+    weights = TYPE[2,24,4,8] parameter(0)
+    y = TYPE[4,2,8,16] parameter(1)
+    t = TYPE[2,4,8,16] transpose(y), dimensions={1,0,2,3}
+    r = TYPE[2,32,16] reshape(t)
+    s = TYPE[2,24,32] reshape(weights)
     ROOT d = f32[2,24,16] dot(s, r), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}
-  )")
-                .size(),
-            2);  // E and C of y are no single loop: y is transposed once
+  )");
+  for (const auto& steps : back) EXPECT_EQ(steps.size(), 2);  // E and C of y are no single loop: y is transposed once
 }
 
 TEST(CpuDots, AttentionReadsAndWritesHeadsInPlace) {
-  EXPECT_EQ(steps_of(R"(
-    q = bf16[2,16,4,8] parameter(0)
-    k = bf16[2,16,4,8] parameter(1)
-    v = bf16[2,16,4,8] parameter(2)
-    s = bf16[2,4,16,16] dot(q, k), lhs_batch_dims={0,2}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={3}
-    o = bf16[2,4,16,8] dot(s, v), lhs_batch_dims={0,1}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={1}
-    ROOT t = bf16[2,16,4,8] transpose(o), dimensions={0,2,1,3}
-  )")
-                .size(),
-            2);
+  const auto attention = steps_of_types(R"(
+    q = TYPE[2,16,4,8] parameter(0)
+    k = TYPE[2,16,4,8] parameter(1)
+    v = TYPE[2,16,4,8] parameter(2)
+    s = TYPE[2,4,16,16] dot(q, k), lhs_batch_dims={0,2}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={3}
+    o = TYPE[2,4,16,8] dot(s, v), lhs_batch_dims={0,1}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={1}
+    ROOT t = TYPE[2,16,4,8] transpose(o), dimensions={0,2,1,3}
+  )");
+  for (const auto& steps : attention) EXPECT_EQ(steps.size(), 2);
 }
 
 TEST(CpuDots, ConversionsThatAreExactAreTheProducts) {
+  if (!cpu::makes_bf16_products()) GTEST_SKIP() << "this processor has no products of bf16";
   // Products of bf16 are exact in f32, and a sum that is rounded at once is rounded once.
   EXPECT_EQ(steps_of(R"(
     a = bf16[32,16] parameter(0)
@@ -241,6 +252,7 @@ TEST(CpuDots, BiasAndFactorAreTheProducts) {
 }
 
 TEST(CpuDots, BiasIsAddedBeforeASumIsRounded) {
+  if (!cpu::makes_bf16_products()) GTEST_SKIP() << "this processor has no products of bf16";
   EXPECT_EQ(steps_of(R"(
     x = bf16[24,16] parameter(0)
     w = bf16[16,32] parameter(1)

@@ -1,9 +1,12 @@
 #include "equals_evaluator.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "backend/cpu/executable.h"
+#include "eval/arguments.h"
 #include "eval/evaluate.h"
+#include "parse_verified.h"
 #include "runtime/compare.h"
 #include "transform/inline_calls.h"
 
@@ -51,6 +54,13 @@ std::string steps_of_the_evaluator(const Module& module) {
     if (step.text.starts_with("evaluator")) text += step.text + "; ";
   }
   return text;
+}
+
+void expect_equals_evaluator(const std::string& text) {
+  SCOPED_TRACE(text);
+  const auto module = parse_verified(text);
+  EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1, {Signs::both})), "");
+  EXPECT_EQ(steps_of_the_evaluator(*module), "");
 }
 
 }  // namespace gshard

@@ -13,6 +13,9 @@ namespace gshard {
 // times `slack` for programs in which rounding adds up), else what differs.
 std::string difference_from_evaluator(const Module& module, std::span<const Literal> arguments, double slack = 1);
 
+// Expects the program of that text to give what the evaluator gives, on random arguments of both signs, without its help.
+void expect_equals_evaluator(const std::string& text);
+
 // The steps of the compiled module that the evaluator does: "" where there are none.
 std::string steps_of_the_evaluator(const Module& module);
 

@@ -17,14 +17,6 @@
 namespace gshard {
 namespace {
 
-void expect_equal(const std::string& text) {
-  SCOPED_TRACE(text);
-  const auto module = parse_verified(text);
-  const auto arguments = random_arguments(*module, 1, {Signs::both});
-  EXPECT_EQ(difference_from_evaluator(*module, arguments), "");
-  EXPECT_EQ(steps_of_the_evaluator(*module), "");
-}
-
 class KernelsOf : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Types, KernelsOf,
                          testing::Values("pred", "s8", "u16", "s32", "s64", "bf16", "f16", "f32", "f64"),
@@ -34,19 +26,19 @@ INSTANTIATE_TEST_SUITE_P(Types, KernelsOf,
 TEST_P(KernelsOf, PermutedDimensions) {
   for (const auto& [rows, columns] :
        {std::pair(3, 5), {16, 16}, {64, 48}, {7, 300}, {130, 260}, {256, 512}, {321, 777}}) {
-    expect_equal(
+    expect_equals_evaluator(
         fmt::format("HloModule m\nENTRY e {{\n  x = {0}[{1},{2}] parameter(0)\n"
                     "  ROOT y = {0}[{2},{1}] transpose(x), dimensions={{1,0}}\n}}\n",
                     GetParam(), rows, columns));
   }
-  expect_equal(
+  expect_equals_evaluator(
       fmt::format("HloModule m\nENTRY e {{\n  x = {0}[9,70,4,33] parameter(0)\n"
                   "  ROOT y = {0}[4,9,33,70] transpose(x), dimensions={{2,0,3,1}}\n}}\n",
                   GetParam()));
 }
 
 TEST_P(KernelsOf, StridesAndReversals) {
-  expect_equal(
+  expect_equals_evaluator(
       fmt::format("HloModule m\nENTRY e {{\n  x = {0}[37,70] parameter(0)\n"
                   "  s = {0}[12,23] slice(x), slice={{[1:37:3], [1:70:3]}}\n"
                   "  ROOT y = {0}[12,23] reverse(s), dimensions={{1}}\n}}\n",
@@ -59,7 +51,7 @@ TEST_P(KernelsOf, StridesAndReversals) {
 TEST(CpuKernels, SoftmaxOfRows) {
   for (const char* type : {"f32", "bf16"}) {
     for (const auto& [rows, columns] : {std::pair(64, 256), {33, 77}, {16, 5}, {12, 16}, {9, 40000}}) {
-      expect_equal(
+      expect_equals_evaluator(
           fmt::format("HloModule m\n"
                       "max {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n"
                       "  ROOT m = f32[] maximum(a, b)\n}}\n"
@@ -84,7 +76,7 @@ TEST(CpuKernels, SoftmaxOfRows) {
 TEST(CpuKernels, CheapValuesOfSeveralReaders) {
   for (const char* type : {"f32", "bf16"}) {
     for (const auto& [rows, columns] : {std::pair(256, 96), {33, 77}, {2048, 512}}) {
-      expect_equal(
+      expect_equals_evaluator(
           fmt::format("HloModule m\n"
                       "add {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT s = f32[] add(a, b)\n}}\n"
                       "ENTRY e {{\n  p = {2}[{0},{1}] parameter(0)\n  q = {2}[{0},{1}] parameter(1)\n"
@@ -119,13 +111,13 @@ TEST(CpuKernels, ViewsOfSeveralReaders) {
       "  b = f32[256,512] broadcast(again), dimensions={0}\n  y = f32[256,512] multiply(x, b)\n"
       "  c = f32[512] reduce(y, zero), dimensions={0}, to_apply=add\n"
       "  ROOT t = (f32[256,512], f32[512]) tuple(y, c)\n}\n";
-  expect_equal(text);
+  expect_equals_evaluator(text);
   EXPECT_LE(cpu::Executable::compile(*parse_verified(text))->steps().size(), 2U);
 }
 
 // The largest of a few shares: its stage goes along other lanes than the softmax that kept them.
 TEST(CpuKernels, KeptValuesInAnotherOrderOfLanes) {
-  expect_equal(R"(HloModule m
+  expect_equals_evaluator(R"(HloModule m
 
 larger {
   a = f32[] parameter(0)
@@ -264,7 +256,7 @@ TEST(CpuKernels, ConversionsToNarrowFloatsRoundOnce) {
 TEST(CpuKernels, WindowsThatLeaveGapsComputeNoWholeOperand) {
   for (const auto& [dims, window, result] :
        {std::tuple("4,3", "size=2x1 stride=1x2", "3,2"), {"9", "size=3 stride=2 rhs_dilate=2", "3"}}) {
-    expect_equal(fmt::format(
+    expect_equals_evaluator(fmt::format(
         "HloModule m\nadd {{\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n  ROOT c = f32[] add(a, b)\n}}\n"
         "ENTRY e {{\n  x = f32[{0}] parameter(0)\n  y = f32[{0}] exponential(x)\n  z = f32[] constant(0)\n"
         "  w = f32[{2}] reduce-window(y, z), window={{{1}}}, to_apply=add\n"
@@ -361,7 +353,7 @@ TEST_P(Scatters, CombineInOrder) {
 }
 
 TEST(Scatter, OfZerosWithUpdatesMadeOnTheWay) {
-  expect_equal(R"(HloModule m
+  expect_equals_evaluator(R"(HloModule m
 
 sum {
   a = f32[] parameter(0)
@@ -386,7 +378,7 @@ ENTRY main {
 TEST(CpuScatter, LongWindowsThatOverlap) {
   for (const char* combined :
        {"new = f32[] parameter(1)\n  ROOT sum = f32[] add(old, new)", "ROOT new = f32[] parameter(1)"}) {
-    expect_equal(fmt::format(R"(HloModule m
+    expect_equals_evaluator(fmt::format(R"(HloModule m
 
 combine {{
   old = f32[] parameter(0)
@@ -407,10 +399,76 @@ ENTRY e {{
   }
 }
 
+// The bytes of truth values are 0 and 1, whatever they were made of.
+TEST(CpuKernels, BytesThatBecomeTruthValues) {
+  const auto module = parse_verified(R"(HloModule m
+ENTRY e {
+  x = u8[300] parameter(0)
+  p = pred[300] bitcast(x)
+  ROOT y = u8[300] bitcast(p)
+}
+)");
+  const auto arguments = random_arguments(*module, 1);
+  EXPECT_EQ(cpu::Executable::compile(*module)->run(arguments), evaluate(*module, arguments));
+}
+
+TEST(CpuKernels, LogarithmsOfTheLargestDoubles) {
+  const auto module = parse_verified(R"(HloModule m
+ENTRY e {
+  x = f64[5] constant({1.7e308, 4.6e307, 1e300, 1e299, inf})
+  ROOT y = f64[5] log-plus-one(x)
+}
+)");
+  EXPECT_EQ(difference_from_evaluator(*module, {}), "");
+}
+
+// Loops that nothing depends on still run.
+TEST(CpuScatter, EqualUpdatesOfOnePlaceAddUp) {
+  for (const char* repeated : {"at = s32[600] broadcast(i), dimensions={}\n  u = f32[600] broadcast(c), dimensions={}",
+                               "at = s32[600] broadcast(i), dimensions={}\n  u = f32[600] parameter(1)",
+                               "at = s32[600] iota(), iota_dimension=0\n  u = f32[600] broadcast(c), dimensions={}"}) {
+    expect_equals_evaluator(fmt::format(R"(HloModule m
+
+combine {{
+  old = f32[] parameter(0)
+  new = f32[] parameter(1)
+  ROOT sum = f32[] add(old, new)
+}}
+
+ENTRY e {{
+  i = s32[] parameter(0)
+  c = f32[] constant(0.5)
+  z = f32[] constant(0)
+  x = f32[8] broadcast(z), dimensions={{}}
+  {}
+  ROOT s = f32[8] scatter(x, at, u), update_window_dims={{}}, inserted_window_dims={{0}}, scatter_dims_to_operand_dims={{0}}, index_vector_dim=1, to_apply=combine
+}}
+)",
+                                        repeated));
+  }
+  expect_equals_evaluator(R"(HloModule m
+
+combine {
+  old = f32[] parameter(0)
+  new = f32[] parameter(1)
+  ROOT sum = f32[] add(old, new)
+}
+
+ENTRY e {
+  x = f32[9,40] parameter(0)
+  i = s32[3] parameter(1)
+  at = s32[5,3] broadcast(i), dimensions={1}
+  u = f32[3,40] parameter(2)
+  us = f32[5,3,40] broadcast(u), dimensions={1,2}
+  ROOT s = f32[9,40] scatter(x, at, us), update_window_dims={2}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=2, to_apply=combine
+}
+)");
+}
+
 // Vectors of narrow elements are longer than the least piece that a thread is given.
 TEST(CpuScatter, ManyRowsOfNarrowElements) {
   for (const char* type : {"s8", "u16", "pred", "bf16"}) {
-    expect_equal(fmt::format(R"(HloModule m
+    expect_equals_evaluator(fmt::format(R"(HloModule m
 
 combine {{
   old = {0}[] parameter(0)

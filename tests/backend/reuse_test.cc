@@ -2,21 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "equals_evaluator.h"
-#include "eval/arguments.h"
-#include "parse_verified.h"
 
 namespace gshard {
 namespace {
 
-void expect_equal(const std::string& text) {
-  const auto module = parse_verified(text);
-  EXPECT_EQ(difference_from_evaluator(*module, random_arguments(*module, 1, {Signs::both})), "");
-  EXPECT_EQ(steps_of_the_evaluator(*module), "");
-}
-
 // Half of an array of bf16 is read into as many bytes of f32: element i stands at 2i and is wanted at 4i.
 TEST(CpuReuse, NarrowerElementsStandElsewhere) {
-  expect_equal(R"(HloModule m
+  expect_equals_evaluator(R"(HloModule m
 ENTRY e {
   p = bf16[64,64] parameter(0)
   q = bf16[64,64] parameter(1)
@@ -34,7 +26,7 @@ ENTRY e {
 
 // A sum over rows that grows while the rows still read a vector of its size.
 TEST(CpuReuse, SumsOverRowsGrowBesideWhatRowsRead) {
-  expect_equal(R"(HloModule m
+  expect_equals_evaluator(R"(HloModule m
 
 sum {
   a = f32[] parameter(0)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "backend/cpu/matmul.h"
 #include "backend/cpu/onednn.h"
 #include "eval/strided.h"
 #include "ir/dims.h"
@@ -48,11 +49,8 @@ Dims order_of(int64_t first, const Dims& spatial, int64_t last) {
 int64_t size_at(const Shape& shape, int64_t d) { return shape.dim(static_cast<size_t>(d)); }
 
 bool has_types(const Instruction& x) {
-  const DType type = x.operand(0)->shape().type();
-  const DType result = x.shape().type();
-  if (x.operand(1)->shape().type() != type) return false;
-  return (type == DType::f32 && result == DType::f32) ||
-         (type == DType::bf16 && (result == DType::bf16 || result == DType::f32));
+  return matmul_engine(x.operand(0)->shape().type(), x.operand(1)->shape().type(), x.shape().type()) ==
+         MatmulEngine::onednn;
 }
 
 int64_t extent_of(int64_t size, int64_t dilation) { return (size - 1) * dilation + 1; }

@@ -58,8 +58,6 @@ const char* math_name(Op op) {
       return "expm1";
     case Op::log:
       return "log";
-    case Op::log_plus_one:
-      return "log1p";
     case Op::power:
       return "pow";
     case Op::sine:
@@ -194,6 +192,15 @@ Value* PointwiseEmitter::math(const char* function, std::span<Value* const> oper
     result = b_.CreateInsertVector(type, result, b_.CreateCall(callee, parts), b_.getInt64(first));
   }
   return result;
+}
+
+// SLEEF's ends at 1e307.
+Value* PointwiseEmitter::log_plus_one(Value* x) {
+  constexpr double kLog = 44.3614195558364998;  // of 2^64
+  Value* is_large = b_.CreateFCmpOGT(x, splat(x->getType(), 1e300));
+  Value* part = b_.CreateSelect(is_large, b_.CreateFMul(x, splat(x->getType(), 0x1p-64)), x);
+  Value* log = math("log1p", {&part, 1});
+  return b_.CreateSelect(is_large, b_.CreateFAdd(log, splat(x->getType(), kLog)), log);
 }
 
 Value* PointwiseEmitter::total_order_key(Value* value) {
@@ -438,6 +445,7 @@ Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v, Accuracy a
   Type* type = v[0]->getType();
   Value* one = splat(type, 1);
   if (Value* made = inline_math(op, b_, v[0], accuracy); made != nullptr) return made;
+  if (op == Op::log_plus_one) return log_plus_one(v[0]);
   if (const char* function = math_name(op); function != nullptr) return math(function, v);
   switch (op) {
     case Op::abs:

@@ -67,6 +67,7 @@ class PointwiseEmitter {
   llvm::Value* shift(Op op, llvm::Value* x, llvm::Value* amount);
   llvm::Value* math(const char* function, std::span<llvm::Value* const> operands);
   llvm::Value* bf16_bits(llvm::Value* value);
+  llvm::Value* log_plus_one(llvm::Value* x);
   llvm::Value* total_order_key(llvm::Value* value);
   llvm::Value* unary(llvm::Intrinsic::ID id, llvm::Value* x) { return b_.CreateUnaryIntrinsic(id, x); }
   llvm::Value* binary(llvm::Intrinsic::ID id, llvm::Value* x, llvm::Value* y) {

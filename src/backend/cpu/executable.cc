@@ -29,8 +29,6 @@ struct Executable::State {
 
 namespace {
 
-int thread_count(const CompileOptions& options) { return options.threads > 0 ? options.threads : usable_cores(); }
-
 void compile_kernels(Jit& jit, Program& program, Pool& pool) {
   struct Wanting {
     Step* step;
@@ -157,7 +155,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   state->program = lower(*state->module, options.grid, options.check_nans ? NanChecks::on : NanChecks::off);
   check_sizes(state->program);
   assign_offsets(state->program);
-  state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options));
+  state->pool = options.pool != nullptr ? options.pool : std::make_shared<Pool>(thread_count(options.threads));
   compile_kernels(state->jit, state->program, *state->pool);
   return std::unique_ptr<Executable>(new Executable(std::move(state)));
 }

@@ -89,10 +89,12 @@ Leaf Scope::resolve(Leaf leaf) const {
   }
 }
 
-// A reshape that stands in no kernel with others is the same bytes.
+// A reshape that stands in no kernel with others is the same bytes. Those of other types need not be truth values.
 bool Scope::is_seen_through(const Instruction& x) const {
+  const Shape& operand = x.operand(0)->shape();
   if (reads_.plan_of(x) != nullptr) return false;
-  if (x.shape().byte_size() != x.operand(0)->shape().byte_size()) return false;
+  if (x.shape().byte_size() != operand.byte_size()) return false;
+  if (x.shape().type() == DType::pred && operand.type() != DType::pred) return false;
   const Group* group = fusion_->group_of(x);
   if (group == nullptr) return true;
   return group->members.size() == 1 && group->copies.empty() && !gshard::cpu::is_free(*x.operand(0));

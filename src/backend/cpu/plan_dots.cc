@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "backend/cpu/loop_ops.h"
 #include "eval/elements.h"
@@ -98,13 +99,12 @@ class Followers {
   Followers(const Instruction& dot, const UserTable& users, const std::vector<char>& is_written, Epilogues epilogues)
       : users_(users), is_written_(is_written), chain_{&dot}, may_fold_(epilogues == Epilogues::folded) {}
 
-  // All that may be written, the last first.
+  // All that may be written, in the order of the chain.
   std::vector<Written> outputs() {
     std::vector<Written> outputs;
     do {
       if (is_worth_it()) add_to(outputs);
     } while (extend());
-    std::reverse(outputs.begin(), outputs.end());
     return outputs;
   }
 
@@ -185,7 +185,8 @@ std::optional<DotPlan> plan_dot(const Instruction& dot, const UserTable& users, 
   if (is_empty(dot)) return std::nullopt;
   const std::vector<Seen> lhs = views_of(*dot.operand(0), is_written);
   const std::vector<Seen> rhs = views_of(*dot.operand(1), is_written);
-  for (const Written& written : Followers(dot, users, is_written, epilogues).outputs()) {
+  const std::vector<Written> candidates = Followers(dot, users, is_written, epilogues).outputs();
+  for (const Written& written : std::views::reverse(candidates)) {
     for (size_t l = lhs.size(); l-- > 0;) {
       for (size_t r = rhs.size(); r-- > 0;) {
         DotForm form{{lhs[l].type, lhs[l].view.dims},

@@ -179,6 +179,25 @@ class DotPreparer {
   OperandDims rhs_;
 };
 
+// The same of types that there are products of; null where it has such, or cannot.
+Instruction* of_known_types(Instruction& x) {
+  if (x.op() == Op::dot) return DotPreparer(x).of_known_types();
+  if (x.op() != Op::convolution && x.op() != Op::ragged_dot) return nullptr;
+  const auto fits = [](DType type) { return is_floating(type) && is_loop_number(type) && bits_of(type) <= 32; };
+  const DType lhs = x.operand(0)->shape().type();
+  const DType rhs = x.operand(1)->shape().type();
+  const DType result = x.shape().type();
+  if (!fits(lhs) || !fits(rhs) || !fits(result)) return nullptr;
+  if (matmul_engine(lhs, rhs, result) != MatmulEngine::none) return nullptr;
+  const Value wide_lhs = as_type(x.operand(0), DType::f32);
+  const Value wide_rhs = as_type(x.operand(1), DType::f32);
+  const Value wide =
+      x.op() == Op::convolution
+          ? convolution(wide_lhs, wide_rhs, x.attrs<ConvolutionAttrs>(), DType::f32)
+          : ragged_dot(wide_lhs, wide_rhs, x.operand(2), x.attrs<RaggedDotAttrs>());
+  return as_type(wide, result).instruction();
+}
+
 }  // namespace
 
 void round_operands(Module& module) {
@@ -190,7 +209,7 @@ void prepare_dots(Module& module) {
   const size_t count = module.computations().size();
   for (size_t c = 0; c < count; ++c) {
     Computation& computation = *module.computations()[c];
-    replace(computation, [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).of_known_types() : nullptr; });
+    replace(computation, of_known_types);
     replace(computation, [](Instruction& x) { return x.op() == Op::dot ? DotPreparer(x).of_fast_form() : nullptr; });
   }
   module.sort_computations();

@@ -4,6 +4,8 @@
 //   dot that contracts all but its batch dimensions                becomes a multiply and a reduce
 //   dot whose contracted dimensions stand in two different orders  gets an operand transposed
 //   dot of types that there is no product of                       becomes one of wider types, between conversions
+//
+// Convolutions and ragged products of such types too.
 #pragma once
 
 #include "ir/module.h"

@@ -6,7 +6,7 @@
 #include <bit>
 #include <optional>
 
-#include "backend/cpu/instruction_set.h"
+#include "backend/cpu/matmul.h"
 #include "backend/cpu/onednn.h"
 #include "base/ceil_div.h"
 #include "eval/dispatch.h"
@@ -309,11 +309,8 @@ class SumGroups : public RaggedRoutine {
 };
 
 bool has_types(const Instruction& x) {
-  const DType type = x.operand(0)->shape().type();
-  const DType result = x.shape().type();
-  if (type != x.operand(1)->shape().type() || (type == DType::bf16 && !makes_bf16_products())) return false;
-  return (type == DType::f32 && result == DType::f32) ||
-         (type == DType::bf16 && (result == DType::bf16 || result == DType::f32));
+  return matmul_engine(x.operand(0)->shape().type(), x.operand(1)->shape().type(), x.shape().type()) ==
+         MatmulEngine::onednn;
 }
 
 // The dimension of an array of two that is not `d`.

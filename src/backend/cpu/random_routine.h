@@ -5,7 +5,7 @@
 
 namespace gshard::cpu {
 
-// The instruction is an rng-bit-generator; null for another algorithm than Philox, and for elements below 8 bits.
+// The instruction is an rng-bit-generator; null for elements below 8 bits.
 std::unique_ptr<Routine> make_random_bits(const Instruction& x);
 
 }  // namespace gshard::cpu

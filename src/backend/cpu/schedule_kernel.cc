@@ -103,7 +103,12 @@ bool is_added(const Kernel& kernel, const Store& store) {
 std::optional<LoopSet> outer_loops(const Kernel& kernel) {
   if (kernel.in_order) {
     if (kernel.stores.size() > 1 || !kernel.reductions.empty()) return std::nullopt;
-    return domain_of(kernel, kernel.stores[0]);
+    // Also those that nothing depends on: equal updates of one element are added as often as they stand there.
+    LoopSet all = domain_of(kernel, kernel.stores[0]);
+    for (size_t l = 0; l < kernel.loops.size(); ++l) {
+      if (kernel.loops[l] != 1) all |= loop_bit(static_cast<int>(l));
+    }
+    return all;
   }
   if (kernel.reductions.empty()) {
     const LoopSet outer = kernel.stores[0].index.loops();
