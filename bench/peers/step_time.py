@@ -51,8 +51,22 @@ def write_arguments(text, path):
     np.savez(path, **{f"arg{i}": a for i, a in enumerate(wide)})
 
 
+def of_single_arrays(line):
+    """A reduce-scatter of several arrays as one of each: StableHLO, through which XLA's client takes programs, has no other."""
+    found = re.fullmatch(r"( *)(ROOT )?(\S+) = \((.*)\) reduce-scatter\((.*?)\)(, .*)", line)
+    if not found:
+        return line
+    indent, root, name, shapes, operands, attributes = found.groups()
+    shapes = re.findall(r"\w+\[[\d,]*\](?:\{[\d,]*\})?", shapes)
+    parts = [f"{name}.of{i}" for i in range(len(shapes))]
+    lines = [f"{indent}{part} = {shape} reduce-scatter({operand}){attributes}"
+             for part, shape, operand in zip(parts, shapes, operands.split(", "))]
+    return "\n".join([*lines, f"{indent}{root or ''}{name} = ({', '.join(shapes)}) tuple({', '.join(parts)})"])
+
+
 def with_replicas(text, count):
     """The same program for as many replicas as it has partitions: collectives without channels go between replicas."""
+    text = "\n".join(map(of_single_arrays, text.splitlines()))
     text = re.sub(r", (?:channel_id=\d+|use_global_device_ids=true)", "", text)
     return text.replace("partition-id()", "replica-id()").replace(f"num_partitions={count}", f"replica_count={count}")
 
