@@ -244,4 +244,11 @@ int main_of(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace gshard::bench
 
-int main(int argc, char** argv) { return gshard::bench::main_of(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  try {
+    return gshard::bench::main_of(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const gshard::Error& error) {
+    fmt::print(stderr, "{}\n", error.report());
+    return error.exit_code();
+  }
+}

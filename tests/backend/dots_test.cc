@@ -216,6 +216,17 @@ TEST(CpuDots, AttentionReadsAndWritesHeadsInPlace) {
   for (const auto& steps : attention) EXPECT_EQ(steps.size(), 2);
 }
 
+// Queries of several heads for each head of keys: as they lie, each position would be a product of its own.
+TEST(CpuDots, ManySmallProductsBecomeFew) {
+  EXPECT_EQ(steps_of(R"(
+    k = f32[8,16,8,8] parameter(0)
+    q = f32[8,16,8,4,8] parameter(1)
+    ROOT s = f32[8,8,16,16,4] dot(k, q), lhs_batch_dims={0,2}, lhs_contracting_dims={3}, rhs_batch_dims={0,2}, rhs_contracting_dims={4}
+  )")
+                .back(),
+            "matmul 8 x 8 x [16,8] [8,64] f32 -> f32");
+}
+
 TEST(CpuDots, ConversionsThatAreExactAreTheProducts) {
   if (!cpu::makes_bf16_products()) GTEST_SKIP() << "this processor has no products of bf16";
   // Products of bf16 are exact in f32, and a sum that is rounded at once is rounded once.

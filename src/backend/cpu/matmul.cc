@@ -253,6 +253,15 @@ MatmulEngine matmul_engine(DType lhs, DType rhs, DType result) {
   return has_blocks && lhs == result ? MatmulEngine::blocks : MatmulEngine::none;
 }
 
+double overhead_of(const MatmulSpec& spec) {
+  constexpr double kProduct = 300;
+  double products = 1;
+  for (size_t d = 0; d + 2 < spec.result.dims.size(); ++d) products *= static_cast<double>(spec.result.dims[d]);
+  return products * kProduct;
+}
+
+double cost_of_moving(int64_t bytes) { return 0.2 * static_cast<double>(bytes); }
+
 std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form) {
   const MatmulEngine engine = matmul_engine(form.lhs.type, form.rhs.type, form.result.type);
   if (engine == MatmulEngine::none || (form.bias && engine != MatmulEngine::onednn)) return std::nullopt;

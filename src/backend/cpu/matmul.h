@@ -50,6 +50,11 @@ MatmulEngine matmul_engine(DType lhs, DType rhs, DType result);
 // The product that a dot on these arrays is; none where there is no fast form of it.
 std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form);
 
+// Nanoseconds that it takes beside its arithmetic, for each of its products of two matrices, and that it takes to bring so
+// many bytes into another order. Of the ways to read one dot's operands the cheapest is taken.
+double overhead_of(const MatmulSpec& spec);
+double cost_of_moving(int64_t bytes);
+
 // Does one product on one thread; several may run at the same time.
 class Matmul {
  public:

@@ -179,6 +179,37 @@ bool is_empty(const Instruction& dot) {
   return dot.shape().element_count() == 0 || dot.operand(0)->shape().element_count() == 0;
 }
 
+// What is written to memory for the dot to read one of these views: nothing where all that moves elements is seen through.
+int64_t bytes_moved(const std::vector<Seen>& views, size_t chosen) {
+  return chosen + 1 == views.size() ? 0 : views[chosen].view.base->shape().byte_size();
+}
+
+// The cheapest product that writes this, of operands as they are seen through more or less of what moves their elements.
+std::optional<DotPlan> plan_written(const Instruction& dot, const std::vector<Seen>& lhs, const std::vector<Seen>& rhs,
+                                    const Written& written) {
+  std::optional<DotPlan> best;
+  double least = 0;
+  for (size_t l = lhs.size(); l-- > 0;) {
+    for (size_t r = rhs.size(); r-- > 0;) {
+      const double moving = cost_of_moving(bytes_moved(lhs, l) + bytes_moved(rhs, r));
+      if (best && moving >= least) continue;
+      DotForm form{{lhs[l].type, lhs[l].view.dims},
+                   {rhs[r].type, rhs[r].view.dims},
+                   {written.output->shape().type(), written.dims}};
+      if (written.bias) form.bias = DotArray{written.bias->type, written.bias->view.dims};
+      std::optional<MatmulSpec> spec = matmul_of(dot.attrs<DotAttrs>(), form);
+      if (!spec) continue;
+      const double cost = overhead_of(*spec) + moving;
+      if (best && cost >= least) continue;
+      least = cost;
+      spec->scale = written.scale;
+      best = DotPlan{&dot, written.output, lhs[l].view, rhs[r].view, std::nullopt, std::move(*spec)};
+      if (written.bias) best->bias = written.bias->view;
+    }
+  }
+  return best;
+}
+
 // The plan of a dot that there is a fast form of.
 std::optional<DotPlan> plan_dot(const Instruction& dot, const UserTable& users, const std::vector<char>& is_written,
                                 Epilogues epilogues) {
@@ -187,20 +218,7 @@ std::optional<DotPlan> plan_dot(const Instruction& dot, const UserTable& users, 
   const std::vector<Seen> rhs = views_of(*dot.operand(1), is_written);
   const std::vector<Written> candidates = Followers(dot, users, is_written, epilogues).outputs();
   for (const Written& written : std::views::reverse(candidates)) {
-    for (size_t l = lhs.size(); l-- > 0;) {
-      for (size_t r = rhs.size(); r-- > 0;) {
-        DotForm form{{lhs[l].type, lhs[l].view.dims},
-                     {rhs[r].type, rhs[r].view.dims},
-                     {written.output->shape().type(), written.dims}};
-        if (written.bias) form.bias = DotArray{written.bias->type, written.bias->view.dims};
-        std::optional<MatmulSpec> spec = matmul_of(dot.attrs<DotAttrs>(), form);
-        if (!spec) continue;
-        spec->scale = written.scale;
-        DotPlan plan{&dot, written.output, lhs[l].view, rhs[r].view, std::nullopt, std::move(*spec)};
-        if (written.bias) plan.bias = written.bias->view;
-        return plan;
-      }
-    }
+    if (auto plan = plan_written(dot, lhs, rhs, written)) return plan;
   }
   return std::nullopt;
 }

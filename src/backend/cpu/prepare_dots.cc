@@ -129,25 +129,43 @@ class DotPreparer {
     return bits_of(result().type()) == 64 ? DType::s64 : DType::s32;
   }
 
-  // One operand or both with batch dimensions first and contracted ones last, where that makes a matrix product of it.
+  // One operand or both with batch dimensions first and contracted ones last, where that makes a matrix product of it, or
+  // few products of many small ones.
   Instruction* with_ordered_operands() const {
     const Dims lhs_order = joined(lhs_.batch, lhs_.others, lhs_.contracting);
     const Dims rhs_order = joined(rhs_.batch, rhs_.others, rhs_.contracting);
-    const auto is_fast = [&](const Dims& l, const Dims& r) {
-      const DotForm form{{lhs().type(), laid_out(lhs(), l)},
-                         {rhs().type(), laid_out(rhs(), r)},
-                         {result().type(), row_major_view(result().dims())}};
-      return matmul_of(attrs_, form).has_value();
-    };
     const Dims lhs_plain = counting(0, lhs().rank());
     const Dims rhs_plain = counting(0, rhs().rank());
-    if (is_fast(lhs_plain, rhs_plain)) return nullptr;
-    const bool is_lhs_smaller = lhs().byte_size() < rhs().byte_size();
-    if (is_lhs_smaller && is_fast(lhs_order, rhs_plain)) return ordered(lhs_order, rhs_plain);
-    if (is_fast(lhs_plain, rhs_order)) return ordered(lhs_plain, rhs_order);
-    if (is_fast(lhs_order, rhs_plain)) return ordered(lhs_order, rhs_plain);
-    if (is_fast(lhs_order, rhs_order)) return ordered(lhs_order, rhs_order);
-    return nullptr;
+    const int64_t lhs_bytes = lhs().byte_size();
+    const int64_t rhs_bytes = rhs().byte_size();
+    struct Form {
+      const Dims& lhs;
+      const Dims& rhs;
+      int64_t bytes_moved;
+    };
+    const Form forms[] = {{lhs_plain, rhs_plain, 0},
+                          {lhs_plain, rhs_order, rhs_bytes},
+                          {lhs_order, rhs_plain, lhs_bytes},
+                          {lhs_order, rhs_order, lhs_bytes + rhs_bytes}};
+    const Form* best = nullptr;
+    double least = 0;
+    for (const Form& form : forms) {
+      const std::optional<MatmulSpec> spec = matmul_with(form.lhs, form.rhs);
+      if (!spec) continue;
+      const double cost = overhead_of(*spec) + cost_of_moving(form.bytes_moved);
+      if (best != nullptr && cost >= least) continue;
+      best = &form;
+      least = cost;
+    }
+    return best == nullptr || best == &forms[0] ? nullptr : ordered(best->lhs, best->rhs);
+  }
+
+  // Where operands lie in memory in these orders.
+  std::optional<MatmulSpec> matmul_with(const Dims& lhs_order, const Dims& rhs_order) const {
+    const DotForm form{{lhs().type(), laid_out(lhs(), lhs_order)},
+                       {rhs().type(), laid_out(rhs(), rhs_order)},
+                       {result().type(), row_major_view(result().dims())}};
+    return matmul_of(attrs_, form);
   }
 
   // The dimensions of an array whose memory has them in another order.
