@@ -142,13 +142,18 @@ Literal normal_floats(const Shape& shape, const Literal& mean, const Literal& de
 
 }  // namespace
 
+size_t threefry_split_dim(const Dims& dims) {
+  const auto even = std::find_if(dims.begin(), dims.end(), [](int64_t size) { return size % 2 == 0; });
+  const auto* at = even != dims.end() ? even : std::max_element(dims.begin(), dims.end());
+  return static_cast<size_t>(at - dims.begin());
+}
+
 ThreefrySplit threefry_split(const Shape& numbers) {
   if (bytes_of(numbers.type()) == 8) return {1, 2 * numbers.element_count(), 1};
   const Dims& dims = numbers.dims();
-  const auto even = std::find_if(dims.begin(), dims.end(), [](int64_t size) { return size % 2 == 0; });
-  const auto* at = even != dims.end() ? even : std::max_element(dims.begin(), dims.end());
+  const size_t at = threefry_split_dim(dims);
   ThreefrySplit split;
-  for (const auto* d = dims.begin(); d != dims.end(); ++d) (d < at ? split.outer : d == at ? split.size : split.inner) *= *d;
+  for (size_t d = 0; d < dims.size(); ++d) (d < at ? split.outer : d == at ? split.size : split.inner) *= dims[d];
   return split;
 }
 

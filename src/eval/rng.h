@@ -1,6 +1,7 @@
 // Where the words of random blocks stand in arrays.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "ir/shape.h"
@@ -24,8 +25,10 @@ struct ThreefrySplit {
   }
 };
 
-// Numbers of 64 bits take the two words of a block each. Else the array is split along the first dimension of an even
-// size, or along the largest.
+// The dimension along which arrays of fewer bits are split: the first of an even size, or the largest.
+size_t threefry_split_dim(const Dims& dims);
+
+// Numbers of 64 bits take the two words of a block each.
 ThreefrySplit threefry_split(const Shape& numbers);
 
 }  // namespace gshard

@@ -82,17 +82,6 @@ std::string read_text(const std::string& path) {
   return text;
 }
 
-void write_text(const std::string& path, std::string_view text) {
-  const Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), true);
-  if (descriptor.number() < 0) throw file_error(path, fmt::format("cannot create it: {}", std::strerror(errno)));
-  while (!text.empty()) {
-    const ssize_t put = ::write(descriptor.number(), text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) throw file_error(path, fmt::format("cannot write it: {}", std::strerror(errno)));
-    text.remove_prefix(static_cast<size_t>(put));
-  }
-}
-
 InputFile::InputFile(std::string path) : path_(std::move(path)), descriptor_(open_to_read(path_)) {
   try {
     const struct stat status = status_of(path_, descriptor_);

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace gshard {
 
@@ -21,9 +20,6 @@ std::string read_text(const std::string& path);
 
 // How messages call it: the path, or "<stdin>" for "-".
 std::string display_name(const std::string& path);
-
-// Writes a file that holds `text`. Throws Error(program) with the path and the reason.
-void write_text(const std::string& path, std::string_view text);
 
 // A regular file that is read in parts. Not thread-safe.
 class InputFile {

@@ -86,6 +86,12 @@ void OutputFile::fail(std::string_view what) const {
   throw Error::program(fmt::format("{}: {}: {}", path_, what, std::strerror(errno)));
 }
 
+void write_text(const std::string& path, std::string_view text) {
+  OutputFile file(path);
+  file.write(text);
+  file.finish();
+}
+
 void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -41,6 +41,9 @@ class OutputFile {
   std::FILE* file_ = nullptr;
 };
 
+// A file that holds `text`. Throws Error(program) with the path and the reason.
+void write_text(const std::string& path, std::string_view text);
+
 // Makes a folder and those above it. Throws Error(program) where that fails or something else has that name.
 void make_folder(const std::string& path);
 

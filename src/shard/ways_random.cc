@@ -1,9 +1,9 @@
 // rng-bit-generator on a part of its result: the bits of an element are a function of its place in the whole, so each
 // device computes its own, and they are the same however the result is cut.
-#include <algorithm>
 #include <array>
 #include <bit>
 
+#include "eval/rng.h"
 #include "shard/plan.h"
 #include "shard/ways.h"
 
@@ -141,13 +141,7 @@ class BitsOfPart {
     return local + words(start).to(DType::u64);
   }
 
-  // The dimension along which Threefry takes pairs of 32-bit words: the first even one, else the largest.
-  size_t paired_dim() const {
-    const Dims& dims = whole_.dims();
-    const auto even = std::find_if(dims.begin(), dims.end(), [](int64_t size) { return size % 2 == 0; });
-    const auto* paired = even != dims.end() ? even : std::max_element(dims.begin(), dims.end());
-    return static_cast<size_t>(paired - dims.begin());
-  }
+  size_t paired_dim() const { return threefry_split_dim(whole_.dims()); }
 
   // Of an array with the given sizes, in which the places along `halved` are halved.
   Words linear_index(const Dims& sizes, size_t halved) {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "runtime/file.h"
+#include "runtime/output_file.h"
 #include "text/print.h"
 #include "text/verify.h"
 #include "tools/program.h"

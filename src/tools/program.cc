@@ -4,7 +4,6 @@
 
 #include <chrono>
 
-#include "runtime/file.h"
 #include "runtime/output_file.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
@@ -21,9 +20,7 @@ Program read_program(const std::string& path) {
 
 void put_result(const std::string& path, std::string_view text) {
   if (path == "-") return put(text);
-  OutputFile file(path);  // what stood there, maybe the program that was read, stays until all of the text is stored
-  file.write(text);
-  file.finish();
+  write_text(path, text);  // what stood there, maybe the program that was read, stays until all of the text is stored
 }
 
 }  // namespace gshard

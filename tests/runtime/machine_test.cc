@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "runtime/file.h"
+#include "runtime/output_file.h"
 
 namespace gshard {
 namespace {

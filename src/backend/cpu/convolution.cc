@@ -48,11 +48,6 @@ Dims order_of(int64_t first, const Dims& spatial, int64_t last) {
 
 int64_t size_at(const Shape& shape, int64_t d) { return shape.dim(static_cast<size_t>(d)); }
 
-bool has_types(const Instruction& x) {
-  return matmul_engine(x.operand(0)->shape().type(), x.operand(1)->shape().type(), x.shape().type()) ==
-         MatmulEngine::onednn;
-}
-
 int64_t extent_of(int64_t size, int64_t dilation) { return (size - 1) * dilation + 1; }
 
 }  // namespace
@@ -81,7 +76,7 @@ std::optional<ConvolutionSpec> spec_of(const Instruction& x) {
   const ConvolutionOrder order = wanted_order(x);
   const ConvolutionKind kind = kind_of(x);
   const size_t spatial = attrs.window.dims.size();
-  if (!has_types(x) || spatial < 1 || spatial > 3) return std::nullopt;
+  if (matmul_engine(x) != MatmulEngine::onednn || spatial < 1 || spatial > 3) return std::nullopt;
   for (const Shape* shape : {&lhs, &rhs, &x.shape()}) {
     if (shape->element_count() == 0) return std::nullopt;
   }

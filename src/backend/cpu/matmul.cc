@@ -253,6 +253,10 @@ MatmulEngine matmul_engine(DType lhs, DType rhs, DType result) {
   return has_blocks && lhs == result ? MatmulEngine::blocks : MatmulEngine::none;
 }
 
+MatmulEngine matmul_engine(const Instruction& product) {
+  return matmul_engine(product.operand(0)->shape().type(), product.operand(1)->shape().type(), product.shape().type());
+}
+
 double overhead_of(const MatmulSpec& spec) {
   constexpr double kProduct = 300;
   double products = 1;

@@ -46,6 +46,8 @@ struct DotForm {
 // Whether products of these types are done, and by oneDNN.
 enum class MatmulEngine : uint8_t { none, onednn, blocks };
 MatmulEngine matmul_engine(DType lhs, DType rhs, DType result);
+// The same of an op's first two operands and its result.
+MatmulEngine matmul_engine(const Instruction& product);
 
 // The product that a dot on these arrays is; none where there is no fast form of it.
 std::optional<MatmulSpec> matmul_of(const DotAttrs& attrs, const DotForm& form);

@@ -66,7 +66,7 @@ class DotPreparer {
 
   // A dot of types that there are products of; null where it has such, or needs none.
   Instruction* of_known_types() const {
-    const bool has_types = matmul_engine(lhs().type(), rhs().type(), result().type()) != MatmulEngine::none;
+    const bool has_types = matmul_engine(dot_) != MatmulEngine::none;
     if (has_types || !has_numbers() || has_no_sums() || has_no_others()) return nullptr;
     const DType type = product_type();
     const auto wide = [&](Instruction* x) { return as_type(Value(x), type); };
@@ -202,11 +202,9 @@ Instruction* of_known_types(Instruction& x) {
   if (x.op() == Op::dot) return DotPreparer(x).of_known_types();
   if (x.op() != Op::convolution && x.op() != Op::ragged_dot) return nullptr;
   const auto fits = [](DType type) { return is_floating(type) && is_loop_number(type) && bits_of(type) <= 32; };
-  const DType lhs = x.operand(0)->shape().type();
-  const DType rhs = x.operand(1)->shape().type();
   const DType result = x.shape().type();
-  if (!fits(lhs) || !fits(rhs) || !fits(result)) return nullptr;
-  if (matmul_engine(lhs, rhs, result) != MatmulEngine::none) return nullptr;
+  if (!fits(x.operand(0)->shape().type()) || !fits(x.operand(1)->shape().type()) || !fits(result)) return nullptr;
+  if (matmul_engine(x) != MatmulEngine::none) return nullptr;
   const Value wide_lhs = as_type(x.operand(0), DType::f32);
   const Value wide_rhs = as_type(x.operand(1), DType::f32);
   const Value wide =

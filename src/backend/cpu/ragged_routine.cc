@@ -308,11 +308,6 @@ class SumGroups : public RaggedRoutine {
   std::vector<Product> last_;
 };
 
-bool has_types(const Instruction& x) {
-  return matmul_engine(x.operand(0)->shape().type(), x.operand(1)->shape().type(), x.shape().type()) ==
-         MatmulEngine::onednn;
-}
-
 // The dimension of an array of two that is not `d`.
 int64_t other(int64_t d) { return 1 - d; }
 
@@ -373,7 +368,7 @@ std::unique_ptr<Routine> sum_groups(const Instruction& x, const RaggedDotAttrs& 
 
 std::unique_ptr<Routine> make_ragged_dot(const Instruction& x) {
   const auto& attrs = x.attrs<RaggedDotAttrs>();
-  if (!has_types(x) || x.shape().element_count() == 0) return nullptr;
+  if (matmul_engine(x) != MatmulEngine::onednn || x.shape().element_count() == 0) return nullptr;
   for (const Instruction* operand : x.operands()) {
     if (operand->shape().element_count() == 0) return nullptr;
   }
