@@ -16,11 +16,10 @@
 
 #include <llvm/IR/IRBuilder.h>
 
+#include "backend/cpu/accuracy.h"
 #include "ir/op.h"
 
 namespace gshard::cpu {
-
-enum class Accuracy : uint8_t { full, coarse };
 
 // Null where the op has no such code.
 llvm::Value* inline_math(Op op, llvm::IRBuilder<>& builder, llvm::Value* x, Accuracy accuracy = Accuracy::full);

@@ -421,13 +421,14 @@ Value* PointwiseEmitter::extremum(Op op, Value* x, Value* y) {
   return b_.CreateSelect(b_.CreateFCmpOEQ(x, y), b_.CreateBitCast(equal, x->getType()), loose_extremum(op, x, y));
 }
 
-Value* PointwiseEmitter::divide_by_one(Value* x, Value* divisor) {
+Value* PointwiseEmitter::divide_by_one(Value* x, Value* divisor, Accuracy accuracy) {
   const auto lanes = llvm::cast<llvm::FixedVectorType>(x->getType())->getNumElements();
   const auto fma = [&](Value* a, Value* b, Value* c) {
     return b_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {x->getType()}, {a, b, c});
   };
   Value* reciprocal = b_.CreateVectorSplat(lanes, b_.CreateFDiv(splat(divisor->getType(), 1), divisor));
   Value* quotient = b_.CreateFMul(x, reciprocal);
+  if (accuracy != Accuracy::full) return quotient;
   Value* rest = fma(b_.CreateFNeg(quotient), b_.CreateVectorSplat(lanes, divisor), x);
   Value* better = fma(rest, reciprocal, quotient);
   // Infinities and zeros leave no rest; and zeros have a sign.

@@ -36,9 +36,9 @@ class PointwiseEmitter {
 
   // The instruction's result, lane by lane.
   llvm::Value* emit(const Instruction& x, std::span<llvm::Value* const> operands, Accuracy accuracy = Accuracy::full);
-  // A vector of floats by one number, by its reciprocal: rounded as the quotient is, but that a subnormal divisor
-  // counts as 0.
-  llvm::Value* divide_by_one(llvm::Value* x, llvm::Value* divisor);
+  // A vector of floats by one number, by its reciprocal: where accuracy is full rounded as the quotient is. A subnormal
+  // divisor counts as 0.
+  llvm::Value* divide_by_one(llvm::Value* x, llvm::Value* divisor, Accuracy accuracy);
   // op(a, b) for the op of a reducer, without rounding to a narrow type. Which of two zeros wins is left open.
   llvm::Value* combine(Op op, DType type, llvm::Value* a, llvm::Value* b);
   // The value that combine() leaves others as they are with.

@@ -53,15 +53,15 @@ Value* KernelEmitter::compute(const Node& x, unsigned part, unsigned width) {
       return clamped(x, operand(0));
     case Node::Kind::op: {
       if (x.instruction->op() == Op::divide && is_floating(x.type) && width > 1 && is_uniform(node(x.operands[1]))) {
-        return pointwise_.round_to(pointwise_.divide_by_one(operand(0), wide(x.operands[1], part, 1)), x.type);
+        Value* quotient = pointwise_.divide_by_one(operand(0), wide(x.operands[1], part, 1), x.accuracy);
+        return pointwise_.round_to(quotient, x.type);
       }
-      const Accuracy accuracy = x.coarse ? Accuracy::coarse : Accuracy::full;
       if (const int erf = erf_beside_one(x); erf >= 0) {
-        return one_plus_erf(b_, wide(node(erf).operands[0], part, width), accuracy);
+        return one_plus_erf(b_, wide(node(erf).operands[0], part, width), x.accuracy);
       }
       llvm::SmallVector<Value*> operands;
       for (size_t i = 0; i < x.operands.size(); ++i) operands.push_back(operand(i));
-      return pointwise_.emit(*x.instruction, {operands.data(), operands.size()}, accuracy);
+      return pointwise_.emit(*x.instruction, {operands.data(), operands.size()}, x.accuracy);
     }
     case Node::Kind::reduced:
       break;

@@ -147,7 +147,7 @@ std::string text_of(const Node& node) {
   if (node.instruction != nullptr) text += " " + meaning_of(*node.instruction);
   text += fmt::format(" ({}) [{}] in {}..{} a{} g{} r{}.{} k{} {}", fmt::join(node.operands, ","), text_of(node.index),
                       node.low, node.high, node.argument, node.guard, node.reduction, node.result, node.kept_by,
-                      node.coarse);
+                      static_cast<int>(node.accuracy));
   return text;
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/accuracy.h"
 #include "ir/module.h"
 
 namespace gshard::cpu {
@@ -69,8 +70,7 @@ struct Node {
   int result = 0;
   LoopSet domain = 0;
   int level = 0;  // how many reductions, one after the other, it waits for
-  // Whether nothing sees more of it than bf16 has (mark_coarse.h).
-  bool coarse = false;
+  Accuracy accuracy = Accuracy::full;  // that it needs (mark_accuracy.h)
   // The stage that computes it and keeps its values of a row for later stages over the same loops; -1 where every
   // stage computes it anew.
   int kept_by = -1;

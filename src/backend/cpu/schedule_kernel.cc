@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "backend/cpu/add_rows.h"
-#include "backend/cpu/mark_coarse.h"
+#include "backend/cpu/mark_accuracy.h"
 #include "ops/reducer.h"
 #include "ops/table.h"
 
@@ -427,7 +427,7 @@ bool schedule(Kernel& kernel) {
                         [&](int l) { return (kernel.added_over & loop_bit(l)) == 0; });
   for (Stage& stage : kernel.stages) order_loops(kernel, stage.loops, stage.lane);
   keep_values(kernel);
-  mark_coarse(kernel);
+  mark_accuracy(kernel);
   return has_enough_rows(kernel);
 }
 

@@ -1,4 +1,4 @@
-#include "backend/cpu/mark_coarse.h"
+#include "backend/cpu/mark_accuracy.h"
 
 #include <algorithm>
 
@@ -28,6 +28,32 @@ bool passes_errors_on(Op op) {
   }
 }
 
+// Whether a small error of operand `i` makes a small one of the result, wherever that operand stands: roots, logarithms
+// and quotients are steep where it is nearly 0.
+bool is_gentle(Op op, size_t i) {
+  switch (op) {
+    case Op::abs:
+    case Op::add:
+    case Op::convert:
+    case Op::copy:
+    case Op::exponential:
+    case Op::logistic:
+    case Op::maximum:
+    case Op::minimum:
+    case Op::multiply:
+    case Op::negate:
+    case Op::subtract:
+    case Op::tanh:
+      return true;
+    case Op::divide:
+      return i == 0;
+    case Op::select:
+      return i > 0;
+    default:
+      return false;
+  }
+}
+
 // Errors of coarse functions, each an eighth of a bf16's ulp or less by far, that may add up in one bf16.
 constexpr double kMostErrors = 4;
 
@@ -38,23 +64,24 @@ bool is_positive(const Node& node) {
 
 class Marker {
  public:
-  explicit Marker(Kernel& kernel) : kernel_(kernel), is_fine_(kernel.nodes.size()), is_seen_(kernel.nodes.size()) {
+  explicit Marker(Kernel& kernel) : kernel_(kernel), seen_(kernel.nodes.size(), Accuracy::coarse) {
     for (const Node& x : kernel.nodes) errors_.push_back(errors_of(x));
   }
 
   void run() {
     for (const Store& store : kernel_.stores) {
-      see(store.node, node(store.node).type == DType::bf16);
-      see(store.guard, false);
+      see(store.node, Accuracy::full);
+      see(store.guard, Accuracy::full);
       see_terms(store.index);
     }
     for (const Reduction& r : kernel_.reductions) {
-      for (int n : r.starts) see(n, false);
+      for (int n : r.starts) see(n, Accuracy::full);
     }
     // Readers stand behind what they read.
     for (size_t n = kernel_.nodes.size(); n-- > 0;) {
       Node& x = kernel_.nodes[n];
-      x.coarse = x.type == DType::bf16 || (x.type == DType::f32 && is_seen_[n] && !is_fine_[n]);
+      // A bf16 is rounded, whoever sees it.
+      x.accuracy = x.type == DType::bf16 ? Accuracy::coarse : x.type == DType::f32 ? seen_[n] : Accuracy::full;
       if (x.kind == Node::Kind::reduced) {
         see_inputs(x);
       } else {
@@ -81,42 +108,52 @@ class Marker {
   // A bf16 was rounded: it is as good as any.
   double errors_seen_in(int n) const { return node(n).type == DType::bf16 ? 0 : errors_[static_cast<size_t>(n)]; }
 
-  void see(int n, bool coarsely) {
+  void see(int n, Accuracy accuracy) {
     if (n < 0) return;
-    is_seen_[static_cast<size_t>(n)] = 1;
-    if (!coarsely) is_fine_[static_cast<size_t>(n)] = 1;
+    Accuracy& seen = seen_[static_cast<size_t>(n)];
+    seen = std::min(seen, accuracy);
   }
 
   void see_terms(const Index& index) {
-    for (const Index::Term& term : index.terms) see(term.node, false);
+    for (const Index::Term& term : index.terms) see(term.node, Accuracy::full);
   }
 
   void see_operands(const Node& x) {
     const bool is_little = errors_[static_cast<size_t>(&x - kernel_.nodes.data())] <= kMostErrors;
-    const bool passes_on =
-        x.coarse && is_little &&
-        (x.kind == Node::Kind::choose || (x.kind == Node::Kind::op && passes_errors_on(x.instruction->op())));
-    for (int operand : x.operands) see(operand, passes_on);
-    see(x.guard, false);
+    for (size_t i = 0; i < x.operands.size(); ++i) {
+      see(x.operands[i], seen_by(x, i, x.accuracy == Accuracy::coarse && is_little));
+    }
+    see(x.guard, Accuracy::full);
     see_terms(x.index);
   }
 
-  // What is positive cancels nothing in a sum.
+  static Accuracy seen_by(const Node& x, size_t operand, bool may_be_coarse) {
+    const bool is_choice = x.kind == Node::Kind::choose;
+    if (x.accuracy == Accuracy::full || !(is_choice || x.kind == Node::Kind::op)) return Accuracy::full;
+    if (may_be_coarse && (is_choice || passes_errors_on(x.instruction->op()))) return Accuracy::coarse;
+    const bool is_near = is_choice ? operand > 0 : is_gentle(x.instruction->op(), operand);
+    return is_near ? Accuracy::near : Accuracy::full;
+  }
+
   void see_inputs(const Node& reduced) {
     if (reduced.reduction < 0) return;
     const Reduction& r = kernel_.reductions[static_cast<size_t>(reduced.reduction)];
     const bool is_sum = r.inputs.size() == 1 && reducer_of(*r.reducer) == Reducer::add;
-    for (int input : r.inputs) see(input, reduced.coarse && is_sum && is_positive(node(input)));
+    for (int input : r.inputs) {
+      // What is positive cancels nothing in a sum.
+      see(input, !is_sum                    ? Accuracy::full
+                 : is_positive(node(input)) ? reduced.accuracy
+                                            : std::min(reduced.accuracy, Accuracy::near));
+    }
   }
 
   Kernel& kernel_;
-  std::vector<char> is_fine_;
-  std::vector<char> is_seen_;
+  std::vector<Accuracy> seen_;  // the most that a reader asks for, by node
   std::vector<double> errors_;  // by node
 };
 
 }  // namespace
 
-void mark_coarse(Kernel& kernel) { Marker(kernel).run(); }
+void mark_accuracy(Kernel& kernel) { Marker(kernel).run(); }
 
 }  // namespace gshard::cpu

@@ -1,12 +1,12 @@
-// Functions of which nothing but a bf16 is seen, over all numbers of bf16.
+// Functions and quotients of which nothing but a bf16 is seen, over all numbers of bf16.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <string>
 
 #include "backend/cpu/executable.h"
+#include "base/small_float.h"
 #include "text/parse.h"
 
 namespace gshard {
@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kNumbers = 1 << 16;
 
-float number_of(int64_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+float number_of(int64_t bits) { return static_cast<float>(BF16::from_bits(static_cast<uint16_t>(bits))); }
+float rounded(float x) { return static_cast<float>(BF16(x)); }
 
 Literal all_numbers() {
   Literal values = Literal::uninitialized(Shape(DType::bf16, {kNumbers}));
@@ -34,6 +35,14 @@ std::vector<float> results_of(const std::string& body) {
   return results;
 }
 
+// The text with the number of numbers in place of N.
+std::string with_size(std::string text) {
+  for (size_t at = text.find('N'); at != std::string::npos; at = text.find('N')) {
+    text.replace(at, 1, std::to_string(kNumbers));
+  }
+  return text;
+}
+
 struct Function {
   std::string name;
   std::string body;  // with N for the number of numbers
@@ -46,11 +55,7 @@ std::ostream& operator<<(std::ostream& out, const Function& f) { return out << f
 class CoarseFunction : public testing::TestWithParam<Function> {};
 
 TEST_P(CoarseFunction, IsAccurateInBf16) {
-  std::string body = GetParam().body;
-  for (size_t at = body.find('N'); at != std::string::npos; at = body.find('N')) {
-    body.replace(at, 1, std::to_string(kNumbers));
-  }
-  const std::vector<float> got = results_of(body);
+  const std::vector<float> got = results_of(with_size(GetParam().body));
   double worst = 0;
   float worst_at = 0;
   for (int64_t i = 0; i < kNumbers; ++i) {
@@ -101,13 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Squares double the error of what they are of.
 TEST(CoarseFunction, ErrorsDoNotAddUp) {
-  std::string body = in_f32(
+  const std::string body = in_f32(
       "  a = f32[N] logistic(w)\n  b = f32[N] multiply(a, a)\n  c = f32[N] multiply(b, b)\n"
       "  d = f32[N] multiply(c, c)\n  y = f32[N] multiply(d, d)\n");
-  for (size_t at = body.find('N'); at != std::string::npos; at = body.find('N')) {
-    body.replace(at, 1, std::to_string(kNumbers));
-  }
-  const std::vector<float> got = results_of(body);
+  const std::vector<float> got = results_of(with_size(body));
   for (int64_t i = 0; i < kNumbers; ++i) {
     const float x = number_of(i);
     const double truth = std::pow(logistic(x), 16);
@@ -118,11 +120,8 @@ TEST(CoarseFunction, ErrorsDoNotAddUp) {
 
 // What cancels needs all bits of the function.
 TEST(CoarseFunction, IsNoneWhereNumbersCancel) {
-  std::string body = in_f32("  t = f32[N] tanh(w)\n  y = f32[N] subtract(ones, t)\n");
-  for (size_t at = body.find('N'); at != std::string::npos; at = body.find('N')) {
-    body.replace(at, 1, std::to_string(kNumbers));
-  }
-  const std::vector<float> got = results_of(body);
+  const std::string body = in_f32("  t = f32[N] tanh(w)\n  y = f32[N] subtract(ones, t)\n");
+  const std::vector<float> got = results_of(with_size(body));
   for (int64_t i = 0; i < kNumbers; ++i) {
     const float x = number_of(i);
     if (!(std::abs(x) < 4)) continue;
@@ -130,6 +129,54 @@ TEST(CoarseFunction, IsNoneWhereNumbersCancel) {
     EXPECT_NEAR(got[static_cast<size_t>(i)], truth, 0x1p-8 * truth) << x;
   }
 }
+
+class QuotientByOneNumber : public testing::TestWithParam<float> {
+ protected:
+  static std::string of(const std::string& type, const std::string& x) {
+    return fmt::format(
+        "  c = {0}[] constant({1})\n  cs = {0}[N] broadcast(c), dimensions={{}}\n  q = {0}[N] divide({2}, cs)\n", type,
+        GetParam(), x);
+  }
+};
+
+// No quotient of two bf16 is so near to the middle between two others that an f32's last places matter.
+TEST_P(QuotientByOneNumber, IsRoundedInBf16) {
+  const std::vector<float> got = results_of(with_size(of("bf16", "x") + "  ROOT y = bf16[N] copy(q)\n"));
+  for (int64_t i = 0; i < kNumbers; ++i) {
+    const float x = number_of(i);
+    const float truth = x / GetParam();
+    if (std::isnan(truth)) {
+      EXPECT_TRUE(std::isnan(got[static_cast<size_t>(i)])) << x;
+    } else if (std::fpclassify(truth) != FP_SUBNORMAL) {
+      EXPECT_EQ(got[static_cast<size_t>(i)], rounded(truth)) << x;
+    }
+  }
+}
+
+// An ulp less than an integer is another integer.
+TEST_P(QuotientByOneNumber, IsRoundedBelowJumps) {
+  const std::vector<float> got = results_of(with_size(in_f32(of("f32", "w") + "  y = f32[N] floor(q)\n")));
+  for (int64_t i = 0; i < kNumbers; ++i) {
+    const float x = number_of(i);
+    const float quotient = x / GetParam();
+    if (std::isnan(quotient) || (std::abs(quotient) < 0x1p-126F && x != 0)) continue;
+    EXPECT_EQ(got[static_cast<size_t>(i)], rounded(std::floor(quotient))) << x;
+  }
+}
+
+// Where it cancels, what is left is as good as f32 is.
+TEST_P(QuotientByOneNumber, IsNearWhereNumbersCancel) {
+  const std::vector<float> got = results_of(with_size(in_f32(of("f32", "w") + "  y = f32[N] subtract(q, ones)\n")));
+  for (int64_t i = 0; i < kNumbers; ++i) {
+    const double quotient = static_cast<double>(number_of(i)) / GetParam();
+    if (!(std::abs(quotient) < 0x1p100)) continue;
+    const double truth = quotient - 1;
+    EXPECT_NEAR(got[static_cast<size_t>(i)], truth, 0x1p-8 * std::abs(truth) + 0x1p-22) << number_of(i);
+  }
+}
+
+// 49 times the f32 beside 1/49 is less than 1; the last is among those whose reciprocal is subnormal.
+INSTANTIATE_TEST_SUITE_P(All, QuotientByOneNumber, testing::Values(3.0F, 49.0F, -0.7109375F, 0x1.8p-100F, 0x1.9p127F));
 
 }  // namespace
 }  // namespace gshard
