@@ -251,6 +251,62 @@ ENTRY e {
 )");
 }
 
+// Sums in which a label chooses one number of each row.
+struct Choice {
+  std::string name;
+  std::string numbers;  // their type
+  std::string label;
+  std::string labels;    // 6 of them, some of none of 100 numbers
+  std::string function;  // of the numbers and themselves
+  int along = 1;         // the dimension that is added up, of [6,100] or [100,6]
+};
+
+std::ostream& operator<<(std::ostream& out, const Choice& c) { return out << c.name; }
+
+class OneHotChoice : public testing::TestWithParam<Choice> {};
+
+TEST_P(OneHotChoice, IsTheNumber) {
+  const Choice& c = GetParam();
+  const std::string text = fmt::format(
+      R"(HloModule m
+sum {{ a = {numbers}[] parameter(0)  b = {numbers}[] parameter(1)  ROOT s = {numbers}[] add(a, b) }}
+ENTRY e {{
+  x = {numbers}[{sizes}] parameter(0)
+  y = {numbers}[{sizes}] {function}
+  l = {label}[6] constant({{{labels}}})
+  lb = {label}[{sizes}] broadcast(l), dimensions={{{other}}}
+  i = {label}[{sizes}] iota(), iota_dimension={along}
+  q = pred[{sizes}] compare(i, lb), direction=EQ
+  z = {numbers}[] constant(0)
+  zb = {numbers}[{sizes}] broadcast(z), dimensions={{}}
+  s = {numbers}[{sizes}] select(q, y, zb)
+  ROOT r = {numbers}[6] reduce(s, z), dimensions={{{along}}}, to_apply=sum
+}}
+)",
+      fmt::arg("numbers", c.numbers), fmt::arg("sizes", c.along == 1 ? "6,100" : "100,6"), fmt::arg("label", c.label),
+      fmt::arg("labels", c.labels), fmt::arg("function", c.function), fmt::arg("along", c.along),
+      fmt::arg("other", 1 - c.along));
+  expect_equal(text);
+  const auto module = parse_module(text);
+  // The numbers take 600 operations, as they are counted, and choosing among them and adding up 1,800.
+  for (const cpu::StepReport& step : cpu::Executable::compile(*module)->steps()) {
+    EXPECT_LT(step.flops, 1000) << step.text;
+  }
+}
+
+// The logarithms of half of the numbers are NaN, and seldom chosen.
+INSTANTIATE_TEST_SUITE_P(
+    All, OneHotChoice,
+    testing::Values(Choice{"along_rows", "f32", "s32", "0, 99, 100, -1, 50, 3", "add(x, x)"},
+                    Choice{"along_columns", "f32", "s32", "0, 99, 100, -1, 50, 3", "add(x, x)", 0},
+                    Choice{"beside_nan", "f32", "s32", "0, 99, 100, -1, 50, 3", "log(x)"},
+                    Choice{"of_bf16", "bf16", "s32", "0, 99, 100, -1, 50, 3", "add(x, x)"},
+                    Choice{"of_integers", "s64", "s32", "0, 99, 100, -1, 50, 3", "add(x, x)"},
+                    Choice{"by_bytes", "f32", "s8", "0, 99, 100, -1, 127, -128", "add(x, x)"},
+                    Choice{"by_unsigned_bytes", "f32", "u8", "0, 99, 100, 255, 128, 3", "add(x, x)"},
+                    Choice{"by_wide_numbers", "f32", "s64", "0, 99, 4294967297, -4294967295, 50, 3", "add(x, x)"}),
+    [](const auto& info) { return info.param.name; });
+
 TEST(OneHot, TheRoutinesOwnCallIsRefusedInAnInput) {
   const auto module = parse_module(
       "HloModule m\nENTRY e {\n  x = f32[10,6] parameter(0)\n"

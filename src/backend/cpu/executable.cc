@@ -146,7 +146,7 @@ std::unique_ptr<Executable> Executable::compile(const Module& module, const Comp
   auto state = std::make_unique<State>();
   state->module = module.clone();
   sink_into_loops(*state->module);
-  replace_one_hot_products(*state->module);
+  replace_one_hot(*state->module);
   if (options.precision == MatmulPrecision::bf16) round_operands(*state->module);
   prepare_dots(*state->module);
   prepare_convolutions(*state->module);

@@ -333,6 +333,35 @@ Instruction* sum_by_itself(Instruction& x) {
   return reshape(multiply(sum, weights(looked->term, tokens)), x.shape().dims()).instruction();
 }
 
+// ---- sums of one number -------------------------------------------------------------------------------------------
+
+// The number that is chosen where a one-hot array chooses among those of `x` and zeros, and all of a dimension are
+// added up; null for another sum. What stands elsewhere is not looked at, be it NaN.
+Instruction* chosen_number(Instruction& x) {
+  if (!is_plain_sum(x) || x.operand(0)->op() != Op::select || !is_zero(*x.operand(0)->operand(2))) return nullptr;
+  const Dims& summed = x.attrs<DimensionsAttrs>().dimensions;
+  const auto sum = one_hot_sum(*x.operand(0)->operand(0));
+  if (summed.size() != 1 || !sum || sum->size() != 1) return nullptr;
+  const OneHotTerm& term = sum->front();
+  if (!term.weights.empty() || term.hot.size() != 1 || !are_hot(term, summed) || !is_cool(term)) return nullptr;
+  const Value numbers = x.operand(0)->operand(1);
+  const int64_t size = numbers.dim(static_cast<size_t>(summed[0]));
+  if (size < kLeastZeros) return nullptr;
+
+  const Dims cool = cool_dims(term, numbers.rank());
+  const Value given = spread_over(term.hot.begin()->second, cool, numbers.dims());
+  const Value place = given.type() == DType::s32 ? given : convert(given, DType::s64);
+  GatherAttrs attributes;
+  attributes.collapsed_slice_dims = summed;
+  attributes.start_index_map = summed;
+  attributes.operand_batching_dims = cool;
+  attributes.start_indices_batching_dims = counting(0, cool.size());
+  attributes.index_vector_dim = static_cast<int64_t>(cool.size());
+  attributes.slice_sizes = Dims(numbers.rank(), 1);
+  const Value is_there = and_(compare(place, 0, Direction::GE), compare(place, size, Direction::LT));
+  return select(is_there, gather(numbers, place, attributes), 0).instruction();
+}
+
 // The routine of kSumRows believes what it is given.
 void expect_no_own_calls(const Module& module) {
   for (const auto& computation : module.computations()) {
@@ -346,12 +375,13 @@ void expect_no_own_calls(const Module& module) {
 
 }  // namespace
 
-void replace_one_hot_products(Module& module) {
+void replace_one_hot(Module& module) {
   expect_no_own_calls(module);
   const size_t count = module.computations().size();
   for (size_t c = 0; c < count; ++c) {
     Computation& computation = *module.computations()[c];
     replace(computation, sum_by_itself);
+    replace(computation, chosen_number);
     const UserTable users(computation);
     replace(computation,
             [&](Instruction& x) { return x.op() == Op::dot ? OneHotProduct(x, users).replacement() : nullptr; });
