@@ -9,7 +9,7 @@ namespace gshard {
 namespace {
 
 constexpr std::string_view kAdvice =
-    "write HLO text instead: jax.jit(f).lower(x).as_text(dialect=\"hlo\") before optimisation, or "
+    "write HLO text instead: jax.jit(f).lower(x).as_text(dialect=\"hlo\", debug_info=True) before optimisation, or "
     "jax.jit(f).lower(x).compile().as_text() after it";
 
 // MLIR's modules open with one of these; HLO's computations may be named so too, but then '{' or '(' follows with no
