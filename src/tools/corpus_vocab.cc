@@ -56,7 +56,7 @@ int make(Options options) {
 Command add_corpus_vocab(CLI::App& corpus) {
   auto o = std::make_shared<Options>();
   CLI::App* app = add_subcommand(corpus, "vocab", "Learn the subword vocabulary of a corpus", kNotes);
-  const CLI::Range size(int32_t{1}, int32_t{1'000'000}, "POSITIVE");  // SentencePiece begins with a million at most
+  const CLI::Range size(int32_t{1}, int32_t{1'000'000});  // SentencePiece begins with a million at most
   app->add_option("DIR", o->folder, "The folder of the corpus")->required();
   app->add_option("--size", o->size, "Pieces of a vocabulary for both sides [32000]")->type_name("N")->check(size);
   app->add_option("--source-size", o->source_size, "Pieces of the sources' own vocabulary")

@@ -14,6 +14,17 @@
 namespace gshard {
 namespace {
 
+// CLI11's "N:INT in [1 - 64]" as "N from 1 to 64".
+std::string with_readable_range(std::string type) {
+  constexpr std::string_view kRange = ":INT in [";
+  const size_t at = type.find(kRange);
+  if (at == std::string::npos) return type;
+  std::string range = type.substr(at + kRange.size());
+  range.pop_back();
+  if (const size_t dash = range.find(" - "); dash != std::string::npos) range.replace(dash, 3, " to ");
+  return type.substr(0, at) + " from " + range;
+}
+
 // CLI11's help without its "REQUIRED" and "TEXT": the usage line says what is optional, the type names what is meant.
 class HelpFormatter : public CLI::Formatter {
  public:
@@ -24,7 +35,7 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override {
     std::string type = option->get_type_name();
     if (type.starts_with("TEXT:")) type.erase(0, 5);  // what it may be says more
-    return option->get_positional() || type.empty() ? "" : " " + type;
+    return option->get_positional() || type.empty() ? "" : " " + with_readable_range(std::move(type));
   }
   std::string make_option_desc(const CLI::Option* option) const override {
     const bool is_needed = option->get_required() && !option->get_positional();
@@ -58,7 +69,8 @@ std::string help_command(const CLI::App& app) { return command_line(app, " help"
 
 // The first word that the subcommand (or the root) has no place for.
 std::optional<Error> unexpected(const CLI::App& app) {
-  const std::vector<std::string> words = app.remaining();
+  std::vector<std::string> words = app.remaining();
+  std::erase(words, "--");  // CLI11 has seen to it: what follows is no option
   if (words.empty()) return std::nullopt;
   const std::string word = words[0].substr(0, words[0].find('='));
   if (word.starts_with("-") && word.size() > 1) return unknown_word("option", word, option_names(app), app);

@@ -100,6 +100,14 @@ TEST(Usage, HelpNamesWhatIsRequiredAndWhatAnOptionMayBe) {
   EXPECT_THAT(folder.gshard("help corpus import").out,
               ContainsRegex("--out DIR +The folder of the corpus .required.\n"));
   EXPECT_THAT(folder.gshard("help run").out, HasSubstr("  --backend {reference,cpu} "));
+  EXPECT_THAT(folder.gshard("help translate").out, HasSubstr("  --beam N from 1 to 64 "));
+}
+
+TEST(Usage, WhatFollowsTwoDashesIsNoOption) {
+  const Folder folder;
+  folder.write("-m.hlo", kDouble);
+  EXPECT_EQ(folder.gshard("print -- -m.hlo").out, kDouble);
+  EXPECT_EQ(folder.gshard("verify -q -- -m.hlo").exit_code, 0);
 }
 
 TEST(Usage, SizesOfAMeshThatContradictEachOther) {
