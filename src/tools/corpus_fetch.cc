@@ -22,8 +22,9 @@ namespace {
 constexpr const char* kNotes =
     "Sources: lo (strings of LibreOffice), lohelp (its manual), firefox, ddtp (descriptions of Debian's\n"
     "packages), wesnoth (a game; 278 MB); and example, the small text that comes with gshard and is also\n"
-    "taken where there is no apt or no network. Packages are downloaded and read, never installed: no\n"
-    "root, and apt's state is kept under DIR/fetch. What was interrupted goes on when run again.\n"
+    "taken where there is no apt or no network, with all of its eight languages whatever LIST says.\n"
+    "Packages are downloaded and read, never installed: no root, and apt's state is kept under DIR/fetch.\n"
+    "What was interrupted goes on when run again.\n"
     "Sentences are held out by a hash of the English, for all languages alike; DIR/manifest.json says\n"
     "where each row is from. Licences are those of the packages: keep the text to yourself.\n"
     "\n"
@@ -51,6 +52,15 @@ void check_languages(const Options& options) {
     if (is_language_name(language)) continue;
     throw Error::usage(fmt::format("--languages: '{}' is no name of a language; write them as de,fr,pt_BR", language));
   }
+}
+
+// Whether the text is the one that comes with gshard.
+bool takes_example(const Options& options) {
+  const std::vector<std::string> sources = split(options.sources, ',');
+  if (std::ranges::find(sources, kExample) == sources.end()) return false;
+  if (sources.size() > 1) throw Error::usage("--sources: the example is taken alone, without other sources");
+  if (!options.manifest.empty()) throw Error::usage("--manifest is of Debian's packages, of which the example has none");
+  return true;
 }
 
 // The text that comes with gshard, with the split that it has.
@@ -121,7 +131,7 @@ CorpusSummary import_after(int code, const Options& options) {
 
 int fetch(const Options& options) {
   check_languages(options);
-  const bool shipped = options.sources == kExample;
+  const bool shipped = takes_example(options);
   const int code = shipped ? 0 : run_script(options);
   if (code == kWrongUsage || code > kStopped) return code;
   const CorpusSummary summary = shipped ? import_example(options) : import_after(code, options);

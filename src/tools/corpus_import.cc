@@ -83,6 +83,7 @@ HoldOutPlan hold_out_of(const Options& options) {
 }
 
 int import_files(const Options& options, const CLI::App& app) {
+  if (!(options.limits.most_ratio > 0)) throw Error::usage("--max-ratio must be above 0");  // NaN is not
   ImportPlan plan{options.folder, inputs_of(options), options.limits, hold_out_of(options),
                   static_cast<int64_t>(std::min<uint64_t>(options.most_repeats, 1'000'000))};
   for (const std::string& name : options.keep) plan.cleaning.off.push_back(rule_of(name, app));

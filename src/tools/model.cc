@@ -116,7 +116,8 @@ MeshLayout layout_of(const Options& options, const Preset& preset) {
   }
   const auto devices = options.devices == 0 ? preset.devices : static_cast<int64_t>(options.devices);
   const auto tensor = static_cast<int64_t>(options.tensor);
-  if (tensor < 1 || devices % tensor != 0) {
+  if (tensor < 1) throw Error::usage("--tensor: there must be 1 device at least");
+  if (devices % tensor != 0) {
     throw Error::usage(fmt::format("{} devices are no multiple of the {} that share a layer", devices, tensor));
   }
   if (!options.whole_embeddings && devices >= 2048) return MeshLayout::nothing_whole(devices / tensor, tensor);
@@ -163,7 +164,10 @@ Command add_model(CLI::App& root) {
   app->add_flag("--whole-embeddings", options->whole_embeddings,
                 "Whole embeddings on every device, as in the paper; otherwise 2,048 devices and\nmore cut them too");
   app->add_flag("--partition", options->partition, "Partition a step of its training");
-  return {app, [options] {
+  return {app, [app, options] {
+            if (app->count("--devices") > 0 && options->devices == 0) {
+              throw Error::usage("--devices: there must be 1 device at least");
+            }
             if (options->action == "list" && !options->name.empty()) {
               throw Error::usage(fmt::format("model list shows all: '{}' is of 'model show'", options->name));
             }

@@ -110,6 +110,9 @@ Literal evaluated(const Module& module, std::vector<Literal> arguments, const Ru
 }
 
 void check_options(const RunOptions& options) {
+  if (!options.out.empty() && !options.out.ends_with(".npz") && !options.out.ends_with(".safetensors")) {
+    throw Error::usage(fmt::format("--out: '{}' ends in neither .npz nor .safetensors", options.out));
+  }
   if (options.check_nans && options.backend != "cpu") throw Error::usage("--check-nans needs --backend cpu");
   if (options.precision != "bf16") return;
   if (options.backend != "cpu") throw Error::usage("--precision bf16 needs --backend cpu");

@@ -93,6 +93,14 @@ INSTANTIATE_TEST_SUITE_P(
                    "tiny over [device=3]: moe: 16 groups of 128 tokens are cut in 3 parts; make groups smaller or batches larger"},
         WrongUsage{"model show tiny --devices 18446744073709551615",
                    "18446744073709551615 devices: more than 2147483647"},
+        WrongUsage{"model show tiny --devices 0", "--devices: there must be 1 device at least"},
+        WrongUsage{"model show tiny --tensor 0", "--tensor: there must be 1 device at least"},
+        WrongUsage{"run m.hlo --out r.npy", "--out: 'r.npy' ends in neither .npz nor .safetensors"},
+        WrongUsage{"corpus import m.tsv -o c --max-ratio nan", "--max-ratio must be above 0"},
+        WrongUsage{"corpus fetch --languages de --sources lo,example -o c",
+                   "--sources: the example is taken alone, without other sources"},
+        WrongUsage{"corpus fetch --languages de --sources example --manifest m.json -o c",
+                   "--manifest is of Debian's packages, of which the example has none"},
         WrongUsage{"run m.hlo --sed=1", "unknown option '--sed'; did you mean '--seed'? (see 'gshard help run')"}));
 
 TEST(Usage, HelpNamesWhatIsRequiredAndWhatAnOptionMayBe) {
