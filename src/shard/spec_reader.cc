@@ -97,14 +97,19 @@ DigitSet SpecReader::manual_digits(const std::vector<std::string>& axes) const {
 
 Spec SpecReader::read_outside(const OutsideAnnotation& annotation, size_t rank) const {
   if (annotation.dims.size() != rank) {
-    throw Error::usage("it has " + std::to_string(annotation.dims.size()) + " dimensions, the value has " +
-                       std::to_string(rank));
+    const size_t dims = annotation.dims.size();
+    throw Error::usage("it has " + std::to_string(dims) + (dims == 1 ? " dimension" : " dimensions") +
+                       ", the value has " + std::to_string(rank));
   }
   Spec spec{Sharding::replicated(rank), std::vector<bool>(rank, false)};
   for (size_t d = 0; d < rank; ++d) {
     const std::string& text = annotation.dims[d];
     spec.open[d] = text == "?";
     if (text == "_" || text == "?") continue;
+    if (choice_.mesh().axes().empty()) {
+      const std::string axis = text.substr(0, text.find('+'));
+      throw Error::usage("the module has no mesh with an axis '" + axis + "'; give it one, as --mesh " + axis + "=4");
+    }
     for (size_t at = 0; at <= text.size();) {
       const size_t end = std::min(text.find('+', at), text.size());
       const Digits digits = digits_of({text.substr(at, end - at), 1, std::nullopt});
@@ -169,7 +174,8 @@ void SpecReader::check_once(const Spec& spec) const {
   for (const Digits& digits : spec.sharding.dims) {
     for (const Digit digit : digits) {
       if ((used & digit_bit(digit)) != 0) {
-        throw Error::program("a sharding uses " + choice_.mesh().name_of(Digits{digit}) + " twice");
+        const auto axis = static_cast<size_t>(choice_.mesh().digits()[digit].axis);
+        throw Error::program("a sharding uses the axis '" + choice_.mesh().axes()[axis].name + "' twice");
       }
       used |= digit_bit(digit);
     }

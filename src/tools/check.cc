@@ -168,9 +168,9 @@ std::string collectives_text(const Module& module) {
 
 std::string summary(const CheckReport& report) {
   const bool passed = report.passed();
-  return fmt::format("{}: {} devices, {}; {} {}, largest relative error {}; {}\n",
+  return fmt::format("{}: {}; {} {}, largest relative error {}; {}\n",
                      styled(passed ? Style::good : Style::bad, passed ? "equal" : "different", Stream::out),
-                     report.program.mesh.device_count(), mesh_text(report.program.mesh), report.outputs.size(),
+                     devices_text(report.program.mesh), report.outputs.size(),
                      report.outputs.size() == 1 ? "output" : "outputs", number(report.largest_error()),
                      collectives_text(*report.program.module));
 }
@@ -197,6 +197,7 @@ int check_file(Options options) {
     if (options.allow_constant) options.check.allowed.push_back(Finding::constant);
     std::unique_ptr<Module> prepared = prepare(*program.module);
     Partitioned partitioned = partition(*prepared, options.check.partition);
+    warn_where_nothing_is_cut(*prepared, options.check.partition);
     allowed_replications(*prepared, partitioned, options.check.partition, options.replication);
     const CheckReport report = check(*program.module, std::move(prepared), std::move(partitioned), options.check);
     if (options.every_output) put(outputs_table(report));

@@ -251,9 +251,8 @@ void explain_collectives(const Module& module, const Options& options) {
   }
   const std::string time =
       options.sharding.machine.empty() ? "" : fmt::format(", {} on {}", human_seconds(seconds), machine.name);
-  put(fmt::format("{} devices, {}: {} {} of data, each device sends {}{}\n\n", program.mesh.device_count(),
-                  mesh_text(program.mesh), all.size(), all.size() == 1 ? "movement" : "movements", human_bytes(total),
-                  time));
+  put(fmt::format("{}: {} {} of data, each device sends {}{}\n{}", devices_text(program.mesh), all.size(),
+                  all.size() == 1 ? "movement" : "movements", human_bytes(total), time, all.empty() ? "" : "\n"));
   const size_t shown = options.all ? all.size() : std::min(all.size(), kMostShown);
   double rest = total;
   for (size_t i = 0; i < shown; ++i) {
@@ -316,6 +315,7 @@ int explain(const Options& options) {
     } else {
       explain_value(*prepared, options);
     }
+    warn_where_nothing_is_cut(*prepared, partition_options(options.sharding));
     return 0;
   });
 }

@@ -70,6 +70,7 @@ int partition_file(const Options& options) {
     const std::unique_ptr<Module> prepared = prepare(*program.module);
     const PartitionOptions partition_as = partition_options(options.sharding);
     const Partitioned partitioned = partition(*prepared, partition_as);
+    warn_where_nothing_is_cut(*prepared, partition_as);
     for (const std::string& warning : partitioned.warnings) spdlog::warn("{}", warning);
     if (partitioned.shortage) {
       const Machine device = partition_as.machine.for_devices(partitioned.mesh.device_count());

@@ -129,6 +129,7 @@ int propagate_file(const Options& options) {
       allowed_replications(*prepared, gshard::partition(*prepared, partition), partition, options.replication);
     }
     const Propagated propagated = propagate_shardings(*prepared, partition);
+    warn_where_nothing_is_cut(*prepared, partition);
     write_shardings(*prepared, propagated);
     write_shardy(*prepared, propagated);
     put_result(options.out, print(*prepared));

@@ -1,12 +1,14 @@
 #include "tools/sharding_options.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <limits>
 #include <set>
 
 #include "runtime/machine_file.h"
+#include "runtime/statistics.h"
 #include "tools/usage.h"
 
 namespace gshard {
@@ -60,6 +62,15 @@ PartitionOptions partition_options(const ShardingArguments& arguments) {
   return options;
 }
 
+void warn_where_nothing_is_cut(const Module& module, const PartitionOptions& options) {
+  if (!options.annotations.empty() || module.header().replica_count > 1) return;
+  if (statistics_of(module).annotated > 0) return;
+  const bool has_devices = options.devices || !options.mesh.empty();
+  const std::string axis = !options.mesh.empty() ? options.mesh[0].name : options.devices ? "x" : "data";
+  spdlog::warn("nothing is annotated, so nothing is cut; annotate from outside, as in {}--annotate 'NAME={},_'",
+               has_devices ? "" : "--mesh data=4 ", axis);
+}
+
 std::string mesh_text(const Mesh& mesh) {
   std::vector<std::string> axes;
   size_t ones = 0;
@@ -72,6 +83,11 @@ std::string mesh_text(const Mesh& mesh) {
   }
   const std::string text = axes.empty() ? "one device" : fmt::format("{}", fmt::join(axes, ", "));
   return ones == 0 ? text : fmt::format("{} ({} more {} of size 1)", text, ones, ones == 1 ? "axis" : "axes");
+}
+
+std::string devices_text(const Mesh& mesh) {
+  const int64_t devices = mesh.device_count();
+  return devices == 1 ? mesh_text(mesh) : fmt::format("{} devices, {}", devices, mesh_text(mesh));
 }
 
 }  // namespace gshard

@@ -31,7 +31,12 @@ bool asks_for_devices(const CLI::App& app);
 // Throws Error(usage) where they cannot be read.
 PartitionOptions partition_options(const ShardingArguments& arguments);
 
+// Warns on stderr where neither the module nor the options say how anything is cut: then every device does all of it.
+void warn_where_nothing_is_cut(const Module& module, const PartitionOptions& options);
+
 // "fsdp=8 (11 more axes of size 1)", "one device".
 std::string mesh_text(const Mesh& mesh);
+// "8 devices, fsdp=8 (11 more axes of size 1)", "one device".
+std::string devices_text(const Mesh& mesh);
 
 }  // namespace gshard

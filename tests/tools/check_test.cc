@@ -96,6 +96,26 @@ TEST(Check, WhatCannotBePartitionedIsExitCode3) {
   EXPECT_THAT(o.err, StartsWith("m.hlo:4:"));
 }
 
+TEST(Check, WithoutAnnotationsAWarningSaysHowToCut) {
+  const Folder folder;
+  folder.write("m.hlo", kDouble);
+  const Outcome o = folder.gshard("check m.hlo");
+  EXPECT_THAT(o.out, StartsWith("equal: one device; 1 output, "));
+  const std::string advice =
+      "warning: nothing is annotated, so nothing is cut; annotate from outside, as in --mesh data=4 --annotate "
+      "'NAME=data,_'\n";
+  EXPECT_EQ(o.err, advice);
+  for (const char* command : {"partition m.hlo", "propagate m.hlo", "explain m.hlo", "explain m.hlo --collectives"}) {
+    EXPECT_EQ(folder.gshard(command).err, advice) << command;
+  }
+  EXPECT_THAT(folder.gshard("check m.hlo --devices 2").err, HasSubstr("as in --annotate 'NAME=x,_'"));
+  EXPECT_EQ(folder.gshard("check m.hlo --mesh data=2 --annotate 'x=data'").err, "");
+  const Outcome no_mesh = folder.gshard("check m.hlo --annotate 'x=data'");
+  EXPECT_EQ(no_mesh.exit_code, 2);
+  EXPECT_EQ(no_mesh.err,
+            "error: --annotate 'x': the module has no mesh with an axis 'data'; give it one, as --mesh data=4\n");
+}
+
 TEST(Partition, TheResultIsAProgramAgain) {
   const Folder folder;
   folder.write("m.hlo", kGram);

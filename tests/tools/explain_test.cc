@@ -121,6 +121,10 @@ TEST_F(Layer, OptionsAnnotateAndResize) {
   const Outcome unknown = folder.gshard("partition m.hlo --annotate 'w=_,y'");
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_EQ(unknown.err, "error: --annotate 'w': the mesh [x=4] has no axis 'y'\n");
+  EXPECT_EQ(folder.gshard("partition m.hlo --annotate 'w=x,x'").err,
+            "error: --annotate 'w': a sharding uses the axis 'x' twice\n");
+  EXPECT_EQ(folder.gshard("partition m.hlo --annotate 'w=x'").err,
+            "error: --annotate 'w': it has 1 dimension, the value has 2\n");
   EXPECT_EQ(folder.gshard("check m.hlo --mesh x=3").exit_code, 0);
 }
 
