@@ -50,7 +50,7 @@ class MachineReader {
     try {
       return toml::parse(read_text(path_), path_);
     } catch (const toml::parse_error& error) {
-      fail(error.source(), std::string(error.description()));
+      fail(error.source(), "this is no TOML: " + std::string(error.description()));
     }
   }
 

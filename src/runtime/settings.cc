@@ -49,7 +49,7 @@ class SettingsReader {
     try {
       return toml::parse(text_, name_);
     } catch (const toml::parse_error& error) {
-      fail(error.source(), std::string(error.description()));
+      fail(error.source(), "this is no TOML: " + std::string(error.description()));
     }
   }
 
@@ -282,6 +282,14 @@ struct ValueText {
   }
 };
 
+// The help of a setting, and the words among which it is chosen.
+std::string comment_of(const Setting& setting) {
+  const auto* choice = std::get_if<OneOf>(&setting.target);
+  if (choice == nullptr) return setting.help;
+  const std::string words = fmt::format("one of \"{}\"", fmt::join(choice->words, "\", \""));
+  return setting.help.empty() ? words : setting.help + "; " + words;
+}
+
 }  // namespace
 
 std::string Settings::text() const {
@@ -293,7 +301,8 @@ std::string Settings::text() const {
       text += fmt::format("\n[{}]\n", table);
     }
     const std::string line = fmt::format("{} = {}", last_part_of(setting.key), std::visit(ValueText(), setting.target));
-    text += setting.help.empty() ? line + "\n" : fmt::format("{:<32}  # {}\n", line, setting.help);
+    const std::string comment = comment_of(setting);
+    text += comment.empty() ? line + "\n" : fmt::format("{:<32}  # {}\n", line, comment);
   }
   return text;
 }

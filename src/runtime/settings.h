@@ -85,7 +85,7 @@ class Settings {
   // An error of usage about a key, at the place that said it.
   Error error(std::string_view key, const std::string& what) const;
 
-  // A file that says all of the settings, each with its help.
+  // A file that says all of the settings, each with its help and the words that it may be.
   std::string text() const;
 
  private:

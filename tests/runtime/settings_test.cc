@@ -77,7 +77,7 @@ TEST(Settings, TextSaysAllOfThemAndIsReadBack) {
   settings.override_with("dishes=['x\"y']");
   const std::string text = settings.text();
   EXPECT_THAT(text, HasSubstr("name = \"at the \\\"corner\\\"\"\n"));
-  EXPECT_THAT(text, HasSubstr("\n[oven]\nheat = 0.5\nfuel = \"gas\"                      # what it burns\n"));
+  EXPECT_THAT(text, HasSubstr("\n[oven]\nheat = 0.5\nfuel = \"gas\"                      # what it burns; one of \"gas\", \"coal\"\n"));
   Kitchen other;
   Settings again = other.settings();
   again.read(folder.write("k.toml", text));
@@ -109,6 +109,7 @@ TEST(Settings, WhatIsWrongHasItsPlace) {
   EXPECT_THAT(report_of("tables = {a = 0}\n"), HasSubstr("tables is 0; it must be at least 1"));
   EXPECT_THAT(report_of("oven = 3\n"), HasSubstr("unknown key 'oven'"));
   EXPECT_THAT(report_of("cooks = \n"), HasSubstr("k.toml:1:"));
+  EXPECT_THAT(report_of("cooks = \n"), HasSubstr("error: this is no TOML: "));
   EXPECT_THAT(report_of("open = true", "coks=1"), HasSubstr("error: 'coks=1': unknown key 'coks'; did you mean 'cooks'?"));
   EXPECT_THAT(report_of("open = true", "cooks"), HasSubstr("'cooks' is no setting; write key=value"));
 }

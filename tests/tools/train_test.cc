@@ -172,6 +172,7 @@ TEST(TrainCommand, WrongUsage) {
   EXPECT_EQ(without.exit_code, 3);
   EXPECT_THAT(without.err, HasSubstr("c is no corpus"));
   EXPECT_THAT(folder.gshard("train --keys").out, HasSubstr("\n[model]\nsize = 256"));
+  EXPECT_THAT(folder.gshard("train --keys").out, HasSubstr("# one of \"sinusoidal\", \"learned\"\n"));
 }
 
 }  // namespace
