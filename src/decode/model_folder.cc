@@ -24,8 +24,11 @@ const std::string& checked(const std::string& path) {
     std::error_code error;
     if (fs::exists(file, error)) continue;
     if (error) throw Error::program(fmt::format("{}: {}", file, error.message()));
-    throw Error::program(fmt::format("{} is no model: it has no {}; 'gshard train' writes one", path,
-                                     fs::path(file).filename().string()));
+    const std::string name = fs::path(file).filename().string();
+    if (fs::exists(weights_path(path + "/model"), error)) {  // the folder of a run
+      throw Error::program(fmt::format("{} is no model: it has no {}; did you mean {}/model?", path, name, path));
+    }
+    throw Error::program(fmt::format("{} is no model: it has no {}; 'gshard train' writes one", path, name));
   }
   return path;
 }

@@ -175,9 +175,9 @@ void for_each_record(const std::string& path, const std::string& text, Visit vis
     const std::string_view line(text.data() + at, end - at);
     try {
       visit(line, Json::parse(line));
-    } catch (const Json::exception& error) {
+    } catch (const Json::exception&) {
       if (end + 1 == text.size()) return;
-      throw Error::program(fmt::format("{}: line {} is no record of a run ({})", path, number, error.what()));
+      throw Error::program(fmt::format("{}: line {} is no record of a run", path, number));
     }
     at = end + 1;
   }

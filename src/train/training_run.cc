@@ -305,8 +305,9 @@ RunRecord TrainingRun::about() const {
   record.name = (std::filesystem::path(config_.output) / "").parent_path().filename().string();  // also of "run/"
   record.config = config_text_;
   const std::string type = config_.precision == NumberPrecision::bf16 ? "bf16" : "f32";
-  record.machine =
-      fmt::format("{}, {} threads, computing in {}", cpu::instruction_set(), usable_cores(), type);
+  const int threads = usable_cores();
+  record.machine = fmt::format("{}, {} {}, computing in {}", cpu::instruction_set(), threads,
+                               threads == 1 ? "thread" : "threads", type);
   if (!unlogged_.empty()) {
     const double expected = std::round(unlogged_.back().source_tokens_per_second());
     record.machine += fmt::format("; expect {} source tokens/s", with_separators(static_cast<int64_t>(expected)));

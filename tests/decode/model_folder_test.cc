@@ -98,6 +98,10 @@ TEST_F(ModelFolderTest, SaysWhatIsMissing) {
     std::filesystem::remove(write(kConfig) + "/" + file);
     EXPECT_THAT(error_of(folder_.path("m")), HasSubstr(std::string("is no model: it has no ") + file));
   }
+  std::filesystem::create_directories(folder_.path("run/model"));
+  folder_.write("run/config.toml", "");
+  folder_.write("run/model/weights.safetensors", "");
+  EXPECT_THAT(error_of(folder_.path("run")), testing::EndsWith("run/model?"));
   folder_.write("m/vocabulary.json", R"({"format": "another"})");
   EXPECT_THAT(error_of(folder_.path("m")), HasSubstr("m/vocabulary.json: its format is not 'gshard vocabulary 1'"));
   EXPECT_THAT(error_of(write("[model]\ndirections = ['de-en']\n")), HasSubstr("'de-en' is no direction"));

@@ -43,7 +43,7 @@ TEST(ReportCommand, OfDamagedMetricsNamesTheLine) {
   folder.write("metrics.jsonl", "{\"kind\":\"step\"}\nwhat\n{\"kind\":\"step\"}\n");
   const Outcome o = folder.gshard("report .");
   EXPECT_EQ(o.exit_code, 3);
-  EXPECT_THAT(o.err, StartsWith("error: ./metrics.jsonl: line 2 is no record of a run"));
+  EXPECT_THAT(o.err, StartsWith("error: ./metrics.jsonl: line 2 is no record of a run\n"));
 }
 
 }  // namespace
