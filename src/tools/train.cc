@@ -23,8 +23,8 @@ constexpr const char* kNotes =
     "\n"
     "Examples:\n"
     "  gshard train examples/configs/demo.toml corpus=corpus output=run\n"
-    "  gshard train demo.toml stop.minutes=2 model.experts=4\n"
-    "  gshard train demo.toml --dry-run devices=4\n"
+    "  gshard train mine.toml stop.minutes=2 model.experts=4\n"
+    "  gshard train examples/configs/demo.toml --dry-run devices=4 batch.rows=32\n"
     "  gshard train mine.toml --init-from run/model output=fine-tuned";
 
 struct Options {
