@@ -15,7 +15,7 @@ namespace gshard {
 namespace {
 
 constexpr const char* kNotes =
-    "Compiles the program for the CPU at hand and runs it: once to warm up, then R times. The step\n"
+    "Compiles the program for the CPU at hand and runs it: once to warm up, then N times. The step\n"
     "time is the median. FLOPs are counted as 'gshard stats' does, loops as often as they ran; bytes\n"
     "are those of the arrays that each step reads and writes. Both stand beside what this machine was\n"
     "measured to do at most in the same minute: the products of large matrices, and copies beyond all\n"

@@ -108,7 +108,8 @@ Command add_print(CLI::App& root) {
   CLI::App* app = add_subcommand(root, "print", "Write a module as canonical HLO text",
                                  fmt::format(kNotes, fmt::join(pass_names(), "\n  ")));
   app->add_option("FILE", options->file, "HLO text; '-' is standard input")->required();
-  app->add_option("-o,--out", options->out, "Write to this file instead of standard output")->type_name("OUT.hlo");
+  app->add_option("-o,--out", options->out, "Write to this file ('-', the default, is standard output)")
+      ->type_name("OUT.hlo");
   app->add_flag("--no-metadata", options->no_metadata, "Leave out metadata and the tables of source files");
   app->add_flag("--simplify", options->simplify, "Run all passes again and again first, until nothing changes");
   app->add_option("--passes", options->passes, "Run these passes first, in this order")
