@@ -391,7 +391,9 @@ void ComputationLocalizer::check_collective(const Instruction& i, DigitSet manua
   if (!has(row_of(i.op()).traits, Traits::collective)) return;
   const auto* attrs = std::get_if<CollectiveAttrs>(&i.attributes());
   if (attrs == nullptr || !attrs->channel_id || manual != 0) return;
-  throw refusal(i, "is a collective between partitions in the input, which can only stand in a manual region");
+  throw refusal(i,
+                "is a collective between partitions in the input, which can only stand in a manual region; a program "
+                "that is partitioned already cannot be partitioned again");
 }
 
 // What a call does that nobody knows may depend on where it is done, except where each device is on its own.

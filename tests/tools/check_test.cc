@@ -125,6 +125,9 @@ TEST(Partition, TheResultIsAProgramAgain) {
   EXPECT_THAT(folder.read("out.hlo"), HasSubstr("all-reduce("));
   EXPECT_EQ(folder.gshard("verify out.hlo").exit_code, 0);
   EXPECT_EQ(folder.gshard("partition m.hlo").out, folder.read("out.hlo"));
+  const Outcome again = folder.gshard("partition out.hlo");
+  EXPECT_EQ(again.exit_code, 3);
+  EXPECT_THAT(again.err, HasSubstr("a program that is partitioned already cannot be partitioned again"));
 }
 
 }  // namespace
