@@ -32,7 +32,8 @@ TEST(Usage, HelpListsTheSubcommands) {
 class EverySubcommand : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Help, EverySubcommand,
                          testing::Values("print", "verify", "stats", "run", "bench", "profile", "propagate",
-                                         "partition", "explain", "check", "corpus", "help"),
+                                         "partition", "explain", "check", "machine", "model", "corpus", "report",
+                                         "train", "translate", "score", "evaluate", "help"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EverySubcommand, HasHelpWithAnExample) {
