@@ -59,7 +59,9 @@ bool takes_example(const Options& options) {
   const std::vector<std::string> sources = split(options.sources, ',');
   if (std::ranges::find(sources, kExample) == sources.end()) return false;
   if (sources.size() > 1) throw Error::usage("--sources: the example is taken alone, without other sources");
-  if (!options.manifest.empty()) throw Error::usage("--manifest is of Debian's packages, of which the example has none");
+  if (!options.manifest.empty()) {
+    throw Error::usage("--manifest is of Debian's packages, of which the example has none");
+  }
   return true;
 }
 
