@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -110,7 +111,8 @@ Literal evaluated(const Module& module, std::vector<Literal> arguments, const Ru
 }
 
 void check_options(const RunOptions& options) {
-  if (!options.out.empty() && !options.out.ends_with(".npz") && !options.out.ends_with(".safetensors")) {
+  const std::string kind = std::filesystem::path(options.out).extension();
+  if (!kind.empty() && kind != ".npz" && kind != ".safetensors") {
     throw Error::usage(fmt::format("--out: '{}' ends in neither .npz nor .safetensors", options.out));
   }
   if (options.check_nans && options.backend != "cpu") throw Error::usage("--check-nans needs --backend cpu");
