@@ -327,6 +327,12 @@ INSTANTIATE_TEST_SUITE_P(
                     ScatterCase{"many_rows", "[6,300]", "[700,1]", "[700,300]",
                                 "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
                                 "index_vector_dim=1"},
+                    ScatterCase{"windows_first", "[12,70]", "[9,1]", "[4,9,70]",
+                                "update_window_dims={0,2}, inserted_window_dims={}, scatter_dims_to_operand_dims={0}, "
+                                "index_vector_dim=1"},
+                    ScatterCase{"windows_between", "[12,5]", "[3,6,1]", "[3,4,6,5]",
+                                "update_window_dims={1,3}, inserted_window_dims={}, scatter_dims_to_operand_dims={0}, "
+                                "index_vector_dim=2"},
                     ScatterCase{"long_rows", "[6,3000]", "[50,1]", "[50,3000]",
                                 "update_window_dims={1}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, "
                                 "index_vector_dim=1"}),
@@ -466,6 +472,26 @@ ENTRY e {
 }
 
 // Vectors of narrow elements are longer than the least piece that a thread is given.
+// The loop that a reshape of the updates cuts in two goes round outside of the next one still.
+TEST(CpuScatter, UpdatesThatAreCutComeInTheirOrder) {
+  expect_equals_evaluator(R"(HloModule m
+
+last {
+  old = f32[] parameter(0)
+  ROOT new = f32[] parameter(1)
+}
+
+ENTRY e {
+  x = f32[7] parameter(0)
+  at = s32[12,5] parameter(1)
+  u = f32[3,5,4] parameter(2)
+  t = f32[3,4,5] transpose(u), dimensions={0,2,1}
+  us = f32[12,5] reshape(t)
+  ROOT s = f32[7] scatter(x, at, us), update_window_dims={}, inserted_window_dims={0}, scatter_dims_to_operand_dims={0}, index_vector_dim=2, to_apply=last
+}
+)");
+}
+
 TEST(CpuScatter, ManyRowsOfNarrowElements) {
   for (const char* type : {"s8", "u16", "pred", "bf16"}) {
     expect_equals_evaluator(fmt::format(R"(HloModule m

@@ -465,6 +465,19 @@ class Builder {
     const int node = combined(x, argument, index, update, inside);
     kernel_.stores.push_back({argument, std::move(index), node, inside});
     kernel_.in_order = true;
+    kernel_.window_number = window_number(at, updates.dims(), dims.window_dims);
+  }
+
+  // The number of the window to which the element of a scatter's updates at a place belongs.
+  static Index window_number(const Place& at, const Dims& sizes, const Dims& window_dims) {
+    Place batch;
+    Dims batch_sizes;
+    for (size_t d = 0; d < at.size(); ++d) {
+      if (is_among(static_cast<int64_t>(d), window_dims)) continue;
+      batch.push_back(at[d]);
+      batch_sizes.push_back(sizes[d]);
+    }
+    return linear_index(batch, batch_sizes);
   }
 
   // The update, or what the combiner makes of it and of the element that is there.
@@ -503,6 +516,7 @@ class Builder {
     kernel_.loops = space_.extents();
     for (Node& node : kernel_.nodes) space_.renumber(node.index);
     for (Store& store : kernel_.stores) space_.renumber(store.index);
+    space_.renumber(kernel_.window_number);
     for (size_t r = 0; r < kernel_.reductions.size(); ++r) {
       for (Place* place : {&reduction_loops_[r].kept, &reduction_loops_[r].reduced}) {
         LoopSet set = 0;

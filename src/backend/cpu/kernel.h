@@ -137,8 +137,10 @@ struct Kernel {
   int tile = -1;
   std::vector<Stage> stages;
   int lanes = 16;  // numbers in a vector
-  // Rows run one after the other, because several may update the same element (a scatter).
+  // Rows run one after the other, because several may update the same element (a scatter): window by window, in the
+  // order of these numbers.
   bool in_order = false;
+  Index window_number = {};
   // Outer loops, the innermost ones, whose iterations add to the same elements: those of one block of rows
   // (add_rows.h).
   LoopSet added_over = 0;

@@ -32,6 +32,7 @@ template <class F>
 void for_each_index(Kernel& kernel, F&& f) {
   for (Node& node : kernel.nodes) f(node.index);
   for (Store& store : kernel.stores) f(store.index);
+  f(kernel.window_number);
 }
 
 // Whether `inner` always runs inside of `outer` as if both were one loop.
@@ -307,6 +308,13 @@ void order_loops(const Kernel& kernel, std::vector<int>& loops, int lane) {
   });
 }
 
+// Windows one after the other, and each as a whole: of two that overlap the later one has the last word. Loops stand in
+// the order of the updates' dimensions, or where a reshape cut them behind all others.
+void order_windows(const Kernel& kernel, std::vector<int>& loops) {
+  const auto step = [&](int loop) { return kernel.window_number.factor(static_cast<size_t>(loop)); };
+  std::stable_sort(loops.begin(), loops.end(), [&](int a, int b) { return step(a) > step(b); });
+}
+
 // ---- values of a row that several stages need
 // ------------------------------------------------------------------------
 
@@ -422,7 +430,11 @@ bool schedule(Kernel& kernel) {
   for (int l : members(*outer)) {
     if (l != kernel.outer_lane) kernel.outer.push_back(l);
   }
-  if (!kernel.in_order) order_loops(kernel, kernel.outer, kernel.tile);
+  if (kernel.in_order) {
+    order_windows(kernel, kernel.outer);
+  } else {
+    order_loops(kernel, kernel.outer, kernel.tile);
+  }
   std::stable_partition(kernel.outer.begin(), kernel.outer.end(),
                         [&](int l) { return (kernel.added_over & loop_bit(l)) == 0; });
   for (Stage& stage : kernel.stages) order_loops(kernel, stage.loops, stage.lane);
