@@ -265,6 +265,35 @@ TEST(CpuKernels, WindowsThatLeaveGapsComputeNoWholeOperand) {
   }
 }
 
+// A slice is updated where a reduction of the same kernel says; what is reduced may be the array itself.
+TEST(CpuKernels, UpdatesWhereReductionsSay) {
+  for (const char* row : {"i", "j"}) {
+    expect_equals_evaluator(fmt::format(R"(HloModule m
+
+least {{
+  a = s32[] parameter(0)
+  b = s32[] parameter(1)
+  ROOT c = s32[] minimum(a, b)
+}}
+
+ENTRY e {{
+  p = s32[40,5] parameter(0)
+  one = s32[] constant(1)
+  ones = s32[40,5] broadcast(one), dimensions={{}}
+  x = s32[40,5] add(p, ones)
+  u = s32[17,2] parameter(1)
+  v = s32[42] parameter(2)
+  most = s32[] constant(15)
+  i = s32[] reduce(v, most), dimensions={{0}}, to_apply=least
+  j = s32[] reduce(x, most), dimensions={{0,1}}, to_apply=least
+  column = s32[] constant(3)
+  ROOT y = s32[40,5] dynamic-update-slice(x, u, {}, column)
+}}
+)",
+                                        row));
+  }
+}
+
 // ---- scatter --------------------------------------------------------------------------------------------------------
 
 constexpr const char* kScatter = R"(HloModule m

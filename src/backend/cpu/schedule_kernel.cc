@@ -135,6 +135,13 @@ std::optional<LoopSet> outer_loops(const Kernel& kernel) {
   return outer;
 }
 
+// How many reductions, one after the other, a store waits for: also those that say where it writes.
+int level_of(const Kernel& kernel, const Store& store) {
+  int level = node_at(kernel, store.node).level;
+  for (const Index::Term& term : store.index.terms) level = std::max(level, node_at(kernel, term.node).level);
+  return store.guard < 0 ? level : std::max(level, node_at(kernel, store.guard).level);
+}
+
 // Reductions and stores that run over the same inner loops at the same level are one stage.
 void make_stages(Kernel& kernel, LoopSet outer) {
   std::map<std::pair<int, LoopSet>, Stage> stages;
@@ -143,7 +150,7 @@ void make_stages(Kernel& kernel, LoopSet outer) {
   }
   for (size_t s = 0; s < kernel.stores.size(); ++s) {
     const Store& store = kernel.stores[s];
-    stages[{node_at(kernel, store.node).level, store.index.loops() & ~outer}].stores.push_back(static_cast<int>(s));
+    stages[{level_of(kernel, store), store.index.loops() & ~outer}].stores.push_back(static_cast<int>(s));
   }
   for (auto& [key, stage] : stages) {
     stage.loops = members(key.second);
