@@ -162,6 +162,25 @@ INSTANTIATE_TEST_SUITE_P(Types, CpuDots,
                                   std::string(name_of(types.param.second));
                          });
 
+// Where a dot is a loop, its operands are rounded to the result's type no sooner than the sums are.
+TEST(CpuDots, LoopsMultiplyInTheWiderType) {
+  expect_equals_evaluator(R"(HloModule m
+ENTRY e {
+  p = f64[3,4] parameter(0)
+  q = f64[3,4] parameter(1)
+  huge = f64[] constant(1e200)
+  huges = f64[3,4] broadcast(huge), dimensions={}
+  tiny = f64[] constant(1e-200)
+  tinies = f64[3,4] broadcast(tiny), dimensions={}
+  x = f64[3,4] multiply(p, huges)
+  y = f64[3,4] multiply(q, tinies)
+  sums = f32[3] dot(x, y), lhs_batch_dims={0}, lhs_contracting_dims={1}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+  products = f32[3,4] dot(x, y), lhs_batch_dims={0,1}, rhs_batch_dims={0,1}, lhs_contracting_dims={}, rhs_contracting_dims={}
+  ROOT t = (f32[3], f32[3,4]) tuple(sums, products)
+}
+)");
+}
+
 // ---- how many steps it takes --------------------------------------------------------------------------------------
 
 // The steps of a program whose entry has these lines.

@@ -94,27 +94,33 @@ class DotPreparer {
   bool has_no_others() const {
     return product_of(sizes_of(lhs(), lhs_.others)) == 1 && product_of(sizes_of(rhs(), rhs_.others)) == 1;
   }
-  DType sum_type() const {
-    return is_floating(result().type()) && bits_of(result().type()) < 32 ? DType::f32 : result().type();
+  // The type in which loops multiply and add up. Integers that wrap around may be cut before.
+  DType loop_type() const {
+    const bool is_whole = is_integer(lhs().type()) && is_integer(rhs().type()) && is_integer(result().type());
+    return is_whole ? result().type() : product_type();
   }
+  bool is_of_one_type() const { return lhs().type() == result().type() && rhs().type() == result().type(); }
 
   // Each number of the result is one product.
   Value product() const {
     const size_t batch = lhs_.batch.size();
+    const DType type = is_of_one_type() ? result().type() : loop_type();
     const auto spread = [&](Instruction* x, const OperandDims& dims, size_t first) {
       const Value ordered = in_order(x, joined(dims.batch, dims.others, dims.contracting));
       const Value kept = reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.others)));
       const Dims places = joined(counting(0, batch), counting(first, dims.others.size()));
-      return broadcast(as_type(kept, result().type()), result().dims(), places);
+      return broadcast(as_type(kept, type), result().dims(), places);
     };
-    return multiply(spread(dot_.operand(0), lhs_, batch), spread(dot_.operand(1), rhs_, batch + lhs_.others.size()));
+    return as_type(
+        multiply(spread(dot_.operand(0), lhs_, batch), spread(dot_.operand(1), rhs_, batch + lhs_.others.size())),
+        result().type());
   }
 
   // Each number of the result is the sum over contracted dimensions of what two arrays of one shape hold.
   Value sum_of_products() const {
     const auto flat = [&](Instruction* x, const OperandDims& dims) {
       const Value ordered = in_order(x, joined(dims.batch, dims.contracting, dims.others));
-      return as_type(reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.contracting))), sum_type());
+      return as_type(reshape(ordered, sizes_of(x->shape(), joined(dims.batch, dims.contracting))), loop_type());
     };
     const Value products = multiply(flat(dot_.operand(0), lhs_), flat(dot_.operand(1), rhs_));
     const Value sum = reduce(products, counting(lhs_.batch.size(), lhs_.contracting.size()), Reducer::add);
