@@ -307,6 +307,22 @@ INSTANTIATE_TEST_SUITE_P(
                     Choice{"by_wide_numbers", "f32", "s64", "0, 99, 4294967297, -4294967295, 50, 3", "add(x, x)"}),
     [](const auto& info) { return info.param.name; });
 
+// Rows of f32 that nearly cancel are added up before they are rounded to bf16.
+TEST(OneHot, RowsAreRoundedAfterTheirSum) {
+  expect_equal(R"(HloModule m
+
+ENTRY e {
+  n = s32[2,8] iota(), iota_dimension=1
+  s = s32[] parameter(0)
+  sb = s32[2,8] broadcast(s), dimensions={}
+  q = pred[2,8] compare(n, sb), direction=EQ
+  f = f32[2,8] convert(q)
+  x = f32[2,3] constant({{1.001, 1.01, 1.1}, {-1, -1, -1}})
+  ROOT d = bf16[8,3] dot(f, x), lhs_contracting_dims={0}, rhs_contracting_dims={0}
+}
+)");
+}
+
 TEST(OneHot, TheRoutinesOwnCallIsRefusedInAnInput) {
   const auto module = parse_module(
       "HloModule m\nENTRY e {\n  x = f32[10,6] parameter(0)\n"

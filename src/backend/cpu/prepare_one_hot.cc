@@ -140,6 +140,7 @@ Value gathered(Value rows, Value numbers) {
 // ---- products -------------------------------------------------------------------------------------------------------
 
 bool is_product_type(DType type) { return type == DType::f32 || type == DType::bf16; }
+bool is_wide(const Instruction& x) { return x.shape().type() == DType::f32; }
 
 class OneHotProduct {
  public:
@@ -197,9 +198,10 @@ class OneHotProduct {
   // Each token's row is added to a row of the result, one per term.
   Instruction* add_rows(const OneHotSum& sum, const Dims& others) const {
     const Tokens tokens{joined(attrs_.lhs_batch_dims, attrs_.lhs_contracting_dims), sparse_.shape().dims()};
+    // Rows are not rounded before they are added up.
+    const DType type = is_wide(dense_) || is_wide(dot_) ? DType::f32 : DType::bf16;
     const Value x =
-        convert(ordered_rows(dense_, joined(attrs_.rhs_batch_dims, attrs_.rhs_contracting_dims), dense_others()),
-                dot_.shape().type());
+        convert(ordered_rows(dense_, joined(attrs_.rhs_batch_dims, attrs_.rhs_contracting_dims), dense_others()), type);
     const Dims order = order_of_result(others.size());
     const Dims sizes = sizes_of(dot_.shape(), order);
     const int64_t row_size = x.dim(1);
@@ -212,9 +214,10 @@ class OneHotProduct {
     }
     CustomCallAttrs call;
     call.custom_call_target = kSumRows;
-    const Shape shape(dot_.shape().type(), {product_of(sizes) / row_size, row_size});
-    const Value rows =
+    const Shape shape(type, {product_of(sizes) / row_size, row_size});
+    const Value sums =
         custom_call(x.computation(), {x, concatenate(places, 0), concatenate(all_weights, 0)}, shape, call);
+    const Value rows = convert(sums, dot_.shape().type());
     Dims back(order.size());
     for (size_t i = 0; i < order.size(); ++i) back[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
     const Value result = reshape(rows, sizes);
