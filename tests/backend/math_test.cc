@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/cpu/executable.h"
+#include "equals_evaluator.h"
 #include "text/parse.h"
 
 namespace gshard {
@@ -100,6 +101,49 @@ INSTANTIATE_TEST_SUITE_P(All, MathFunction,
                            std::erase(name, '-');
                            return name;
                          });
+
+// LLVM takes comparisons of |x| with zero for comparisons of x, which they are not.
+TEST(MathFunctions, ExtremaOfAbsoluteValues) {
+  for (const std::string type : {"f32", "f64", "bf16"}) {
+    for (const std::string value : {"maximum(a, c)", "maximum(c, a)", "minimum(a, c)", "minimum(c, a)", "clamp(c, a, d)",
+                                    "clamp(a, c, d)", "clamp(c, d, a)"}) {
+      for (const std::string number : {"0", "-0", "1", "inf", "nan"}) {
+        const auto module = parse_module(fmt::format(R"(HloModule m
+ENTRY e {{
+  x = {0}[9] constant({{0, -0, 0.5, -0.5, 3, -3, inf, -inf, nan}})
+  p = {0}[9] parameter(0)
+  y = {0}[9] add(x, p)
+  a = {0}[9] abs(y)
+  n = {0}[] constant({1})
+  c = {0}[9] broadcast(n), dimensions={{}}
+  two = {0}[] constant(2)
+  d = {0}[9] broadcast(two), dimensions={{}}
+  ROOT r = {0}[9] {2}
+}}
+)",
+                                                     type, number, value));
+        const Literal zeros(Shape(module->entry()->parameter(0)->shape()));
+        EXPECT_EQ(difference_from_evaluator(*module, std::vector<Literal>{zeros}), "") << type << " " << value << " "
+                                                                                      << number;
+      }
+    }
+  }
+}
+
+TEST(MathFunctions, SelectionsOfAbsoluteValues) {
+  expect_equals_evaluator(R"(HloModule m
+ENTRY e {
+  x = f32[50] parameter(0)
+  a = f32[50] abs(x)
+  zero = f32[] constant(0)
+  zeros = f32[50] broadcast(zero), dimensions={}
+  above = pred[50] compare(a, zeros), direction=GT
+  s = f32[50] select(above, a, zeros)
+  is_nan = pred[50] compare(x, x), direction=NE
+  ROOT r = f32[50] select(is_nan, a, s)
+}
+)");
+}
 
 }  // namespace
 }  // namespace gshard

@@ -435,6 +435,12 @@ Value* PointwiseEmitter::divide_by_one(Value* x, Value* divisor, Accuracy accura
   return b_.CreateSelect(b_.CreateFCmpUEQ(better, splat(x->getType(), 0)), quotient, better);
 }
 
+// What is asked of |x| and of NaN, LLVM 19 may make one question of, about x: max(|x|, 0) became max(x, 0), as
+// select(x is NaN, |x|, select(|x| > 0, |x|, 0)). It does not look through the fence, which is no instruction.
+Value* PointwiseEmitter::absolute(Value* x) {
+  return b_.CreateArithmeticFence(unary(llvm::Intrinsic::fabs, x), x->getType());
+}
+
 // A product that may become one operation with a sum that it is added to.
 Value* PointwiseEmitter::product(Value* x, Value* y) {
   Value* made = b_.CreateFMul(x, y);
@@ -450,7 +456,7 @@ Value* PointwiseEmitter::emit_float(Op op, std::span<Value* const> v, Accuracy a
   if (const char* function = math_name(op); function != nullptr) return math(function, v);
   switch (op) {
     case Op::abs:
-      return unary(llvm::Intrinsic::fabs, v[0]);
+      return absolute(v[0]);
     case Op::add:
       return b_.CreateFAdd(v[0], v[1]);
     case Op::ceil:

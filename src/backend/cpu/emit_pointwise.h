@@ -56,6 +56,7 @@ class PointwiseEmitter {
   llvm::Value* emit_bit(Op op, std::span<llvm::Value* const> operands);
   llvm::Value* extremum(Op op, llvm::Value* x, llvm::Value* y);
   llvm::Value* loose_extremum(Op op, llvm::Value* x, llvm::Value* y);
+  llvm::Value* absolute(llvm::Value* x);
   llvm::Value* product(llvm::Value* x, llvm::Value* y);
   llvm::Value* compare(const Instruction& x, llvm::Value* a, llvm::Value* b);
   llvm::Value* convert(llvm::Value* value, DType from, DType to);
