@@ -267,7 +267,7 @@ TEST(CpuKernels, WindowsThatLeaveGapsComputeNoWholeOperand) {
 
 // A slice is updated where a reduction of the same kernel says; what is reduced may be the array itself.
 TEST(CpuKernels, UpdatesWhereReductionsSay) {
-  for (const char* row : {"i", "j"}) {
+  for (const char* row : {"reduce(v, most), dimensions={0}", "reduce(x, most), dimensions={0,1}"}) {
     expect_equals_evaluator(fmt::format(R"(HloModule m
 
 least {{
@@ -284,10 +284,9 @@ ENTRY e {{
   u = s32[17,2] parameter(1)
   v = s32[42] parameter(2)
   most = s32[] constant(15)
-  i = s32[] reduce(v, most), dimensions={{0}}, to_apply=least
-  j = s32[] reduce(x, most), dimensions={{0,1}}, to_apply=least
+  row = s32[] {}, to_apply=least
   column = s32[] constant(3)
-  ROOT y = s32[40,5] dynamic-update-slice(x, u, {}, column)
+  ROOT y = s32[40,5] dynamic-update-slice(x, u, row, column)
 }}
 )",
                                         row));
