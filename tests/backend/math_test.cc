@@ -105,8 +105,8 @@ INSTANTIATE_TEST_SUITE_P(All, MathFunction,
 // LLVM takes comparisons of |x| with zero for comparisons of x, which they are not.
 TEST(MathFunctions, ExtremaOfAbsoluteValues) {
   for (const std::string type : {"f32", "f64", "bf16"}) {
-    for (const std::string value : {"maximum(a, c)", "maximum(c, a)", "minimum(a, c)", "minimum(c, a)", "clamp(c, a, d)",
-                                    "clamp(a, c, d)", "clamp(c, d, a)"}) {
+    for (const std::string value : {"maximum(a, c)", "maximum(c, a)", "minimum(a, c)", "minimum(c, a)",
+                                    "clamp(c, a, d)", "clamp(a, c, d)", "clamp(c, d, a)"}) {
       for (const std::string number : {"0", "-0", "1", "inf", "nan"}) {
         const auto module = parse_module(fmt::format(R"(HloModule m
 ENTRY e {{
@@ -123,26 +123,35 @@ ENTRY e {{
 )",
                                                      type, number, value));
         const Literal zeros(Shape(module->entry()->parameter(0)->shape()));
-        EXPECT_EQ(difference_from_evaluator(*module, std::vector<Literal>{zeros}), "") << type << " " << value << " "
-                                                                                      << number;
+        EXPECT_EQ(difference_from_evaluator(*module, std::vector<Literal>{zeros}), "")
+            << type << " " << value << " " << number;
       }
     }
   }
 }
 
+// By name, and by bits.
 TEST(MathFunctions, SelectionsOfAbsoluteValues) {
-  expect_equals_evaluator(R"(HloModule m
-ENTRY e {
+  constexpr const char* kByBits = R"(  bits = u32[50] bitcast-convert(x)
+  mask = u32[] constant(2147483647)
+  masks = u32[50] broadcast(mask), dimensions={}
+  without_sign = u32[50] and(bits, masks)
+  a = f32[50] bitcast-convert(without_sign)
+)";
+  for (const char* absolute : {"  a = f32[50] abs(x)\n", kByBits}) {
+    expect_equals_evaluator(fmt::format(R"(HloModule m
+ENTRY e {{
   x = f32[50] parameter(0)
-  a = f32[50] abs(x)
-  zero = f32[] constant(0)
-  zeros = f32[50] broadcast(zero), dimensions={}
+{}  zero = f32[] constant(0)
+  zeros = f32[50] broadcast(zero), dimensions={{}}
   above = pred[50] compare(a, zeros), direction=GT
   s = f32[50] select(above, a, zeros)
   is_nan = pred[50] compare(x, x), direction=NE
   ROOT r = f32[50] select(is_nan, a, s)
-}
-)");
+}}
+)",
+                                        absolute));
+  }
 }
 
 }  // namespace

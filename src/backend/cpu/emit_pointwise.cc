@@ -290,7 +290,10 @@ Value* PointwiseEmitter::convert(Value* value, DType from, DType to) {
 
 Value* PointwiseEmitter::bitcast_convert(Value* value, DType from, DType to) {
   Value* stored = to_memory(value, from);
-  return to_register(b_.CreateBitCast(stored, with_element(stored->getType(), memory_type(to))), to);
+  Value* seen = b_.CreateBitCast(stored, with_element(stored->getType(), memory_type(to)));
+  // Bits without their sign are an absolute value too.
+  const bool is_number = seen->getType()->isFPOrFPVectorTy() && is_integer(from);
+  return to_register(is_number ? b_.CreateArithmeticFence(seen, seen->getType()) : seen, to);
 }
 
 // ---- integers -----------------------------------------------------------------------------------------------------
